@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Targets that touch raw memory must say so at every use.
+let unsafeSettings = swiftSettings + [.strictMemorySafety()]
+
+/// Kernels are optimised in every configuration, and never contract or reorder floating-point operations:
+/// `--exact` promises the same bits from every instruction set.
+let kernelSettings: [CSetting] = [
+    .unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror"])
+]
+
+let package = Package(
+    name: "lockstep",
+    products: [.executable(name: "lockstep", targets: ["lockstep"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ],
+    targets: [
+        .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+        .systemLibrary(name: "CHDF5", pkgConfig: "hdf5-serial", providers: [.apt(["libhdf5-dev"])]),
+        .systemLibrary(name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .target(name: "CKernels", cSettings: kernelSettings),
+
+        .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: unsafeSettings),
+        .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: unsafeSettings),
+        .target(name: "Blueprint", swiftSettings: swiftSettings),
+        .target(name: "Partition", dependencies: ["Blueprint"], swiftSettings: swiftSettings),
+        .target(name: "Compute", dependencies: ["CKernels", "CBLAS", "Blueprint"], swiftSettings: unsafeSettings),
+        .target(
+            name: "Weights", dependencies: ["HDF5", "Blueprint", "Partition", "Compute"], swiftSettings: unsafeSettings),
+        .target(name: "Text", swiftSettings: swiftSettings),
+        .target(
+            name: "Engine", dependencies: ["Blueprint", "Partition", "Compute", "Weights", "MPI", "Text"],
+            resources: [.copy("Resources/alice")], swiftSettings: swiftSettings),
+        .target(name: "Measure", dependencies: ["Engine", "Text"], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "lockstep",
+            dependencies: [
+                "Blueprint", "Partition", "Weights", "Text", "Engine", "Measure", "MPI",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings),
+
+        .executableTarget(name: "MPIProbe", dependencies: ["MPI"], path: "Tests/MPIProbe", swiftSettings: swiftSettings),
+        .testTarget(name: "MPITests", dependencies: ["MPI", "MPIProbe"], swiftSettings: swiftSettings),
+        .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], swiftSettings: swiftSettings),
+        .testTarget(name: "BlueprintTests", dependencies: ["Blueprint"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
+        .testTarget(name: "PartitionTests", dependencies: ["Partition", "Blueprint"], swiftSettings: swiftSettings),
+        .testTarget(name: "ComputeTests", dependencies: ["Compute", "Blueprint"], swiftSettings: unsafeSettings),
+        .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "WeightsTests", dependencies: ["Weights", "HDF5", "Blueprint", "Partition", "Compute"],
+            swiftSettings: unsafeSettings),
+        .testTarget(name: "LockstepTests", dependencies: ["lockstep", "Weights", "Text"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .gnu11
+)
