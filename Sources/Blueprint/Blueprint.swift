@@ -57,6 +57,18 @@ extension Blueprint {
             + (untiedHead.map { [$0] } ?? [])
     }
 
+    /// The attention mixers of all layers, in order of computation.
+    public var attentions: [Attention] {
+        layers.flatMap { layer in
+            layer.branches.compactMap { branch in
+                switch branch.mixer {
+                case .attention(let attention): attention
+                case .mlp: nil
+                }
+            }
+        }
+    }
+
     /// The number of parameters; a tied head counts once.
     public var parameterCount: Int { weights.reduce(0) { $0 + $1.elementCount } }
 
