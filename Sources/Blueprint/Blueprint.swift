@@ -51,6 +51,9 @@ extension Blueprint {
     /// The axis of vocabulary rows.
     public var vocabularyAxis: Axis { Axis(.vocabulary, layer: nil, count: vocabulary) }
 
+    /// The axis of the residual stream's channels: rows of last projections where inputs are gathered.
+    public var widthAxis: Axis { Axis(.width, layer: nil, count: width) }
+
     /// Every tensor, in order of use.
     public var weights: [Weight] {
         [embedding] + layers.flatMap { $0.branches.flatMap(\.weights) } + [finalNorm.weight]
