@@ -7,6 +7,7 @@ import Weights
 struct AttentionLayer: MixerLayer {
     private let attention: Attention
     private let local: LocalHeads
+    private let heads: HeadMap
     private let cacheIndex: Int
     private let query: LocalProjection  // [local heads * head size, width]
     private let key: LocalProjection  // [local key-value heads * head size, width]
@@ -22,6 +23,7 @@ struct AttentionLayer: MixerLayer {
         self.attention = attention
         self.cacheIndex = cacheIndex
         local = plan.heads(of: attention, rank: rank)
+        heads = HeadMap(local.keyValueHead)
         query = LocalProjection(attention.query, shard)
         key = LocalProjection(attention.key, shard)
         value = LocalProjection(attention.value, shard)
@@ -36,11 +38,11 @@ struct AttentionLayer: MixerLayer {
         let queries = bench.buffers.queries.viewed(columns: local.heldQueries * headSize)
         let keys = bench.buffers.keys.viewed(columns: local.heldKeyValues * headSize)
         let values = bench.buffers.values.viewed(columns: local.heldKeyValues * headSize)
-        let heads = bench.buffers.heads.viewed(columns: local.heldQueries * headSize)
+        let read = bench.buffers.heads.viewed(columns: local.heldQueries * headSize)
 
-        operations.multiply(bench.buffers.normed, tokens: tokens, by: query.matrix, bias: query.bias, into: queries)
-        operations.multiply(bench.buffers.normed, tokens: tokens, by: key.matrix, bias: key.bias, into: keys)
-        operations.multiply(bench.buffers.normed, tokens: tokens, by: value.matrix, bias: value.bias, into: values)
+        operations.multiply(
+            bench.buffers.normed, tokens: tokens, query.product(into: queries), key.product(into: keys),
+            value.product(into: values))
         normalize(queries, heads: local.heldQueries, by: queryNorm, attention.queryNorm, tokens, operations)
         normalize(keys, heads: local.heldKeyValues, by: keyNorm, attention.keyNorm, tokens, operations)
         rotate(queries, heads: local.heldQueries, chunk, bench)
@@ -49,9 +51,9 @@ struct AttentionLayer: MixerLayer {
         let cache = state.caches[cacheIndex]
         operations.store(keys: keys, values: values, tokens: tokens, in: cache, firstPosition: chunk.firstPosition)
         operations.attention(
-            queries: queries, tokens: tokens, cache: cache, keyValueHead: local.keyValueHead, headSize: headSize,
-            scale: attention.scale, window: attention.window, firstPosition: chunk.firstPosition, into: heads)
-        try output(heads, tokens: tokens, on: bench)
+            queries: queries, tokens: tokens, cache: cache, heads: heads, scale: attention.scale,
+            window: attention.window, firstPosition: chunk.firstPosition, into: read)
+        try output(read, tokens: tokens, on: bench)
     }
 
     private func normalize(
@@ -78,4 +80,7 @@ struct LocalProjection {
         matrix = shard.matrix(projection.weight)
         bias = projection.bias.map { shard.vector($0) }
     }
+
+    /// The projection of an input into a buffer.
+    func product(into output: Buffer) -> Product { Product(matrix, bias: bias, into: output) }
 }

@@ -19,7 +19,7 @@ struct LastProjection {
         matrix = shard.matrix(projection.weight)
         bias = projection.bias.map { shard.vector($0) }
         split = plan.split(of: axis)
-        widths = plan.split(of: plan.widthAxis)
+        widths = plan.split(of: plan.blueprint.widthAxis)
         self.perUnit = perUnit
         inputs = axis.count * perUnit
     }
@@ -38,6 +38,6 @@ struct LastProjection {
             bench.operations.multiply(inner, tokens: tokens, by: matrix, bias: nil, into: buffers.branch)
             try bench.group.sum(buffers.branch, tokens: tokens)
         }
-        if let bias { bench.operations.add(bias, to: buffers.branch, tokens: tokens) }
+        if let bias { bench.operations.add(bias: bias, to: buffers.branch, tokens: tokens) }
     }
 }

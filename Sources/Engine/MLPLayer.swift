@@ -21,8 +21,8 @@ struct MLPLayer: MixerLayer {
         let (operations, tokens) = (bench.operations, chunk.tokens)
         let gated = bench.buffers.gate.viewed(columns: gate.matrix.rows)
         let raised = bench.buffers.up.viewed(columns: up.matrix.rows)
-        operations.multiply(bench.buffers.normed, tokens: tokens, by: gate.matrix, bias: gate.bias, into: gated)
-        operations.multiply(bench.buffers.normed, tokens: tokens, by: up.matrix, bias: up.bias, into: raised)
+        operations.multiply(
+            bench.buffers.normed, tokens: tokens, gate.product(into: gated), up.product(into: raised))
         switch activation {
         case .silu: operations.siluMultiply(gate: gated, up: raised, tokens: tokens, into: gated)
         }

@@ -33,6 +33,9 @@ public struct Model {
         }
     }
 
+    /// Whether the file has a tokenizer.
+    public var hasTokenizer: Bool { (try? file.text(.tokenizer)) ?? nil != nil }
+
     /// The tokenizer of the file.
     public func tokenizer() throws -> Tokenizer {
         guard let json = try file.text(.tokenizer) else {

@@ -39,7 +39,7 @@ public struct Request: Sendable {
 public enum Shares: Sendable, Hashable {
     /// One per rank, in rank order.
     case perRank([Double])
-    /// One per host name; ranks of one host divide it equally.
+    /// One per host name, for each rank of that host.
     case perHost([String: Double])
 
     /// The share of each rank.
@@ -61,7 +61,7 @@ public enum Shares: Sendable, Hashable {
                     let known = shares.keys.sorted().joined(separator: ", ")
                     throw .invalidSetting("shares file: expected a line for host \(host), found only \(known)")
                 }
-                resolved.append(share / Double(hosts.count { $0 == host }))
+                resolved.append(share)
             }
             return resolved
         }

@@ -1,3 +1,5 @@
+import Compute
+
 /// How the next token is chosen from the logits.
 ///
 /// Every token's scaled logit gets Gumbel noise that depends only on the seed, the position and the token; the largest
@@ -86,7 +88,7 @@ public struct Sampling: Hashable, Sendable {
     ///     ``needsNormaliser``.
     ///   - position: the position of the token to choose.
     func choice(among candidates: [Candidate], floor: Float?, normaliser: Double, position: Int) -> Int? {
-        guard isTruncated else { return candidates.first?.token }
+        guard isTruncated else { return candidates.first.map { Int($0.id) } }
         let considered = topK > 0 ? candidates.prefix(topK) : candidates[...]
         let logits = considered.map { Double($0.logit) }
         let logSum = topK > 0 ? Logarithm.ofSumOfExponentials(logits) : normaliser
@@ -118,18 +120,10 @@ public struct Sampling: Hashable, Sendable {
     private func noisiest(of candidates: ArraySlice<Candidate>, position: Int) -> Int? {
         var best: (token: Int, value: Double)?
         for candidate in candidates {
-            let value = Double(candidate.logit) + noise(position: position, token: candidate.token)
-            if let current = best, (current.value, -current.token) > (value, -candidate.token) { continue }
-            best = (candidate.token, value)
+            let value = Double(candidate.logit) + noise(position: position, token: Int(candidate.id))
+            if let current = best, (current.value, -current.token) > (value, -Int(candidate.id)) { continue }
+            best = (Int(candidate.id), value)
         }
         return best?.token
     }
-}
-
-/// A token that may be chosen.
-public struct Candidate: Hashable, Sendable {
-    /// Its id.
-    public var token: Int
-    /// Its logit.
-    public var logit: Float
 }

@@ -1,5 +1,7 @@
+import Blueprint
 import Compute
 import MPI
+import Partition
 
 /// Looking at the residual stream on its way.
 extension Session {

@@ -1,18 +1,18 @@
 import Blueprint
 import Compute
 import Foundation
-import MPI
+public import MPI
 import Partition
 import Weights
 
 /// What opening a session took on this rank.
 public struct Loading: Sendable {
     /// Seconds from the first byte to the last.
-    public var seconds: Double
+    public internal(set) var seconds = 0.0
     /// Bytes read from the weights file by this rank.
-    public var byteCount: Int
+    public internal(set) var byteCount: Int
     /// Bytes read by all ranks.
-    public var byteCountOfAll: Int
+    public internal(set) var byteCountOfAll = 0
 }
 
 extension Session {
@@ -64,39 +64,20 @@ extension Session {
         return all.allSatisfy { $0 == Int.max } ? nil : all
     }
 
-    /// Reads this rank's slices and builds its layers.
+    /// Reads each rank's slices and builds its layers.
     static func load(_ model: Model, _ plan: Plan, _ communicator: Communicator, threads: Int) throws -> Session {
-        let rank = communicator.rank
         let start = ContinuousClock().now
-        let pool = Pool(threads: threads)
-        let (session, shardByteCount) = try communicator.together {
-            let workspace = plan.workspace(rank: rank)
-            let arena = try Arena(
-                byteCount: Shard.byteCount(plan: plan, rank: rank, file: model.file)
-                    + Buffers.byteCount(workspace) + SequenceState.byteCount(plan: plan, rank: rank))
-            let shard = try Shard(file: model.file, plan: plan, rank: rank, arena: arena)
-            let buffers = try Buffers(workspace, in: arena)
-            let group = Group(communicator: communicator, plan: plan, exchange: buffers.exchange)
-            let bench = Workbench(
-                operations: Operations(pool: pool, instructionSet: try .chosen()), buffers: buffers, group: group)
-            return (
-                (
-                    try Transformer(plan: plan, shard: shard, bench: bench),
-                    try SequenceState(plan: plan, rank: rank, in: arena), bench
-                ),
-                shard.bytesRead
-            )
+        let session = try communicator.together {
+            try Session(model: model, plan: plan, communicator: communicator, threads: threads)
         }
-        try fillRotation(session.2.buffers.rotation, plan.blueprint, communicator)
-        var bytes = [Int64(shardByteCount)]
-        var span = bytes.mutableSpan
+        try fillRotation(session.bench.buffers.rotation, plan.blueprint, communicator)
+        var byteCount = [Int64(session.loading.byteCount)]
+        var span = byteCount.mutableSpan
         try communicator.allReduce(&span, .sum)
-        let loading = Loading(
-            seconds: (ContinuousClock().now - start).seconds, byteCount: shardByteCount, byteCountOfAll: Int(bytes[0]))
+        session.loading.byteCountOfAll = Int(byteCount[0])
+        session.loading.seconds = (ContinuousClock().now - start).seconds
         communicator.traffic = .init()
-        return Session(
-            model: model, plan: plan, loading: loading, communicator: communicator, transformer: session.0,
-            state: session.1, bench: session.2)
+        return session
     }
 
     /// Cosines and sines of every position, `[context, cosines | sines]`.

@@ -1,4 +1,6 @@
-import MPI
+import Blueprint
+public import MPI
+import Partition
 
 /// What rank 0 can ask of all ranks.
 extension Session {

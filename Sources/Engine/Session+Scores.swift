@@ -1,3 +1,4 @@
+import Blueprint
 import Compute
 import MPI
 import Partition
@@ -19,14 +20,12 @@ extension Session {
         return scores
     }
 
-    private func score(_ targets: [Int32], _ logits: Buffer, topCount: Int) throws -> [TokenScore] {
+    private func score(_ targets: [Int32], _ logits: LocalLogits, topCount: Int) throws -> [TokenScore] {
         let own = transformer.localVocabulary
         let (maxima, sums) = try partition(logits, rows: targets.count)
         var found = [Float](repeating: -.infinity, count: targets.count)
-        logits.withSpan(rows: targets.count) { span in
-            for (row, target) in targets.enumerated() where own.contains(Int(target)) {
-                found[row] = span[row * logits.columns + Int(target) - own.lowerBound]
-            }
+        for (row, target) in targets.enumerated() where own.contains(Int(target)) {
+            found[row] = logits.row(row)[0, Int(target) - own.lowerBound]
         }
         try reduce(&found, .maximum)
         let top = try topTokens(logits, rows: targets.count, count: topCount)
@@ -34,19 +33,18 @@ extension Session {
             let normaliser = Double(maxima[row]) + Logarithm.natural(Double(sums[row]) * 0x1p-40)
             return TokenScore(
                 logProbability: Double(found[row]) - normaliser,
-                top: top[row].map { .init(token: $0.token, logProbability: Double($0.logit) - normaliser) })
+                top: top[row].map { .init(token: Int($0.id), logProbability: Double($0.logit) - normaliser) })
         }
     }
 
     /// The largest logit of each row over all ranks, and the sum of `2^40 exp(logit - largest)`.
     ///
     /// The sum is one of integers, so that it does not depend on how the vocabulary is split.
-    func partition(_ logits: Buffer, rows: Int) throws -> (maxima: [Float], sums: [UInt64]) {
-        let columns = transformer.localVocabulary.count
-        var maxima = (0..<rows).map { bench.operations.maximum(logits, row: $0, columns: columns) }
+    func partition(_ logits: LocalLogits, rows: Int) throws -> (maxima: [Float], sums: [UInt64]) {
+        var maxima = (0..<rows).map { bench.operations.maximum(of: logits.row($0), row: 0) }
         try reduce(&maxima, .maximum)
         var sums = (0..<rows).map { row in
-            bench.operations.sumOfExponentials(logits, row: row, columns: columns, maximum: maxima[row])
+            bench.operations.sumOfExponentials(of: logits.row(row), row: 0, maximum: maxima[row])
         }
         try reduce(&sums, .sum)
         return (maxima, sums)
@@ -58,13 +56,11 @@ extension Session {
         try communicator.allReduce(&span, operation)
     }
 
-    private func topTokens(_ logits: Buffer, rows: Int, count: Int) throws -> [[Candidate]] {
+    private func topTokens(_ logits: LocalLogits, rows: Int, count: Int) throws -> [[Candidate]] {
         guard count > 0 else { return Array(repeating: [], count: rows) }
-        let own = transformer.localVocabulary
         return try (0..<rows).map { row in
-            let offered = bench.operations.topCandidates(
-                logits, row: row, columns: own.count, count: count, firstToken: own.lowerBound)
-            return Array(try gather(offered, count: count).sorted(by: Candidate.isBetter).prefix(count))
+            let offered = bestCandidates(logits.row(row), count: count)
+            return Array(try gather(offered, count: count).prefix(count))
         }
     }
 
@@ -80,14 +76,14 @@ extension Session {
     }
 
     /// The rows of all ranks side by side, `[rows, vocabulary]`.
-    func gatherRows(_ logits: Buffer, rows: Int) throws -> [Float] {
+    func gatherRows(_ logits: LocalLogits, rows: Int) throws -> [Float] {
         let split = plan.split(of: plan.blueprint.vocabularyAxis)
         let own = transformer.localVocabulary.count
         var part: [Float] = []
         part.reserveCapacity(rows * own)
-        logits.withSpan(rows: rows) { span in
-            for row in 0..<rows {
-                for column in 0..<own { part.append(span[row * logits.columns + column]) }
+        for row in 0..<rows {
+            logits.row(row).withSpan(rows: 1) { span in
+                for column in span.indices { part.append(span[column]) }
             }
         }
         guard rankCount > 1 else { return part }

@@ -1,7 +1,7 @@
 import Compute
-import MPI
-import Partition
-import Synchronization
+import Foundation
+public import MPI
+public import Partition
 import Weights
 
 /// One rank's end of a running model.
@@ -14,26 +14,36 @@ public final class Session {
     /// The model's file and texts.
     public let model: Model
     /// What loading took.
-    public let loading: Loading
+    public internal(set) var loading: Loading
     let communicator: Communicator
     let transformer: Transformer
     let state: SequenceState
     let bench: Workbench
     private var sampling = Sampling.greedy
+    /// The logits of the last choice, in case its candidates were too few.
+    var lastLogits: LocalLogits?
     /// Receives the logits that an order asked for, on rank 0: `[rows, vocabulary]` and the position of the first row.
     var receiveLogits: ((_ firstPosition: Int, _ logits: [Float]) throws -> Void)?
 
-    init(
-        model: Model, plan: Plan, loading: Loading, communicator: Communicator, transformer: Transformer,
-        state: SequenceState, bench: Workbench
-    ) {
+    /// Reads this rank's slices into one arena and builds its layers on them.
+    init(model: Model, plan: Plan, communicator: Communicator, threads: Int) throws {
+        let rank = communicator.rank
+        let workspace = plan.workspace(rank: rank)
+        let arena = try Arena(
+            byteCount: Shard.byteCount(plan: plan, rank: rank, file: model.file)
+                + Buffers.byteCount(workspace) + SequenceState.byteCount(plan: plan, rank: rank))
+        let operations = Operations(pool: Pool(threads: threads), instructionSet: try .ofEnvironment)
+        let buffers = try Buffers(workspace, in: arena)
+        let shard = try Shard(file: model.file, plan: plan, rank: rank, arena: arena)
         self.model = model
         self.plan = plan
-        self.loading = loading
         self.communicator = communicator
-        self.transformer = transformer
-        self.state = state
-        self.bench = bench
+        bench = Workbench(
+            operations: operations, buffers: buffers,
+            group: Group(communicator: communicator, plan: plan, exchange: buffers.exchange))
+        transformer = Transformer(plan: plan, shard: shard, bench: bench)
+        state = try SequenceState(plan: plan, rank: rank, in: arena)
+        loading = Loading(byteCount: shard.byteCountRead)
     }
 
     /// Whether this is rank 0, which leads.
@@ -43,7 +53,7 @@ public final class Session {
     public var rankCount: Int { communicator.size }
 
     /// The threads of this rank.
-    public var threadCount: Int { bench.operations.pool.threadCount }
+    public var threadCount: Int { bench.operations.pool.threads }
 
     /// The collectives and their payload so far.
     public var traffic: MPI.Traffic { communicator.traffic }
@@ -151,5 +161,12 @@ public struct TokenScore: Hashable, Sendable {
         public var token: Int
         /// The natural logarithm of its probability.
         public var logProbability: Double
+    }
+}
+
+extension InstructionSet {
+    /// The best of this machine, or what `LOCKSTEP_ISA` forces.
+    static var ofEnvironment: InstructionSet {
+        get throws(ComputeError) { try named(ProcessInfo.processInfo.environment["LOCKSTEP_ISA"]) }
     }
 }

@@ -18,8 +18,6 @@ final class Transformer {
     private let layers: [[Residual]]
     private let finalNorm: Vector  // [width]
     private let head: Matrix  // [local vocabulary, width]
-    /// Rows of the logits that are computed, padding included.
-    var heldVocabulary: Int { head.rows }
     /// The global ids of this rank's rows of the vocabulary.
     let localVocabulary: Range<Int>
     /// Called with the residual stream before the first layer and after each one.
@@ -60,7 +58,7 @@ final class Transformer {
     func forward(_ tokens: [Int32], state: SequenceState) throws {
         let chunk = Chunk(tokens: tokens.count, firstPosition: state.position)
         let (operations, buffers) = (bench.operations, bench.buffers)
-        operations.embed(tokens, rows: embedding, firstRow: localVocabulary.lowerBound, into: buffers.hidden)
+        operations.embed(tokens.span, table: embedding, firstRow: localVocabulary.lowerBound, into: buffers.hidden)
         try bench.group.sum(buffers.hidden, tokens: chunk.tokens)
         try observe?(0, buffers.hidden, chunk.tokens)
         for (index, layer) in layers.enumerated() {
@@ -76,14 +74,25 @@ final class Transformer {
         state.append(tokens)
     }
 
-    /// This rank's rows of the logits of some tokens of the last chunk, `[rows, local vocabulary]`.
-    func logits(_ rows: Range<Int>) -> Buffer {
+    /// This rank's part of the logits of some tokens of the last chunk.
+    func logits(_ rows: Range<Int>) -> LocalLogits {
         let hidden = bench.buffers.hidden.rows(rows)
         let logits = bench.buffers.logits.viewed(columns: head.rows)
         bench.operations.normalize(
             hidden, tokens: rows.count, weight: finalNorm, epsilon: plan.blueprint.finalNorm.epsilon,
             into: bench.buffers.normed)
         bench.operations.multiply(bench.buffers.normed, tokens: rows.count, by: head, bias: nil, into: logits)
-        return logits
+        return LocalLogits(buffer: logits, columns: localVocabulary.count)
+    }
+}
+
+/// One rank's part of the logits of some tokens.
+struct LocalLogits {
+    fileprivate let buffer: Buffer  // [rows, local vocabulary and padding]
+    fileprivate let columns: Int
+
+    /// The logits of one token, `[1, local vocabulary]`, without padding.
+    func row(_ index: Int) -> Buffer {
+        buffer.view(from: index * buffer.columns, rows: 1, columns: columns)
     }
 }

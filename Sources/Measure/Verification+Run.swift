@@ -1,4 +1,6 @@
+import Blueprint
 public import Engine
+import Partition
 public import Weights
 
 extension Verification {
@@ -8,19 +10,18 @@ extension Verification {
     ///
     /// - Parameters:
     ///   - tokens: on rank 0.
+    ///   - comparesWithFile: whether a reference is used, on every rank.
     ///   - reference: logits of the same tokens, on rank 0, instead of computing them alone.
     /// - Returns: the comparison on rank 0, nil on the others.
     public static func run(
-        _ session: Session, tokens: [Int], reference: LogitsFile?, tolerance: Double
+        _ session: Session, tokens: [Int], comparesWithFile: Bool, reference: LogitsFile?, tolerance: Double
     ) throws -> Verification? {
         var areSame = true
         let found = try record(session, tokens) { areSame = areSame && $0 }
         var expected: Recording?
         if let reference {
-            var recording = Recording(vocabulary: session.plan.blueprint.vocabulary)
-            recording.logits = reference.logits
-            expected = recording
-        } else if !session.isComparedWithFile {
+            expected = Recording(vocabulary: session.plan.blueprint.vocabulary, logits: reference.logits)
+        } else if !comparesWithFile {
             expected = try session.alone().flatMap { try record($0, tokens) { _ in } }
         }
         guard let found, let expected else { return nil }

@@ -1,4 +1,3 @@
-public import Engine
 import Foundation
 
 /// How far N ranks are from one, layer by layer.
@@ -88,10 +87,13 @@ public struct Recording: Sendable {
     /// `[tokens, width]` at each place, in order of computation.
     public var stages: [(place: String, values: [Float])] = []
     /// `[tokens, vocabulary]`.
-    public var logits: [Float] = []
+    public var logits: [Float]
     /// Logits of one token.
     public var vocabulary: Int
 
-    /// An empty recording.
-    public init(vocabulary: Int) { self.vocabulary = vocabulary }
+    /// A recording without stages.
+    public init(vocabulary: Int, logits: [Float] = []) {
+        self.vocabulary = vocabulary
+        self.logits = logits
+    }
 }

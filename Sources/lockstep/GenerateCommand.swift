@@ -15,7 +15,7 @@ struct GenerateCommand: ParsableCommand {
               mpirun -n 3 lockstep generate --model qwen3.h5 --shares 5:3:2 --prompt "Once upon a time"
             """)
 
-    @OptionGroup var run: RunOptions
+    @OptionGroup var options: RunOptions
 
     @Option(help: ArgumentHelp("The text to continue.", valueName: "text"))
     var prompt: String?
@@ -50,8 +50,8 @@ struct GenerateCommand: ParsableCommand {
     }
 
     func run() throws {
-        Job.run(deadline: run.deadline) { world in
-            let session = try run.open(on: world)
+        Job.run(deadline: options.deadline) { (world) throws -> Void in
+            let session = try options.open(on: world)
             let text = try world.together { try session.isLead ? GenerationText(session.model, self) : nil }
             _ = try session.run { session in
                 guard var text else { return }

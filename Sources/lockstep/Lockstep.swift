@@ -20,7 +20,7 @@ struct Lockstep: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            ImportCommand.self, ShowCommand.self, PlanCommand.self, TokenizeCommand.self, GenerateCommand.self,
+            PlanCommand.self, TokenizeCommand.self, GenerateCommand.self,
             ScoreCommand.self, VerifyCommand.self,
         ])
 
@@ -30,7 +30,7 @@ struct Lockstep: ParsableCommand {
             try command.run()
         } catch {
             // Every rank meets the same wrong argument: only one of them says so.
-            if !isFirstOfJob, exitCode(for: error) != .success { exit(exitCode(for: error).rawValue) }
+            if !isFirstOfJob, exitCode(for: error) != .success { Foundation.exit(exitCode(for: error).rawValue) }
             exit(withError: error)
         }
     }

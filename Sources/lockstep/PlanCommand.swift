@@ -1,8 +1,9 @@
-import ArgumentParser
-import Blueprint
+public import ArgumentParser
+public import Blueprint
 import Engine
 import Foundation
 import Partition
+import Weights
 
 /// What each rank would hold and send.
 struct PlanCommand: ParsableCommand {
@@ -79,4 +80,4 @@ struct PlanCommand: ParsableCommand {
     }
 }
 
-extension Encoding: @retroactive ExpressibleByArgument {}
+extension Encoding: ExpressibleByArgument {}

@@ -1,8 +1,8 @@
-import ArgumentParser
+public import ArgumentParser
 import Engine
 import Foundation
 import MPI
-import Partition
+public import Partition
 
 /// The arithmetic of a forward pass.
 enum Arithmetic: String, ExpressibleByArgument, CaseIterable {
@@ -10,7 +10,7 @@ enum Arithmetic: String, ExpressibleByArgument, CaseIterable {
     case precise
 }
 
-extension Cutting: @retroactive ExpressibleByArgument {}
+extension Cutting: ExpressibleByArgument {}
 
 /// How the work is shared among ranks.
 struct ShareOptions: ParsableArguments {
@@ -121,7 +121,7 @@ struct RunOptions: ParsableArguments {
 
     /// Opens the model on all ranks.
     func open(on world: Communicator) throws -> Session {
-        let request = try world.together { try request(isLead: world.rank == 0) }
-        return try Session.open(request, on: world, version: Lockstep.version)
+        let wanted = try world.together { try request(isLead: world.rank == 0) }
+        return try Session.open(wanted, on: world, version: Lockstep.version)
     }
 }

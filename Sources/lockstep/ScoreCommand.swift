@@ -1,7 +1,9 @@
 import ArgumentParser
+import Blueprint
 import Engine
 import Foundation
 import MPI
+import Partition
 import Text
 import Weights
 
@@ -12,7 +14,7 @@ struct ScoreCommand: ParsableCommand {
         abstract: "Print the log-probability of each token of a text, and its perplexity.",
         discussion: "The vocabulary stays in its shards: ranks exchange a maximum, a sum and a target per token.")
 
-    @OptionGroup var run: RunOptions
+    @OptionGroup var options: RunOptions
 
     @Option(help: ArgumentHelp("A UTF-8 file with the text.", valueName: "file"))
     var textFile: String?
@@ -42,8 +44,8 @@ struct ScoreCommand: ParsableCommand {
     }
 
     func run() throws {
-        Job.run(deadline: run.deadline) { world in
-            let session = try run.open(on: world)
+        Job.run(deadline: options.deadline) { (world) throws -> Void in
+            let session = try options.open(on: world)
             let ids = try world.together { try session.isLead ? input(session.model) : [] }
             _ = try session.run { session in
                 if let logits { try write(ids, to: logits, session) }

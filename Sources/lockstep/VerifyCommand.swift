@@ -1,7 +1,9 @@
 import ArgumentParser
+import Blueprint
 import Engine
 import Measure
 import MPI
+import Text
 import Weights
 
 /// Proof that N ranks compute what one computes.
@@ -17,7 +19,7 @@ struct VerifyCommand: ParsableCommand {
               mpirun -n 3 lockstep verify --model qwen3.h5 --shares 5:3:2 --exact
             """)
 
-    @OptionGroup var run: RunOptions
+    @OptionGroup var options: RunOptions
 
     @Option(help: ArgumentHelp("The text to compute. Default: 64 tokens from all over the vocabulary.", valueName: "text"))
     var prompt: String?
@@ -45,12 +47,13 @@ struct VerifyCommand: ParsableCommand {
     }
 
     func run() throws {
-        Job.run(deadline: run.deadline) { world -> Int32 in
-            let session = try run.open(on: world)
+        Job.run(deadline: options.deadline) { world -> Int32 in
+            let session = try options.open(on: world)
             let file = try world.together { try session.isLead ? reference.map { try LogitsFile(path: $0) } : nil }
             let ids = try world.together { try session.isLead ? input(session.model, file) : [] }
             let verification = try Verification.run(
-                session, tokens: ids, reference: file, tolerance: run.share.exact ? 0 : tolerance)
+                session, tokens: ids, comparesWithFile: reference != nil, reference: file,
+                tolerance: options.share.exact ? 0 : tolerance)
             guard let verification else { return 0 }
             if json { try Output.json(verification) } else { Output.product(verification.description) }
             return verification.passes ? 0 : 1
