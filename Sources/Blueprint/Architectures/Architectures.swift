@@ -1,0 +1,18 @@
+/// A family of models: how its config.json becomes a blueprint.
+protocol Architecture: SendableMetatype {
+    /// The names in config.json's `architectures` that it answers to.
+    static var names: [String] { get }
+    /// Reads every key that matters.
+    static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint
+}
+
+/// The list of implemented families.
+enum Architectures {
+    private static let all: [any Architecture.Type] = [Llama.self, Mistral.self, Qwen2.self, Qwen3.self]
+
+    /// Every name that is answered to.
+    static var names: [String] { all.flatMap { $0.names } }
+
+    /// The family of that name.
+    static func named(_ name: String) -> (any Architecture.Type)? { all.first { $0.names.contains(name) } }
+}

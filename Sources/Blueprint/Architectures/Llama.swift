@@ -1,0 +1,15 @@
+/// Llama 2 and 3, and the models published in its form.
+///
+/// Reference: transformers, `models/llama/modeling_llama.py`.
+enum Llama: Architecture {
+    static let names = ["LlamaForCausalLM"]
+
+    static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
+        var decoder = try DenseDecoder("LlamaForCausalLM", &reader, mayOmitKeyValueHeads: true)
+        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
+        decoder.hasQueryKeyValueBias = hasAttentionBias
+        decoder.hasOutputBias = hasAttentionBias
+        decoder.hasMLPBias = try reader.boolean("mlp_bias", default: false)
+        return decoder.blueprint()
+    }
+}

@@ -1,0 +1,65 @@
+/// What a checkpoint computes, as plain values: no memory, no ranks.
+///
+/// token -> embedding -> layers (each branch `x += mixer(norm(x))`) -> final norm -> head -> logits
+public struct Blueprint: Hashable, Sendable {
+    /// The name in config.json's `architectures`.
+    public var architecture: String
+    /// Channels of the residual stream.
+    public var width: Int
+    /// Rows of the embedding and of the head.
+    public var vocabulary: Int
+    /// The longest context that the model was made for, in tokens.
+    public var maximumContext: Int
+    /// `[vocabulary, width]`.
+    public var embedding: Weight
+    /// In order of computation.
+    public var layers: [Layer]
+    /// The norm before the head.
+    public var finalNorm: Norm
+    /// `[vocabulary, width]`; nil where the embedding serves as head.
+    public var untiedHead: Weight?
+    /// The encoding that config.json names for its weights, where it names one.
+    public var statedEncoding: Encoding?
+    /// The tokens that end a text.
+    public var endTokens: [Int]
+    /// Endings of the names of checkpoint tensors that have no effect.
+    var ignoredSuffixes: [String]
+}
+
+extension Blueprint {
+    /// The blueprint of a checkpoint.
+    ///
+    /// - Parameter configuration: the text of config.json.
+    /// - Throws: ``BlueprintError`` for a config that no implemented architecture follows exactly.
+    public init(configuration: String) throws(BlueprintError) {
+        var reader = try ConfigurationReader(json: configuration)
+        let names = try reader.strings("architectures") ?? []
+        guard let architecture = names.lazy.compactMap(Architectures.named).first else {
+            let found = names.isEmpty ? "nothing" : names.joined(separator: ", ")
+            throw .unknownArchitecture(found: found, known: Architectures.names)
+        }
+        self = try architecture.blueprint(&reader)
+        try reader.finish()
+    }
+
+    /// Whether the embedding serves as head.
+    public var isTied: Bool { untiedHead == nil }
+
+    /// The head: the embedding where it is tied.
+    public var head: Weight { untiedHead ?? embedding }
+
+    /// The axis of vocabulary rows.
+    public var vocabularyAxis: Axis { Axis(.vocabulary, layer: nil, count: vocabulary) }
+
+    /// Every tensor, in order of use.
+    public var weights: [Weight] {
+        [embedding] + layers.flatMap { $0.branches.flatMap(\.weights) } + [finalNorm.weight]
+            + (untiedHead.map { [$0] } ?? [])
+    }
+
+    /// The number of parameters; a tied head counts once.
+    public var parameterCount: Int { weights.reduce(0) { $0 + $1.elementCount } }
+
+    /// Whether a checkpoint tensor of this name has no effect and is left out.
+    public func ignores(_ name: String) -> Bool { ignoredSuffixes.contains { name.hasSuffix($0) } }
+}

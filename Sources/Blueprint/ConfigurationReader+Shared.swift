@@ -1,0 +1,96 @@
+/// Readers of keys that several families spell alike.
+extension ConfigurationReader {
+    /// The encoding in `dtype` or `torch_dtype`.
+    mutating func encoding() throws(BlueprintError) -> Encoding? {
+        let current = try string("dtype")
+        let older = try string("torch_dtype")
+        switch current ?? older {
+        case "float32": return .f32
+        case "bfloat16": return .bf16
+        case "float16": return .f16
+        default: return nil
+        }
+    }
+
+    /// One token id or a list of them.
+    mutating func tokens(_ key: String) throws(BlueprintError) -> [Int] {
+        switch value(key) {
+        case nil: return []
+        case .integer(let id): return [id]
+        case .array(let values):
+            return values.compactMap { if case .integer(let id) = $0 { id } else { nil } }
+        case let other?:
+            throw .wrongType(key: key, expected: "a token id or a list of them", found: "\(other)")
+        }
+    }
+
+    /// Rotary embedding: `rope_parameters` as newer files spell it, `rope_theta` and `rope_scaling` as older ones do.
+    mutating func rotary(size: Int) throws(BlueprintError) -> Rotary {
+        let outerTheta = try real("rope_theta")
+        let older = try object("rope_scaling")
+        guard var inner = try object("rope_parameters") ?? older else {
+            return Rotary(size: size, theta: outerTheta ?? 10_000)
+        }
+        let theta = try inner.real("rope_theta") ?? outerTheta ?? 10_000
+        let partial = try inner.real("partial_rotary_factor") ?? 1
+        guard partial == 1 else {
+            throw .unsupportedValue(key: "partial_rotary_factor", expected: "1", found: "\(partial)")
+        }
+        let olderKind = try inner.string("type")
+        let kind = try inner.string("rope_type") ?? olderKind ?? "default"
+        let scaling = try inner.rotaryScaling(kind)
+        try inner.finish()
+        return Rotary(size: size, theta: theta, scaling: scaling)
+    }
+
+    private mutating func rotaryScaling(_ kind: String) throws(BlueprintError) -> Rotary.Scaling {
+        switch kind {
+        case "default":
+            return .none
+        case "linear":
+            return .linear(factor: Float(try positive("factor")))
+        case "llama3":
+            let low = try positive("low_freq_factor")
+            let high = try positive("high_freq_factor")
+            guard high > low else {
+                throw .inconsistent("'high_freq_factor' is \(high), expected more than 'low_freq_factor', \(low)")
+            }
+            return .byWavelength(
+                factor: Float(try positive("factor")), lowFactor: Float(low), highFactor: Float(high),
+                originalContext: try count("original_max_position_embeddings"))
+        default:
+            throw .unsupportedValue(
+                key: "rope_type", expected: "\"default\", \"linear\" or \"llama3\"", found: "\"\(kind)\"")
+        }
+    }
+
+    /// Which layers see a window only, from `layer_types` or, in older files, from `max_window_layers`.
+    mutating func windows(layerCount: Int) throws(BlueprintError) -> [Int?] {
+        let isUsed = try boolean("use_sliding_window", default: false)
+        let size = try integer("sliding_window")
+        let firstLayer = try integer("max_window_layers")
+        let types = try strings("layer_types")
+        guard isUsed, let size else { return Array(repeating: nil, count: layerCount) }
+        guard size > 0 else {
+            throw .unsupportedValue(key: "sliding_window", expected: "a number above zero", found: "\(size)")
+        }
+        guard let types else {
+            guard let firstLayer else { throw .missingKey("max_window_layers") }
+            return (0..<layerCount).map { $0 >= firstLayer ? size : nil }
+        }
+        guard types.count == layerCount else {
+            throw .inconsistent("'layer_types' has \(types.count) entries, expected \(layerCount)")
+        }
+        var windows: [Int?] = []
+        for type in types {
+            switch type {
+            case "full_attention": windows.append(nil)
+            case "sliding_attention": windows.append(size)
+            default:
+                throw .unsupportedValue(
+                    key: "layer_types", expected: "\"full_attention\" or \"sliding_attention\"", found: "\"\(type)\"")
+            }
+        }
+        return windows
+    }
+}

@@ -1,0 +1,127 @@
+import Foundation
+
+/// Reads the keys of config.json one by one and remembers which were read, so that none is skipped unseen.
+struct ConfigurationReader {
+    private let values: [String: ConfigurationValue]
+    private let prefix: String
+    private var read: Set<String> = []
+
+    /// Keys that describe the file, the training or the text, never the computation of a logit.
+    private static let withoutEffect: Set<String> = [
+        "architectures", "model_type", "_name_or_path", "name_or_path", "transformers_version", "torch_dtype", "dtype",
+        "use_cache", "initializer_range", "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id",
+        "unk_token_id", "decoder_start_token_id", "attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop",
+        "pretraining_tp", "auto_map", "_attn_implementation", "_attn_implementation_autoset", "attn_implementation",
+        "use_flash_attention_2", "gradient_checkpointing", "torchscript", "return_dict", "output_attentions",
+        "output_hidden_states", "_commit_hash", "is_encoder_decoder", "is_decoder", "id2label", "label2id",
+        "problem_type", "tokenizer_class", "task_specific_params", "unsloth_version", "unsloth_fixed",
+        "language_model_only",
+        "max_length", "min_length", "temperature", "top_k", "top_p", "repetition_penalty", "do_sample", "num_beams",
+        "early_stopping", "length_penalty", "no_repeat_ngram_size", "num_return_sequences", "diversity_penalty",
+        "num_beam_groups", "typical_p", "encoder_no_repeat_ngram_size", "chunk_size_feed_forward", "_from_model_config",
+        "base_model_tp_plan", "base_model_pp_plan", "tp_plan", "finetuning_task", "use_bfloat16", "tf_legacy_loss",
+    ]
+
+    init(json: String) throws(BlueprintError) {
+        let decoded: ConfigurationValue
+        do {
+            decoded = try JSONDecoder().decode(ConfigurationValue.self, from: Data(json.utf8))
+        } catch {
+            throw .notJSON(json.isEmpty ? "an empty file" : "text that does not parse")
+        }
+        guard case .object(let values) = decoded else { throw .notJSON("\(decoded)") }
+        self.init(values, prefix: "")
+    }
+
+    init(_ values: [String: ConfigurationValue], prefix: String) {
+        self.values = values
+        self.prefix = prefix
+    }
+
+    /// The value, nil where the key is absent or null.
+    mutating func value(_ key: String) -> ConfigurationValue? {
+        read.insert(key)
+        guard let value = values[key], value != .null else { return nil }
+        return value
+    }
+
+    /// Whether the key is written, even as null.
+    func has(_ key: String) -> Bool { values[key] != nil }
+
+    /// Marks a key as considered although it has no effect here.
+    mutating func ignore(_ key: String) { read.insert(key) }
+
+    mutating func integer(_ key: String) throws(BlueprintError) -> Int? {
+        guard let value = value(key) else { return nil }
+        guard case .integer(let number) = value else { throw wrongType(key, "an integer", value) }
+        return number
+    }
+
+    /// An integer of at least 1 that must be there, or has the given default.
+    mutating func count(_ key: String, default fallback: Int? = nil) throws(BlueprintError) -> Int {
+        guard let number = try integer(key) ?? fallback else { throw .missingKey(prefix + key) }
+        guard number > 0, number < 1 << 31 else {
+            throw .unsupportedValue(key: prefix + key, expected: "a number from 1 to 2147483647", found: "\(number)")
+        }
+        return number
+    }
+
+    mutating func real(_ key: String) throws(BlueprintError) -> Double? {
+        switch value(key) {
+        case nil: return nil
+        case .integer(let number): return Double(number)
+        case .real(let number): return number
+        case let other?: throw wrongType(key, "a number", other)
+        }
+    }
+
+    /// A number above zero that must be there, or has the given default.
+    mutating func positive(_ key: String, default fallback: Double? = nil) throws(BlueprintError) -> Double {
+        guard let number = try real(key) ?? fallback else { throw .missingKey(prefix + key) }
+        guard number > 0, number.isFinite else {
+            throw .unsupportedValue(key: prefix + key, expected: "a number above zero", found: "\(number)")
+        }
+        return number
+    }
+
+    mutating func boolean(_ key: String, default fallback: Bool) throws(BlueprintError) -> Bool {
+        guard let value = value(key) else { return fallback }
+        guard case .boolean(let flag) = value else { throw wrongType(key, "true or false", value) }
+        return flag
+    }
+
+    mutating func string(_ key: String) throws(BlueprintError) -> String? {
+        guard let value = value(key) else { return nil }
+        guard case .string(let text) = value else { throw wrongType(key, "a string", value) }
+        return text
+    }
+
+    mutating func strings(_ key: String) throws(BlueprintError) -> [String]? {
+        guard let value = value(key) else { return nil }
+        guard case .array(let elements) = value else { throw wrongType(key, "an array of strings", value) }
+        var texts: [String] = []
+        for element in elements {
+            guard case .string(let text) = element else { throw wrongType(key, "an array of strings", value) }
+            texts.append(text)
+        }
+        return texts
+    }
+
+    mutating func object(_ key: String) throws(BlueprintError) -> ConfigurationReader? {
+        guard let value = value(key) else { return nil }
+        guard case .object(let values) = value else { throw wrongType(key, "an object", value) }
+        return ConfigurationReader(values, prefix: prefix + key + ".")
+    }
+
+    /// Refuses keys that nothing has read, unless they have no effect or switch nothing on.
+    func finish() throws(BlueprintError) {
+        for (key, value) in values.sorted(by: { $0.key < $1.key }) where !read.contains(key) {
+            if Self.withoutEffect.contains(key) || value.isOff { continue }
+            throw .unknownKey(prefix + key, value: "\(value)")
+        }
+    }
+
+    private func wrongType(_ key: String, _ expected: String, _ found: ConfigurationValue) -> BlueprintError {
+        .wrongType(key: prefix + key, expected: expected, found: "\(found)")
+    }
+}

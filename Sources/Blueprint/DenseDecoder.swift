@@ -1,0 +1,131 @@
+/// The plan of construction that most families share: embedding, then per layer attention and a gated MLP, each behind
+/// a norm, then a norm and a head. A family's file fills it in and changes what differs.
+struct DenseDecoder {
+    var architecture: String
+    var width: Int
+    var vocabulary: Int
+    var layerCount: Int
+    var heads: Int
+    var keyValueHeads: Int
+    var headSize: Int
+    var mlpWidth: Int
+    var epsilon: Float
+    var maximumContext: Int
+    var rotary: Rotary
+    var isTied: Bool
+    var statedEncoding: Encoding?
+    var endTokens: [Int]
+    var hasQueryKeyValueBias = false
+    var hasOutputBias = false
+    var hasMLPBias = false
+    var hasHeadNorms = false
+    /// The window of a layer by its number; nil for all positions.
+    var window: (Int) -> Int? = { _ in nil }
+
+    /// Reads the keys that all dense families spell alike.
+    init(
+        _ architecture: String, _ reader: inout ConfigurationReader, mayOmitKeyValueHeads: Bool = false,
+        defaultHeadSize: Int? = nil
+    ) throws(BlueprintError) {
+        self.architecture = architecture
+        width = try reader.count("hidden_size")
+        vocabulary = try reader.count("vocab_size")
+        layerCount = try reader.count("num_hidden_layers")
+        heads = try reader.count("num_attention_heads")
+        keyValueHeads = try reader.count("num_key_value_heads", default: mayOmitKeyValueHeads ? heads : nil)
+        guard heads % keyValueHeads == 0 else {
+            throw .inconsistent(
+                "'num_attention_heads' is \(heads), expected a multiple of 'num_key_value_heads', \(keyValueHeads)")
+        }
+        if let stated = try reader.integer("head_dim") ?? defaultHeadSize {
+            headSize = stated
+        } else {
+            guard width % heads == 0 else {
+                throw .inconsistent("'hidden_size' is \(width), expected a multiple of \(heads) heads or a 'head_dim'")
+            }
+            headSize = width / heads
+        }
+        guard headSize > 0, headSize.isMultiple(of: 2) else {
+            throw .unsupportedValue(key: "head_dim", expected: "an even number above zero", found: "\(headSize)")
+        }
+        mlpWidth = try reader.count("intermediate_size")
+        epsilon = Float(try reader.positive("rms_norm_eps", default: 1e-6))
+        maximumContext = try reader.count("max_position_embeddings")
+        isTied = try reader.boolean("tie_word_embeddings", default: false)
+        statedEncoding = try reader.encoding()
+        endTokens = try reader.tokens("eos_token_id")
+        rotary = try reader.rotary(size: headSize)
+        let activation = try reader.string("hidden_act") ?? "silu"
+        guard activation == "silu" else {
+            throw .unsupportedValue(key: "hidden_act", expected: "\"silu\"", found: "\"\(activation)\"")
+        }
+    }
+
+    /// The blueprint.
+    func blueprint() -> Blueprint {
+        let vocabularyAxis = Axis(.vocabulary, layer: nil, count: vocabulary)
+        let rows = Weight.Distribution.rows(vocabularyAxis, perUnit: 1)
+        return Blueprint(
+            architecture: architecture, width: width, vocabulary: vocabulary, maximumContext: maximumContext,
+            embedding: Weight("model.embed_tokens.weight", [vocabulary, width], rows),
+            layers: (0..<layerCount).map(layer),
+            finalNorm: norm("model.norm", width),
+            untiedHead: isTied ? nil : Weight("lm_head.weight", [vocabulary, width], rows),
+            statedEncoding: statedEncoding, endTokens: endTokens,
+            ignoredSuffixes: [".rotary_emb.inv_freq"] + (isTied ? ["lm_head.weight"] : []))
+    }
+
+    private func layer(_ number: Int) -> Layer {
+        let path = "model.layers.\(number)"
+        return Layer(branches: [
+            Branch(norm: norm("\(path).input_layernorm", width), mixer: .attention(attention(number, path))),
+            Branch(norm: norm("\(path).post_attention_layernorm", width), mixer: .mlp(mlp(number, path))),
+        ])
+    }
+
+    private func attention(_ number: Int, _ path: String) -> Attention {
+        let queries = Axis(.queryHeads, layer: number, count: heads)
+        let keyValues = Axis(.keyValueHeads, layer: number, count: keyValueHeads)
+        func input(_ name: String, _ axis: Axis) -> Projection {
+            first("\(path).self_attn.\(name)", axis, perUnit: headSize, hasBias: hasQueryKeyValueBias)
+        }
+        func headNorm(_ name: String) -> Norm? {
+            hasHeadNorms ? norm("\(path).self_attn.\(name)", headSize) : nil
+        }
+        return Attention(
+            query: input("q_proj", queries), key: input("k_proj", keyValues), value: input("v_proj", keyValues),
+            output: last("\(path).self_attn.o_proj", queries, perUnit: headSize, hasBias: hasOutputBias),
+            heads: heads, keyValueHeads: keyValueHeads, headSize: headSize,
+            queryNorm: headNorm("q_norm"), keyNorm: headNorm("k_norm"),
+            rotary: rotary, scale: 1 / Float(headSize).squareRoot(), window: window(number),
+            queryAxis: queries, keyValueAxis: keyValues)
+    }
+
+    private func mlp(_ number: Int, _ path: String) -> GatedMLP {
+        let axis = Axis(.mlpWidth, layer: number, count: mlpWidth)
+        return GatedMLP(
+            gate: first("\(path).mlp.gate_proj", axis, perUnit: 1, hasBias: hasMLPBias),
+            up: first("\(path).mlp.up_proj", axis, perUnit: 1, hasBias: hasMLPBias),
+            down: last("\(path).mlp.down_proj", axis, perUnit: 1, hasBias: hasMLPBias),
+            activation: .silu, axis: axis)
+    }
+
+    private func norm(_ name: String, _ count: Int) -> Norm {
+        Norm(weight: Weight("\(name).weight", [count]), epsilon: epsilon)
+    }
+
+    private func first(_ name: String, _ axis: Axis, perUnit: Int, hasBias: Bool) -> Projection {
+        let outputs = axis.count * perUnit
+        let rows = Weight.Distribution.rows(axis, perUnit: perUnit)
+        return Projection(
+            weight: Weight("\(name).weight", [outputs, width], rows),
+            bias: hasBias ? Weight("\(name).bias", [outputs], rows) : nil)
+    }
+
+    // The bias of a last projection is added once, after the sum: every rank holds it.
+    private func last(_ name: String, _ axis: Axis, perUnit: Int, hasBias: Bool) -> Projection {
+        Projection(
+            weight: Weight("\(name).weight", [width, axis.count * perUnit], .columns(axis, perUnit: perUnit)),
+            bias: hasBias ? Weight("\(name).bias", [width]) : nil)
+    }
+}

@@ -1,0 +1,144 @@
+/// A linear map `y = W x + b`.
+public struct Projection: Hashable, Sendable {
+    /// `[outputs, inputs]`.
+    public var weight: Weight
+    /// `[outputs]`, or nil.
+    public var bias: Weight?
+
+    /// A projection with or without a bias.
+    public init(weight: Weight, bias: Weight? = nil) {
+        self.weight = weight
+        self.bias = bias
+    }
+
+    /// Its tensors.
+    public var weights: [Weight] { [weight] + (bias.map { [$0] } ?? []) }
+}
+
+/// A root-mean-square norm, `x / sqrt(mean(x²) + epsilon) * weight`.
+///
+/// Zhang and Sennrich, Root Mean Square Layer Normalization, 2019.
+public struct Norm: Hashable, Sendable {
+    /// `[width]`.
+    public var weight: Weight
+    /// Added to the mean of squares.
+    public var epsilon: Float
+
+    /// A norm over the width of its weight.
+    public init(weight: Weight, epsilon: Float) {
+        self.weight = weight
+        self.epsilon = epsilon
+    }
+}
+
+/// Causal self-attention in which several query heads may read one key-value head.
+///
+/// Ainslie et al., GQA: Training Generalized Multi-Query Transformer Models, 2023.
+public struct Attention: Hashable, Sendable {
+    /// `[heads * headSize, width]`.
+    public var query: Projection
+    /// `[keyValueHeads * headSize, width]`.
+    public var key: Projection
+    /// `[keyValueHeads * headSize, width]`.
+    public var value: Projection
+    /// `[width, heads * headSize]`.
+    public var output: Projection
+    /// Query heads.
+    public var heads: Int
+    /// Key-value heads; query head `h` reads key-value head `h / (heads / keyValueHeads)`.
+    public var keyValueHeads: Int
+    /// Channels of one head.
+    public var headSize: Int
+    /// Norm over each query head before rotation, one weight for all heads.
+    public var queryNorm: Norm?
+    /// Norm over each key head before rotation, one weight for all heads.
+    public var keyNorm: Norm?
+    /// Rotary position embedding of queries and keys.
+    public var rotary: Rotary
+    /// Scores are multiplied by it.
+    public var scale: Float
+    /// A query sees this many positions, its own included; nil for all.
+    public var window: Int?
+    /// The axis that ranks share out.
+    public var queryAxis: Axis
+    /// The axis that follows from it.
+    public var keyValueAxis: Axis
+
+    /// Query heads that read one key-value head.
+    public var groupSize: Int { heads / keyValueHeads }
+}
+
+/// A gated MLP, `down(activation(gate x) * up x)`.
+///
+/// Shazeer, GLU Variants Improve Transformer, 2020.
+public struct GatedMLP: Hashable, Sendable {
+    /// The function applied to the gate.
+    public enum Activation: String, Hashable, Sendable {
+        /// `x * sigmoid(x)`.
+        case silu
+    }
+
+    /// `[mlpWidth, width]`.
+    public var gate: Projection
+    /// `[mlpWidth, width]`.
+    public var up: Projection
+    /// `[width, mlpWidth]`.
+    public var down: Projection
+    /// The gate's function.
+    public var activation: Activation
+    /// The axis that ranks share out.
+    public var axis: Axis
+}
+
+/// What a residual branch computes.
+public enum Mixer: Hashable, Sendable {
+    /// Causal self-attention.
+    case attention(Attention)
+    /// A gated MLP.
+    case mlp(GatedMLP)
+
+    /// Its tensors, in checkpoint order.
+    public var weights: [Weight] {
+        switch self {
+        case .attention(let attention):
+            [attention.query, attention.key, attention.value, attention.output].flatMap(\.weights)
+                + [attention.queryNorm, attention.keyNorm].compactMap { $0?.weight }
+        case .mlp(let mlp):
+            [mlp.gate, mlp.up, mlp.down].flatMap(\.weights)
+        }
+    }
+
+    /// The axis that ranks share out.
+    public var axis: Axis {
+        switch self {
+        case .attention(let attention): attention.queryAxis
+        case .mlp(let mlp): mlp.axis
+        }
+    }
+}
+
+/// One residual branch, `x += mixer(norm(x))`.
+public struct Branch: Hashable, Sendable {
+    /// The norm before the mixer.
+    public var norm: Norm
+    /// The mixer.
+    public var mixer: Mixer
+
+    /// A branch with a norm before its mixer.
+    public init(norm: Norm, mixer: Mixer) {
+        self.norm = norm
+        self.mixer = mixer
+    }
+
+    /// Its tensors.
+    public var weights: [Weight] { [norm.weight] + mixer.weights }
+}
+
+/// The residual branches of one layer, in order.
+public struct Layer: Hashable, Sendable {
+    /// In order of computation.
+    public var branches: [Branch]
+
+    /// A layer of these branches.
+    public init(branches: [Branch]) { self.branches = branches }
+}
