@@ -3,10 +3,10 @@ import Synchronization
 
 /// The one way into the C library: every call holds the lock, and every return code is checked.
 ///
-/// The serial build of HDF5 keeps its error stack and caches in global variables, so two calls must never overlap,
+/// A serial build of HDF5 keeps its error stack and caches in global variables, so two calls must never overlap,
 /// whatever thread they come from.
 enum Library {
-    private static let isSilenced = Mutex(false)
+    private static let lock = Mutex(())
 
     /// Runs one C call and returns its result, or throws the innermost message of the error stack when it is negative.
     @discardableResult
@@ -23,12 +23,10 @@ enum Library {
 
     /// Runs C calls whose failure has no consequence, or a meaning of its own.
     static func locked<Result: Sendable>(_ body: () -> Result) -> Result {
-        isSilenced.withLock { isSilenced in
-            if !isSilenced {
-                // The library prints its stack on standard error unless told otherwise; messages are ours to print.
-                H5Eset_auto2(chdf5_default(), nil, nil)
-                isSilenced = true
-            }
+        lock.withLock { _ in
+            // The library prints its stack on standard error unless told otherwise; messages are ours to print. It is
+            // told each time, because builds that know threads keep one stack per thread.
+            H5Eset_auto2(chdf5_default(), nil, nil)
             return body()
         }
     }
