@@ -1,0 +1,95 @@
+import FoundationEssentials
+
+/// The files of a checkpoint folder, before they are opened.
+struct CheckpointFolder {
+    let path: String
+    private let names: Set<String>
+
+    init(_ path: String) throws(WeightsError) {
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw .unreadable(path: path, reason: "no such folder")
+        }
+        guard isFolder else {
+            throw .malformed(location: path, expected: "a checkpoint folder with config.json", found: "a file")
+        }
+        do { names = Set(try FileManager.default.contentsOfDirectory(atPath: path)) } catch {
+            throw .unreadable(path: path, reason: "the folder can't be listed")
+        }
+        self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    }
+
+    func path(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// The texts that are there; config.json must be.
+    func texts() throws(WeightsError) -> [Checkpoint.Text: String] {
+        guard names.contains(Checkpoint.Text.configuration.rawValue) else {
+            throw .absent(path: path, what: "the file", names: [Checkpoint.Text.configuration.rawValue])
+        }
+        var texts: [Checkpoint.Text: String] = [:]
+        for text in Checkpoint.Text.allCases where names.contains(text.rawValue) {
+            texts[text] = try InputFile.text(path(text.rawValue))
+        }
+        // The separate file wins where both are there, as it does in the reference library.
+        if texts[.chatTemplate] == nil, let configuration = texts[.tokenizerConfiguration] {
+            texts[.chatTemplate] = try chatTemplate(in: configuration)
+        }
+        return texts
+    }
+
+    /// The names of the parts to open, and the index where one decides.
+    func parts() throws(WeightsError) -> (names: [String], index: CheckpointIndex?) {
+        if names.contains("model.safetensors") { return (["model.safetensors"], nil) }
+        if names.contains(CheckpointIndex.name) {
+            let index = try CheckpointIndex(path(CheckpointIndex.name))
+            let parts = Set(index.partOfTensor.values).sorted()
+            let missing = parts.filter { !names.contains($0) }
+            guard missing.isEmpty else { throw .absent(path: path, what: "the parts", names: missing) }
+            return (parts, index)
+        }
+        let found = names.filter { $0.hasSuffix(".safetensors") }.sorted()
+        guard !found.isEmpty else {
+            throw .absent(path: path, what: "the file", names: ["model.safetensors"])
+        }
+        let missing = Self.missingSiblings(of: found)
+        guard missing.isEmpty else { throw .absent(path: path, what: "the parts", names: missing) }
+        return (found, nil)
+    }
+
+    /// The names that a numbered series lacks: `…-00001-of-00003.safetensors` announces two more.
+    private static func missingSiblings(of found: [String]) -> [String] {
+        var missing: Set<String> = []
+        for name in found {
+            let pieces = name.dropLast(".safetensors".count).split(separator: "-", omittingEmptySubsequences: false)
+            guard pieces.count >= 3, pieces[pieces.count - 2] == "of", let last = pieces.last,
+                let count = Int(last), count > 0, count <= 99_999, Int(pieces[pieces.count - 3]) != nil
+            else { continue }
+            let stem = pieces.dropLast(3).joined(separator: "-")
+            for number in 1...count {
+                let digits = "\(number)"
+                let padded = String(repeating: "0", count: max(0, last.count - digits.count)) + digits
+                missing.insert("\(stem)-\(padded)-of-\(last).safetensors")
+            }
+        }
+        return missing.subtracting(found).sorted()
+    }
+
+    /// The template in tokenizer_config.json: a text, or a list of named ones of which 'default' is meant.
+    private func chatTemplate(in configuration: String) throws(WeightsError) -> String? {
+        let location = path(Checkpoint.Text.tokenizerConfiguration.rawValue)
+        let value = try JSONValue(configuration, at: location)
+        switch value["chat_template"] {
+        case nil, .null: return nil
+        case .string(let template): return template
+        case .array(let templates):
+            let named = templates.first { $0["name"]?.text == "default" } ?? (templates.count == 1 ? templates[0] : nil)
+            if let template = named?["template"]?.text { return template }
+            throw .malformed(
+                location: location, expected: "a chat template named 'default'",
+                found: "\(templates.map { $0["name"]?.text ?? "one without a name" })")
+        case .boolean, .number, .object:
+            throw .malformed(
+                location: location, expected: "'chat_template' to be a text or a list", found: "another value")
+        }
+    }
+}

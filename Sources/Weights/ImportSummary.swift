@@ -1,0 +1,41 @@
+public import Blueprint
+
+/// What an import did.
+public struct ImportSummary: Sendable, Hashable {
+    /// Something that a person should know and that stopped nothing.
+    public struct Warning: Sendable, Hashable {
+        /// The tensor.
+        public let tensor: String
+        /// Elements that are infinite or no number in the checkpoint.
+        public let nonFiniteCount: Int
+        /// Finite elements that the new encoding can't hold and that became infinite.
+        public let overflowCount: Int
+    }
+
+    /// The file that was written.
+    public let path: String
+    /// How many tensors it holds.
+    public let tensorCount: Int
+    /// How many numbers these hold.
+    public let parameterCount: Int
+    /// Bytes of the tensors of each encoding.
+    public let byteCounts: [Encoding: Int]
+    /// Names of checkpoint tensors that have no effect and were left out, in order.
+    public let ignored: [String]
+    /// Texts that the checkpoint doesn't have.
+    public let missingTexts: [Checkpoint.Text]
+    /// Tensors with numbers that are not finite, or no longer.
+    public let warnings: [Warning]
+    /// The model's hash, as ``WeightsFile/modelHash``.
+    public let modelHash: String
+}
+
+extension ImportSummary.Warning: CustomStringConvertible {
+    /// The message for a person, one line.
+    public var description: String {
+        var parts: [String] = []
+        if nonFiniteCount > 0 { parts.append("\(nonFiniteCount) numbers that are not finite") }
+        if overflowCount > 0 { parts.append("\(overflowCount) numbers that became infinite in this encoding") }
+        return "'\(tensor)' holds \(parts.joined(separator: " and "))"
+    }
+}

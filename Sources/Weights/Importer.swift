@@ -1,0 +1,86 @@
+import Blueprint
+
+/// Makes a weights file of a checkpoint.
+public enum Importer {
+    /// How far an import is.
+    public struct Progress: Sendable, Hashable {
+        /// Bytes of the checkpoint that were read and written.
+        public let byteCount: Int
+        /// Bytes of the checkpoint in all.
+        public let totalByteCount: Int
+        /// The tensor in work.
+        public let tensor: String
+    }
+
+    /// Imports a Hugging Face checkpoint folder.
+    ///
+    /// Everything that can be checked is, before anything is written: config.json is understood in full, every tensor it
+    /// asks for is there in its shape and an encoding that is known, no other is. The file is written under a temporary
+    /// name and takes its own, in place of an older one, when it is complete. Memory stays under 100 MB.
+    ///
+    /// - Parameters:
+    ///   - source: the folder.
+    ///   - destination: the file to write.
+    ///   - programVersion: noted in the file.
+    ///   - progress: is told how far it is, after each piece of at most 16 MiB.
+    public static func run(
+        source: String, destination: String, encoding: ImportEncoding, programVersion: String,
+        progress: (Progress) -> Void = { _ in }
+    ) throws(WeightsError) -> ImportSummary {
+        let blueprint = try blueprint(of: source)
+        let checkpoint = try Checkpoint(source)
+        let review = try CheckpointReview(checkpoint, blueprint, encoding)
+        let origin = WeightsFileWriter.Origin(
+            programVersion: programVersion, sourceName: checkpoint.name, sourceHash: try checkpoint.hash())
+
+        var writer = try WeightsFileWriter(
+            destination: destination, expecting: expectedByteCount(checkpoint, review))
+        for text in Checkpoint.Text.allCases {
+            if let contents = checkpoint.texts[text] { try writer.add(text, contents) }
+        }
+        var copier = TensorCopier(review.items)
+        var warnings: [ImportSummary.Warning] = []
+        for item in review.items {
+            var tensor = try writer.begin(item.info)
+            let findings = try copier.copy(item, to: &tensor, progress: progress)
+            try writer.end(tensor)
+            if findings != ElementConversion.Findings() {
+                warnings.append(
+                    ImportSummary.Warning(
+                        tensor: item.info.name, nonFiniteCount: findings.nonFiniteCount,
+                        overflowCount: findings.overflowCount))
+            }
+        }
+        let modelHash = try writer.finish(origin)
+        return summary(destination, checkpoint, review, warnings, modelHash)
+    }
+
+    private static func blueprint(of source: String) throws(WeightsError) -> Blueprint {
+        let texts = try CheckpointFolder(source).texts()
+        do { return try Blueprint(configuration: texts[.configuration] ?? "") } catch {
+            throw .unsupportedModel(path: source, reason: error.description)
+        }
+    }
+
+    /// A little more than the file will hold.
+    private static func expectedByteCount(_ checkpoint: Checkpoint, _ review: CheckpointReview) -> Int {
+        let texts = checkpoint.texts.values.reduce(0) { $0 + $1.utf8.count }
+        // A page of alignment and a few hundred bytes of description for each tensor, and 1 MiB for the groups.
+        let tensors = review.items.reduce(0) { $0 + $1.info.storedByteCount + $1.info.panels.count * 24 + (1 << 13) }
+        return tensors + texts + (1 << 20)
+    }
+
+    private static func summary(
+        _ destination: String, _ checkpoint: Checkpoint, _ review: CheckpointReview,
+        _ warnings: [ImportSummary.Warning], _ modelHash: String
+    ) -> ImportSummary {
+        let infos = review.items.map(\.info)
+        return ImportSummary(
+            path: destination, tensorCount: infos.count,
+            parameterCount: infos.reduce(0) { $0 + $1.elementCount },
+            byteCounts: Dictionary(infos.map { ($0.encoding, $0.byteCount) }, uniquingKeysWith: +),
+            ignored: review.ignored,
+            missingTexts: Checkpoint.Text.allCases.filter { checkpoint.texts[$0] == nil },
+            warnings: warnings, modelHash: modelHash)
+    }
+}

@@ -1,0 +1,67 @@
+import Glibc
+
+/// A file that is open for reading at any offset; it is closed at the end of its life.
+struct InputFile: ~Copyable {
+    let path: String
+    let byteCount: Int
+    private let descriptor: CInt
+
+    init(_ path: String) throws(WeightsError) {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unreadable(path: path, reason: SystemMessage.latest) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else {
+            let reason = SystemMessage.latest
+            close(descriptor)
+            throw .unreadable(path: path, reason: reason)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw .unreadable(path: path, reason: "not a regular file")
+        }
+        self.path = path
+        self.descriptor = descriptor
+        byteCount = Int(status.st_size)
+    }
+
+    /// Fills `buffer` with the bytes from `offset` on.
+    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(WeightsError) {
+        var done = 0
+        while done < buffer.count {
+            let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+            let count = unsafe pread(descriptor, rest.baseAddress, rest.count, offset + done)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .unreadable(path: path, reason: SystemMessage.latest) }
+            guard count > 0 else {
+                throw .unreadable(path: path, reason: "the file ends at byte \(offset + done), it became shorter")
+            }
+            done += count
+        }
+    }
+
+    /// The bytes of a range.
+    func bytes(_ range: Range<Int>) throws(WeightsError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: range.count)
+        var span = bytes.mutableSpan
+        try unsafe span.withUnsafeMutableBytes { (buffer) throws(WeightsError) in
+            try unsafe read(at: range.lowerBound, into: buffer)
+        }
+        return bytes
+    }
+
+    /// The whole file as text.
+    static func text(_ path: String) throws(WeightsError) -> String {
+        let file = try InputFile(path)
+        guard let text = String(validating: try file.bytes(0..<file.byteCount), as: UTF8.self) else {
+            throw .malformed(location: path, expected: "a text in UTF-8", found: "other bytes")
+        }
+        return text
+    }
+
+    deinit { close(descriptor) }
+}
+
+/// What the operating system said last.
+enum SystemMessage {
+    static var latest: String { unsafe String(cString: strerror(errno)) }
+}

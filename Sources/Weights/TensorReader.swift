@@ -1,0 +1,136 @@
+import Blueprint
+import HDF5
+
+/// One tensor of a weights file, open for reading panel by panel.
+struct TensorReader: ~Copyable {
+    let path: String
+    let info: TensorInfo
+    let checksums: [UInt64]
+    let dataset: HDF5Dataset
+    let staging: StagingBuffer
+
+    /// Panels that are read at once: one tile, or neighbours above each other.
+    struct Run {
+        var down: Range<Int>
+        var across: Int
+    }
+
+    /// Reads every panel that touches `target`, checks it and copies what is asked for.
+    ///
+    /// - Returns: the bytes that were read from the file.
+    func read(into target: SliceTarget) throws(WeightsError) -> Int {
+        var byteCount = 0
+        for run in runs(rows: target.rows, columns: target.columns) {
+            let direct = unsafe target.place(of: rows(run), in: info)
+            let bytes = unsafe direct ?? staging.prefix(self.byteCount(run))
+            try unsafe load(run, into: bytes)
+            for down in run.down {
+                let panel = unsafe UnsafeRawBufferPointer(panel(down, of: run, in: bytes))
+                if let damage = unsafe damage(down, run.across, panel) { throw damage }
+                if unsafe direct == nil {
+                    unsafe target.take(
+                        panel, rows: info.panels.rowRange(down), columns: info.panels.columnRange(run.across),
+                        rowByteCount: rowByteCount)
+                }
+            }
+            byteCount += bytes.count
+        }
+        return byteCount
+    }
+
+    /// Reads the whole tensor and hands every panel that differs from its checksum to `report`.
+    ///
+    /// - Parameter didRead: is told how many bytes were read, after each run.
+    func verify(didRead: (Int) -> Void, report: (WeightsError) -> Void) throws(WeightsError) {
+        for run in runs(rows: 0..<info.rows, columns: 0..<info.columns) {
+            let bytes = unsafe staging.prefix(byteCount(run))
+            do { try unsafe load(run, into: bytes) } catch {
+                report(error)
+                continue
+            }
+            for down in run.down {
+                let panel = unsafe UnsafeRawBufferPointer(panel(down, of: run, in: bytes))
+                if let damage = unsafe damage(down, run.across, panel) { report(damage) }
+            }
+            didRead(bytes.count)
+        }
+    }
+
+    /// The runs that hold a slice, in the order of the file. A panel that a border cuts is a run of its own, so that all
+    /// others can go straight to their place.
+    private func runs(rows: Range<Int>, columns: Range<Int>) -> [Run] {
+        let grid = info.panels
+        let down = grid.panelsDown(touching: rows)
+        let across = grid.panelsAcross(touching: columns)
+        guard !grid.isTiled else { return down.flatMap { row in across.map { Run(down: row..<row + 1, across: $0) } } }
+        guard !across.isEmpty else { return [] }
+        let longest = max(1, staging.byteCount / info.panelByteCount)
+        var runs: [Run] = []
+        for panel in down {
+            let range = grid.rowRange(panel)
+            let isCut = range.lowerBound < rows.lowerBound || range.upperBound > rows.upperBound
+            if let last = runs.last, !isCut, last.down.count < longest, !isFirstCut(panel, of: runs, rows) {
+                runs[runs.count - 1].down = last.down.lowerBound..<panel + 1
+            } else {
+                runs.append(Run(down: panel..<panel + 1, across: 0))
+            }
+        }
+        return runs
+    }
+
+    /// Whether the run before `panel` is the first and begins above the slice.
+    private func isFirstCut(_ panel: Int, of runs: [Run], _ rows: Range<Int>) -> Bool {
+        runs.count == 1 && info.panels.rowRange(runs[0].down.lowerBound).lowerBound < rows.lowerBound
+    }
+
+    private func rows(_ run: Run) -> Range<Int> {
+        info.panels.rowRange(run.down.lowerBound).lowerBound..<info.panels.rowRange(run.down.upperBound - 1).upperBound
+    }
+
+    /// Bytes from one row of a panel to the next.
+    private var rowByteCount: Int {
+        info.encoding.byteCount(info.panels.isTiled ? info.panels.columnsPerPanel : info.columns)
+    }
+
+    private func byteCount(_ run: Run) -> Int {
+        info.panels.isTiled ? info.panelByteCount : rows(run).count * rowByteCount
+    }
+
+    private func load(_ run: Run, into bytes: UnsafeMutableRawBufferPointer) throws(WeightsError) {
+        var buffer = unsafe bytes.mutableBytes
+        do {
+            if info.panels.isTiled {
+                let start = [rows(run).lowerBound, run.across * info.panels.columnsPerPanel]
+                try dataset.readChunk(at: start, into: &buffer)
+            } else {
+                var slab = Hyperslab(allOf: info.shape)
+                slab.ranges[0] = rows(run)
+                try dataset.read(slab, into: &buffer)
+            }
+        } catch {
+            throw .broken(path: path, reason: error.description)
+        }
+    }
+
+    private func panel(
+        _ down: Int, of run: Run, in bytes: UnsafeMutableRawBufferPointer
+    ) -> UnsafeMutableRawBufferPointer {
+        guard !info.panels.isTiled else { return unsafe bytes }
+        let range = info.panels.rowRange(down)
+        let first = rows(run).lowerBound
+        let part = (range.lowerBound - first) * rowByteCount..<(range.upperBound - first) * rowByteCount
+        return unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[part])
+    }
+
+    private func damage(_ down: Int, _ across: Int, _ bytes: UnsafeRawBufferPointer) -> WeightsError? {
+        let stored = checksums[down * info.panels.panelsAcross + across]
+        let computed = unsafe XXH64.hash(bytes)
+        guard stored != computed else { return nil }
+        let rows = info.panels.rowRange(down)
+        let columns = info.panels.columnRange(across)
+        let panel =
+            "rows \(rows.lowerBound)..<\(rows.upperBound), columns \(columns.lowerBound)..<\(columns.upperBound)"
+        return .damaged(
+            path: path, what: "'\(info.name)' (\(panel))", stored: XXH64.text(stored), computed: XXH64.text(computed))
+    }
+}

@@ -1,0 +1,116 @@
+import HDF5
+
+/// What can go wrong between a checkpoint and a weights file; the texts read `where: expected, found; what to do`.
+public enum WeightsError: Error, Hashable, Sendable {
+    /// The operating system didn't open or read a file or folder.
+    case unreadable(path: String, reason: String)
+    /// The operating system didn't write a file.
+    case unwritable(path: String, reason: String)
+    /// A file or folder isn't what its place asks for.
+    case malformed(location: String, expected: String, found: String)
+    /// Pieces of the checkpoint are absent.
+    case absent(path: String, what: String, names: [String])
+    /// The checkpoint holds tensors that nothing computes with.
+    case unexpectedTensors(path: String, names: [String])
+    /// A tensor's shape isn't what config.json asks for.
+    case shapeMismatch(path: String, tensor: String, found: [Int], expected: [Int])
+    /// A tensor's elements are of a type that can't be imported.
+    case unsupportedElements(path: String, tensor: String, found: String)
+    /// config.json describes no model that is implemented; `reason` is the blueprint's message.
+    case unsupportedModel(path: String, reason: String)
+    /// The disk hasn't the room; the counts are nil when the system doesn't say.
+    case diskFull(path: String, neededByteCount: Int?, availableByteCount: Int?)
+    /// The file is not a weights file.
+    case notWeightsFile(path: String, found: String)
+    /// The file has another format version.
+    case otherVersion(path: String, found: Int, known: Int)
+    /// The file is truncated or its structure is damaged.
+    case broken(path: String, reason: String)
+    /// The stored bytes of a panel or text are not those that were written.
+    case damaged(path: String, what: String, stored: String, computed: String)
+    /// There is no tensor of this name.
+    case unknownTensor(path: String, name: String)
+    /// A slice or its buffer doesn't fit the tensor.
+    case badSlice(location: String, expected: String, found: String)
+}
+
+extension WeightsError: CustomStringConvertible {
+    /// The message for a person, one line.
+    public var description: String {
+        switch self {
+        case .unreadable(let path, let reason):
+            "\(path): expected something readable, found '\(reason)'; check the path and its permissions"
+        case .unwritable(let path, let reason):
+            "\(path): expected to write it, found '\(reason)'; check the path, its permissions and the disk"
+        case .malformed(let location, let expected, let found):
+            "\(location): expected \(expected), found \(found); download the checkpoint again"
+        case .absent(let path, let what, let names):
+            "\(path): expected \(what) \(Self.list(names)), found none; download the checkpoint again"
+        case .unexpectedTensors(let path, let names):
+            "\(path): expected only tensors that config.json asks for, found also \(Self.list(names)); "
+                + "this model computes something that is not implemented"
+        case .shapeMismatch(let path, let tensor, let found, let expected):
+            "\(path): '\(tensor)' is \(found), the config says \(expected); download the checkpoint again"
+        case .unsupportedElements(let path, let tensor, let found):
+            "\(path): expected '\(tensor)' in F32, F16 or BF16, found \(found); "
+                + "use a checkpoint that is not quantised"
+        case .unsupportedModel(let path, let reason):
+            "\(path)/\(reason)"
+        case .diskFull(let path, let needed, let available):
+            "\(path): expected room for \(needed.map(Self.size) ?? "the file"), found \(available.map(Self.size) ?? "a full disk"); "
+                + "free some space or choose another folder"
+        case .notWeightsFile(let path, let found):
+            "\(path): expected a weights file, found \(found); make one with 'lockstep import'"
+        case .otherVersion(let path, let found, let known):
+            "\(path): expected format version \(known), found \(found); import the checkpoint again with this program"
+        case .broken(let path, let reason):
+            "\(path): expected a complete weights file, found '\(reason)'; import the checkpoint again"
+        case .damaged(let path, let what, let stored, let computed):
+            "\(path): \(what) is damaged: checksum \(stored) expected, \(computed) found; import the checkpoint again"
+        case .unknownTensor(let path, let name):
+            "\(path): expected a tensor '\(name)', found none; import the checkpoint again"
+        case .badSlice(let location, let expected, let found):
+            "\(location): expected \(expected), found \(found); ask for a part that the tensor has"
+        }
+    }
+
+    private static func list(_ names: [String]) -> String {
+        let shown = names.prefix(5).map { "'\($0)'" }.joined(separator: ", ")
+        return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
+    }
+
+    private static func size(_ byteCount: Int) -> String { ByteText.text(byteCount) }
+}
+
+/// Runs `body` and words what HDF5 reports about a weights file that is being read.
+func reading<Result: ~Copyable>(
+    _ path: String, _ body: () throws(HDF5Error) -> Result
+) throws(WeightsError) -> Result {
+    do { return try body() } catch {
+        switch error {
+        case .cannotOpen(let path, let reason): throw .unreadable(path: path, reason: reason)
+        case .notHDF5: throw .notWeightsFile(path: path, found: "a file that is not HDF5")
+        case .missing(let location, let name): throw .broken(path: path, reason: "no '\(name)' in \(location)")
+        case .refused(let location, let call, let reason):
+            throw .broken(path: path, reason: "\(call) at \(location): \(reason)")
+        case .typeMismatch(let location, let expected, let found),
+            .shapeMismatch(let location, let expected, let found):
+            throw .broken(path: path, reason: "\(location): expected \(expected), found \(found)")
+        }
+    }
+}
+
+/// Runs `body` and words what HDF5 reports about a weights file that is being written.
+func writing<Result: ~Copyable>(
+    _ path: String, _ body: () throws(HDF5Error) -> Result
+) throws(WeightsError) -> Result {
+    do { return try body() } catch { throw wordingOfWriting(error, path) }
+}
+
+/// What HDF5 reports about a weights file that is being written, in our words.
+func wordingOfWriting(_ error: HDF5Error, _ path: String) -> WeightsError {
+    if case .refused(_, _, let reason) = error, reason.contains("No space left") || reason.contains("quota") {
+        return .diskFull(path: path, neededByteCount: nil, availableByteCount: nil)
+    }
+    return .unwritable(path: path, reason: error.description)
+}
