@@ -17,7 +17,7 @@ public struct Model {
     /// - Throws: ``WeightsError`` for a file that is not whole, ``BlueprintError`` for a model that is not implemented.
     public init(path: String) throws {
         file = try WeightsFile(path: path)
-        blueprint = try Blueprint(configuration: file.configuration)
+        blueprint = try Blueprint(configuration: file.config)
         endTokens = try Self.endTokens(file, blueprint)
     }
 
@@ -34,11 +34,11 @@ public struct Model {
     }
 
     /// Whether the file has a tokenizer.
-    public var hasTokenizer: Bool { (try? file.text(.tokenizer)) ?? nil != nil }
+    public var hasTokenizer: Bool { file.tokenizer != nil }
 
     /// The tokenizer of the file.
     public func tokenizer() throws -> Tokenizer {
-        guard let json = try file.text(.tokenizer) else {
+        guard let json = file.tokenizer else {
             throw EngineError.missingPart(
                 "\(file.path): expected a tokenizer.json inside, found none; "
                     + "import a checkpoint that has one, or give token ids with --tokens")
@@ -47,7 +47,7 @@ public struct Model {
     }
 
     private static func endTokens(_ file: WeightsFile, _ blueprint: Blueprint) throws -> Set<Int> {
-        guard let text = try file.text(.generationConfiguration) else { return Set(blueprint.endTokens) }
+        guard let text = file.generationConfig else { return Set(blueprint.endTokens) }
         let settings = try JSONDecoder().decode(GenerationSettings.self, from: Data(text.utf8))
         return Set(settings.endTokens?.ids ?? blueprint.endTokens)
     }

@@ -97,7 +97,7 @@ public final class Session {
         var header = order.header
         var remainder = order.remainder
         var span = header.mutableSpan
-        try communicator.broadcast(&span, from: 0)
+        try communicator.broadcastPatiently(&span, from: 0)
         guard !remainder.isEmpty else { return }
         var rest = remainder.mutableSpan
         try communicator.broadcast(&rest, from: 0)

@@ -56,7 +56,7 @@ public final class Shard {
                 weight.isVector
                 ? Arena.byteCount(vector: slice.heldRows)
                 : Arena.byteCount(
-                    rows: slice.heldRows, columns: slice.heldColumns, encoding: try file.tensor(weight).encoding)
+                    rows: slice.heldRows, columns: slice.heldColumns, encoding: try file.info(weight).encoding)
             return total + size
         }
     }
@@ -64,7 +64,7 @@ public final class Shard {
     // Rows and columns beyond the slice stay zero: they are the padding of a padded split.
     private func loadMatrix(_ weight: Weight, in arena: Arena) throws -> Matrix {
         let slice = plan.slice(of: weight, rank: rank)
-        let encoding = try file.tensor(weight).encoding
+        let encoding = try file.info(weight).encoding
         let matrix = try arena.matrix(rows: slice.heldRows, columns: slice.heldColumns, encoding: encoding)
         guard !slice.rows.isEmpty, !slice.columns.isEmpty else { return matrix }
         byteCountRead += try unsafe matrix.withRowBytes(0..<slice.rows.count) { bytes, rowByteStride in
@@ -76,7 +76,7 @@ public final class Shard {
 
     private func loadVector(_ weight: Weight, in arena: Arena) throws -> Vector {
         let slice = plan.slice(of: weight, rank: rank)
-        let encoding = try file.tensor(weight).encoding
+        let encoding = try file.info(weight).encoding
         let vector = try arena.vector(count: slice.heldRows)
         var bytes = [UInt8](repeating: 0, count: encoding.byteCount(slice.rows.count))
         byteCountRead += try unsafe bytes.withUnsafeMutableBytes { buffer in
@@ -84,11 +84,27 @@ public final class Shard {
                 weight.name, rows: slice.rows, columns: 0..<1, into: buffer,
                 rowByteStride: encoding.bytesPerElement)
         }
-        vector.withMutableSpan { span in
-            for index in 0..<slice.rows.count {
-                span[index] = unsafe bytes.withUnsafeBytes { unsafe encoding.value(at: index, of: $0) }
+        vector.elements(0..<slice.rows.count).withMutableSpan { span in
+            _ = unsafe span.withUnsafeMutableBytes { target in
+                unsafe bytes.withUnsafeBytes { unsafe ElementConversion.convert($0, encoding, to: target, .f32) }
             }
         }
         return vector
+    }
+}
+
+extension WeightsFile {
+    /// The stored form of a weight, after a check that it has the blueprint's shape.
+    func info(_ weight: Weight) throws(WeightsError) -> TensorInfo {
+        guard let info = tensor(weight.name) else { throw .unknownTensor(path: path, name: weight.name) }
+        guard info.shape == weight.shape else {
+            throw .shapeMismatch(path: path, tensor: weight.name, found: info.shape, expected: weight.shape)
+        }
+        return info
+    }
+
+    /// The encoding of each tensor by its name.
+    public var encodings: [String: Encoding] {
+        Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.encoding) })
     }
 }

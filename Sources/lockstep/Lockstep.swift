@@ -20,7 +20,7 @@ struct Lockstep: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            PlanCommand.self, TokenizeCommand.self, GenerateCommand.self,
+            ImportCommand.self, ShowCommand.self, PlanCommand.self, TokenizeCommand.self, GenerateCommand.self,
             ScoreCommand.self, VerifyCommand.self,
         ])
 
