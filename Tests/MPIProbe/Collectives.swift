@@ -220,6 +220,21 @@ struct Collectives {
         return 0
     }
 
+    /// Parts that 32 bits cannot address are refused on every rank, before anything is sent.
+    func tooLong() throws -> Int32 {
+        let parts = Parts(counts: (0..<size).map { $0 == 0 ? Int(Int32.max) : 1 })
+        var none: [Float] = []
+        var span = none.mutableSpan
+        do {
+            try world.allGather(inPlace: &span, parts: parts)
+            throw Wrong(description: "nothing was refused")
+        } catch let error as MPIError {
+            try expect("error", error, .tooLong(function: "MPI_Allgatherv", count: Int(Int32.max) + size - 1))
+        }
+        try expect("traffic", world.traffic, Traffic())
+        return 0
+    }
+
     func types() throws -> Int32 {
         try type(Float.self) { Float($0) }
         try type(Double.self) { Double($0) + 1e-12 * Double($0) }

@@ -46,6 +46,15 @@ struct Failures {
         return 0
     }
 
+    /// Rank 1 expects less than rank 0 sends.
+    func cutShort() throws -> Int32 {
+        var values = [Float](repeating: 1, count: rank == 1 ? 5 : 10)
+        var span = values.mutableSpan
+        try world.broadcast(&span, from: 0)
+        try world.barrier()
+        return 0
+    }
+
     func throwOnOne() throws -> Int32 {
         if rank == 1 { throw Wrong(description: "out of luck") }
         try world.barrier()

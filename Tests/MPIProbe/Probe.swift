@@ -12,7 +12,7 @@ struct Probe {
             print("usage: MPIProbe SCENARIO DEADLINE, where SCENARIO is one of", scenarios.keys.sorted())
             exit(2)
         }
-        Job.run(deadline: deadline) { world throws -> Int32 in
+        Job.runForStatus(deadline: deadline) { world in
             say("process \(getpid())")
             let status = try scenario(world)
             say("rank \(world.rank) of \(world.size) passed")
@@ -30,12 +30,14 @@ struct Probe {
         "bits": { try Collectives(world: $0).sameBits() },
         "traffic": { try Collectives(world: $0).traffic() },
         "types": { try Collectives(world: $0).types() },
+        "too-long": { try Collectives(world: $0).tooLong() },
         "agreement": { try Failures(world: $0).agreement() },
         "mismatch": { try Failures(world: $0).mismatch() },
         "together-one": { try Failures(world: $0).togetherOne() },
         "together-all": { try Failures(world: $0).togetherAll() },
         "together-nested": { try Failures(world: $0).togetherNested() },
         "status": { Int32($0.rank + 3) },
+        "cut-short": { try Failures(world: $0).cutShort() },
         "throw": { try Failures(world: $0).throwOnOne() },
         "kill": { try Failures(world: $0).steps { raise(SIGKILL) } },
         "exit": { try Failures(world: $0).steps { exit(7) } },

@@ -53,6 +53,10 @@ extension JobTests {
             try expectAllPass("types", ranks: ranks)
         }
 
+        @Test(arguments: [2, 3]) func partsThatAreTooLongAreRefused(ranks: Int) throws {
+            try expectAllPass("too-long", ranks: ranks)
+        }
+
         @Test(arguments: rankCounts) func ranksThatAgreeGoOn(ranks: Int) throws {
             try expectAllPass("agreement", ranks: ranks)
         }

@@ -65,6 +65,13 @@ extension JobTests {
             #expect(!launch.output.contains("passed"))
         }
 
+        @Test func whatTheLibraryRefusesIsReportedWithFunctionAndReason() throws {
+            let (launch, host) = try fail("cut-short", ranks: 2)
+            let message =
+                "lockstep: rank 1 on \(host): MPI_Bcast: expected success, found 'MPI_ERR_TRUNCATE: message truncated';"
+            #expect(occurrences(of: message, in: launch.errors) == 1, "\(launch.errors)")
+        }
+
         @Test func theGreatestStatusOfAllRanksIsTheJobs() throws {
             #expect(try fail("status", ranks: 3).launch.status == 5)
         }
