@@ -57,8 +57,8 @@ extension Communicator {
     private func allGather<T: Element>(
         from source: UnsafeRawPointer?, count: Int32, _ whole: inout MutableSpan<T>, _ parts: Parts
     ) throws(MPIError) {
-        requireFit(parts, whole: whole.count)
         try parts.requireNarrow("MPI_Allgatherv")
+        requireFit(parts, whole: whole.count)
         countTraffic(T.self, parts.total)
         try unsafe whole.withUnsafeMutableBufferPointer { (whole) throws(MPIError) in
             try collective("MPI_Allgatherv") {
@@ -116,9 +116,9 @@ extension Communicator {
     public func reduceScatter<T: Element>(
         _ values: Span<T>, into part: inout MutableSpan<T>, parts: Parts, _ operation: Reduction
     ) throws(MPIError) {
+        try parts.requireNarrow("MPI_Reduce_scatter")
         requireFit(parts, whole: values.count)
         precondition(part.count == parts.counts[rank], "this rank's part has the length that the parts say")
-        try parts.requireNarrow("MPI_Reduce_scatter")
         countTraffic(T.self, parts.total)
         try unsafe values.withUnsafeBufferPointer { (values) throws(MPIError) in
             try unsafe part.withUnsafeMutableBufferPointer { (part) throws(MPIError) in

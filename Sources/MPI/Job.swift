@@ -3,33 +3,29 @@ internal import Glibc
 
 /// The life of a rank from the start of MPI to the end of the process.
 public enum Job {
-    /// Starts MPI, runs `body` with all ranks of the job, ends MPI and the process.
+    /// Starts MPI, runs `body` with all ranks of the job, ends MPI and the process with status 0.
     ///
-    /// The process ends with the greatest status that `body` returned on any rank. If `body` throws on one rank, the message is printed
-    /// once on standard error with rank and host, and the whole job ends with status 1. `deadline` is the watchdog's, in seconds.
-    /// Without `mpirun` it is a job of one rank. Corresponds to `MPI_Init_thread`, `MPI_Finalize` and `MPI_Abort`.
-    public static func run(deadline seconds: Double = 60, _ body: (Communicator) throws -> Int32) -> Never {
-        var whereabouts = ""
-        do {
-            let world = try start(deadline: seconds)
-            if world.size > 1 { whereabouts = "rank \(world.rank) on \(world.host): " }
-            let status: Int32
-            do {
-                status = try body(world)
-            } catch {
-                abort(error, whereabouts, worldRank: world.rank)
-            }
-            try finish(world, status)
-        } catch {
-            abort(error, whereabouts, worldRank: 0)
+    /// If `body` throws on one rank, the message is printed once on standard error with rank and host, and the whole job ends with
+    /// status 1. `deadline` is the watchdog's, in seconds. Without `mpirun` it is a job of one rank. Corresponds to
+    /// `MPI_Init_thread`, `MPI_Finalize` and `MPI_Abort`.
+    public static func run(deadline seconds: Double = 60, _ body: (Communicator) throws -> Void) -> Never {
+        runForStatus(deadline: seconds) { world in
+            try body(world)
+            return 0
         }
     }
 
-    /// Starts MPI, runs `body` with all ranks of the job, ends MPI and the process with status 0.
-    public static func run(deadline seconds: Double = 60, _ body: (Communicator) throws -> Void) -> Never {
-        run(deadline: seconds) { (world) throws -> Int32 in
-            try body(world)
-            return 0
+    /// Does the same as `run`, and ends the process with the greatest status that `body` returned on any rank.
+    public static func runForStatus(deadline seconds: Double = 60, _ body: (Communicator) throws -> Int32) -> Never {
+        var whereabouts = ""
+        var worldRank = 0
+        do {
+            let world = try start(deadline: seconds)
+            worldRank = world.rank
+            if world.size > 1 { whereabouts = "rank \(world.rank) on \(world.host): " }
+            try finish(world, try body(world))
+        } catch {
+            abort(error, whereabouts, worldRank: worldRank)
         }
     }
 

@@ -69,7 +69,7 @@ extension Verdict {
         _ reports: [RankReport?], _ waiting: [Int], _ numbers: Set<Int>, _ hosts: [String]
     ) -> [String] {
         guard numbers.count > 1 else {
-            return ["all ranks wait for each other (a connection between them is broken)"]
+            return ["all ranks wait for each other (a message was lost, or they wait in different collectives)"]
         }
         return numbers.sorted().map { number in
             let list = RankList(waiting.filter { reports[$0]?.arrived == number }, hosts: hosts)
