@@ -28,6 +28,8 @@ struct AddedTokens: Sendable {
 
     private(set) var ids: [[UInt8]: Int] = [:]
     private(set) var tokens: [Int: Token] = [:]
+    /// How a token is spelled in decoding: a normalized one as normalization leaves it.
+    private(set) var spellings: [Int: [UInt8]] = [:]
     private(set) var specialContents: Set<[UInt8]> = []
     private var inText = TokenTrie()
     private var inNormalizedText = TokenTrie()
@@ -54,6 +56,7 @@ struct AddedTokens: Sendable {
             if tokens[id] == token { continue }
             ids[token.content] = id
             tokens[id] = token
+            spellings[id] = token.content
             highest = max(highest ?? 0, id)
             if !specialContents.contains(token.content) { ordinary.append(token) }
         }
@@ -72,6 +75,7 @@ struct AddedTokens: Sendable {
                     found: "'\(String(decoding: token.content, as: UTF8.self))'")
             }
             inNormalizedText.insert(scalars, id)
+            spellings[id] = UTF8Writer.bytes(scalars[...])
         }
     }
 

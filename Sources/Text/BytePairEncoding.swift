@@ -188,17 +188,16 @@ extension BytePairEncoding {
             guard position >= 0, next[position] < end,
                 let merge = merges[symbols[position], symbols[next[position]]]
             else { return }
-            queue.insert(.init(rank: merge.rank, token: merge.token, position: position))
+            queue.insert(rank: merge.rank, position: position)
         }
         for position in 0..<end - 1 { consider(position) }
-        while let candidate = queue.popFirst() {
-            let position = candidate.position
-            // A candidate is out of date if one of its symbols has been merged with another.
+        while let (rank, position) = queue.popFirst() {
+            // An entry is out of date if one of its symbols has been merged with another.
             guard symbols[position] >= 0, next[position] < end,
-                merges[symbols[position], symbols[next[position]]]?.token == candidate.token
+                let merge = merges[symbols[position], symbols[next[position]]], merge.rank == rank
             else { continue }
             let right = next[position]
-            symbols[position] = candidate.token
+            symbols[position] = merge.token
             symbols[right] = -1
             next[position] = next[right]
             if next[position] < end { previous[next[position]] = position }

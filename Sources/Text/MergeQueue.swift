@@ -1,40 +1,39 @@
-/// A heap of merges that may be done, the lowest rank first and within a rank the leftmost.
+/// A heap of places where a merge may be done, the lowest rank first and within a rank the leftmost.
 struct MergeQueue {
-    struct Candidate {
-        let rank: Int32
-        let token: Int32
-        let position: Int
+    // Rank in the upper half and position in the lower: one comparison orders both. Every parent has four children.
+    private var heap: [UInt64] = []
 
-        func precedes(_ other: Candidate) -> Bool {
-            rank != other.rank ? rank < other.rank : position < other.position
+    mutating func insert(rank: Int32, position: Int) {
+        let entry = UInt64(UInt32(bitPattern: rank)) << 32 | UInt64(truncatingIfNeeded: position)
+        var child = heap.count
+        heap.append(entry)
+        while child > 0 {
+            let parent = (child - 1) / 4
+            guard entry < heap[parent] else { break }
+            heap[child] = heap[parent]
+            child = parent
         }
+        heap[child] = entry
     }
 
-    private var heap: [Candidate] = []
-
-    mutating func insert(_ candidate: Candidate) {
-        heap.append(candidate)
-        var child = heap.count - 1
-        while child > 0, heap[child].precedes(heap[(child - 1) / 2]) {
-            heap.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
-        }
-    }
-
-    mutating func popFirst() -> Candidate? {
+    mutating func popFirst() -> (rank: Int32, position: Int)? {
         guard let last = heap.popLast() else { return nil }
-        guard let first = heap.first else { return last }
-        heap[0] = last
+        guard let first = heap.first else { return Self.unpacked(last) }
         var parent = 0
-        while true {
-            var smallest = parent
-            for child in [2 * parent + 1, 2 * parent + 2]
-            where child < heap.count && heap[child].precedes(heap[smallest]) {
-                smallest = child
+        while 4 * parent + 1 < heap.count {
+            var child = 4 * parent + 1
+            for sibling in child + 1..<max(child + 1, min(child + 4, heap.count)) where heap[sibling] < heap[child] {
+                child = sibling
             }
-            guard smallest != parent else { return first }
-            heap.swapAt(parent, smallest)
-            parent = smallest
+            guard heap[child] < last else { break }
+            heap[parent] = heap[child]
+            parent = child
         }
+        heap[parent] = last
+        return Self.unpacked(first)
+    }
+
+    private static func unpacked(_ entry: UInt64) -> (rank: Int32, position: Int) {
+        (Int32(truncatingIfNeeded: entry >> 32), Int(entry & 0xFFFF_FFFF))
     }
 }

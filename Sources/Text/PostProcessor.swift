@@ -20,7 +20,9 @@ struct PostProcessor: Sendable {
             try field.check(keys: ["type", "add_prefix_space", "trim_offsets", "use_regex"])
         case "TemplateProcessing":
             // With two templates the reference fails as well.
-            guard template == nil else { throw field.unsupported(expected: "one TemplateProcessing", found: "a second") }
+            guard template == nil else {
+                throw field.unsupported(expected: "one TemplateProcessing", found: "a second")
+            }
             try readTemplate(field)
         case "Sequence":
             try field.check(keys: ["type", "processors"])

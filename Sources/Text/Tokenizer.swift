@@ -47,17 +47,20 @@ public struct Tokenizer: Sendable {
     }
 
     private static func pieces(_ vocabulary: [[UInt8]: Int], _ addedTokens: AddedTokens) -> [[UInt8]?] {
-        let highest = max(vocabulary.values.max() ?? -1, addedTokens.tokens.keys.max() ?? -1)
+        let highest = max(vocabulary.values.max() ?? -1, addedTokens.spellings.keys.max() ?? -1)
         var pieces = [[UInt8]?](repeating: nil, count: highest + 1)
         for (piece, id) in vocabulary { pieces[id] = piece }
-        for (id, token) in addedTokens.tokens { pieces[id] = token.content }
+        for (id, piece) in addedTokens.spellings { pieces[id] = piece }
         return pieces
     }
 
     /// The highest identifier plus one.
     public var vocabularySize: Int { pieces.count }
 
-    /// The vocabulary's spelling of a token; nil where no token has this identifier.
+    /// The vocabulary's spelling of a token, such as `Ġthe`; nil where no token has this identifier.
+    ///
+    /// Bytes are spelled as the vocabulary does. An added token that is looked for in normalized text is spelled as
+    /// normalization leaves it.
     public func piece(_ id: Int) -> String? {
         bytes(of: id).map { String(decoding: $0, as: UTF8.self) }
     }
