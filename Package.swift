@@ -52,7 +52,9 @@ let package = Package(
         .testTarget(name: "MPITests", dependencies: ["MPI", "MPIProbe"], swiftSettings: swiftSettings),
         .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], swiftSettings: swiftSettings),
         .testTarget(name: "BlueprintTests", dependencies: ["Blueprint"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
-        .testTarget(name: "PartitionTests", dependencies: ["Partition", "Blueprint"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "PartitionTests", dependencies: ["Partition", "Blueprint"], resources: [.copy("Resources")],
+            swiftSettings: swiftSettings),
         .testTarget(name: "ComputeTests", dependencies: ["Compute", "Blueprint"], swiftSettings: unsafeSettings),
         .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
