@@ -37,7 +37,9 @@ public struct Sampling: Hashable, Sendable {
 
     /// Why these settings cannot be followed, or nil.
     public var objection: String? {
-        if !(temperature >= 0 && temperature.isFinite) { return "temperature: expected 0 or more, found \(temperature)" }
+        if !(temperature >= 0 && temperature.isFinite) {
+            return "temperature: expected 0 or more, found \(temperature)"
+        }
         if topK < 0 { return "top-k: expected 0 or more, found \(topK)" }
         if !(topP > 0 && topP <= 1) { return "top-p: expected more than 0 and at most 1, found \(topP)" }
         if !(minP >= 0 && minP <= 1) { return "min-p: expected 0 to 1, found \(minP)" }

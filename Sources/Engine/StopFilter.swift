@@ -31,7 +31,8 @@ public struct StopFilter: Sendable {
     /// Bytes at the end that may be the beginning of a stop text.
     private func longestBeginning() -> Int {
         stops.map { stop in
-            (0..<min(stop.count, held.count + 1)).reversed().first { held.suffix($0).elementsEqual(stop.prefix($0)) } ?? 0
+            (0..<min(stop.count, held.count + 1)).reversed().first { held.suffix($0).elementsEqual(stop.prefix($0)) }
+                ?? 0
         }.max() ?? 0
     }
 

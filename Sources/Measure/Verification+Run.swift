@@ -56,7 +56,8 @@ extension Verification: CustomStringConvertible {
         }
         let verdict =
             passes
-            ? "equal within the tolerance of \(Figure.scientific(tolerance))" + (tolerance == 0 ? ", to the last bit" : "")
+            ? "equal within the tolerance of \(Figure.scientific(tolerance))"
+                + (tolerance == 0 ? ", to the last bit" : "")
             : "NOT equal within the tolerance of \(Figure.scientific(tolerance))"
         return Figure.table([["after", "largest difference", "in units of the spread"]] + rows)
             + "best tokens: \(greedyTokensAgree ? "agree" : "differ, first at position \(firstDisagreement ?? 0)")"

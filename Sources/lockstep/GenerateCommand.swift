@@ -50,7 +50,7 @@ struct GenerateCommand: ParsableCommand {
     }
 
     func run() throws {
-        Job.run(deadline: options.deadline) { (world) throws -> Void in
+        Job.run(deadline: options.deadline) { world in
             let session = try options.open(on: world)
             let text = try world.together { try session.isLead ? GenerationText(session.model, self) : nil }
             _ = try session.run { session in

@@ -10,7 +10,8 @@ struct PlanCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
         abstract: "Print what each rank would hold, compute and send. Needs neither mpirun nor weights.",
-        discussion: "  lockstep plan qwen3.h5 --ranks 3 --shares 5:3:2 --context 8192\n  lockstep plan config.json --ranks 5")
+        discussion:
+            "  lockstep plan qwen3.h5 --ranks 3 --shares 5:3:2 --context 8192\n  lockstep plan config.json --ranks 5")
 
     @Argument(help: "A weights file, a config.json, or a folder that holds one. Default: the embedded model.")
     var model: String?
@@ -20,7 +21,8 @@ struct PlanCommand: ParsableCommand {
 
     @OptionGroup var share: ShareOptions
 
-    @Option(help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
+    @Option(
+        help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
     var context: Int?
 
     @Option(help: "The most tokens of a prompt in one forward pass.")

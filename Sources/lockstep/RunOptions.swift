@@ -86,7 +86,8 @@ struct RunOptions: ParsableArguments {
 
     @OptionGroup(title: "Shares") var share: ShareOptions
 
-    @Option(help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
+    @Option(
+        help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
     var context: Int?
 
     @Option(help: "The most tokens of a prompt in one forward pass.")

@@ -44,7 +44,7 @@ struct ScoreCommand: ParsableCommand {
     }
 
     func run() throws {
-        Job.run(deadline: options.deadline) { (world) throws -> Void in
+        Job.run(deadline: options.deadline) { world in
             let session = try options.open(on: world)
             let ids = try world.together { try session.isLead ? input(session.model) : [] }
             _ = try session.run { session in

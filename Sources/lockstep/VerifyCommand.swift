@@ -1,8 +1,8 @@
 import ArgumentParser
 import Blueprint
 import Engine
-import Measure
 import MPI
+import Measure
 import Text
 import Weights
 
@@ -21,7 +21,8 @@ struct VerifyCommand: ParsableCommand {
 
     @OptionGroup var options: RunOptions
 
-    @Option(help: ArgumentHelp("The text to compute. Default: 64 tokens from all over the vocabulary.", valueName: "text"))
+    @Option(
+        help: ArgumentHelp("The text to compute. Default: 64 tokens from all over the vocabulary.", valueName: "text"))
     var prompt: String?
 
     @Option(help: ArgumentHelp("Token ids, instead of a text.", valueName: "1,2,3"))
@@ -47,7 +48,7 @@ struct VerifyCommand: ParsableCommand {
     }
 
     func run() throws {
-        Job.run(deadline: options.deadline) { world -> Int32 in
+        Job.runForStatus(deadline: options.deadline) { world in
             let session = try options.open(on: world)
             let file = try world.together { try session.isLead ? reference.map { try LogitsFile(path: $0) } : nil }
             let ids = try world.together { try session.isLead ? input(session.model, file) : [] }
