@@ -1,3 +1,4 @@
+import Launching
 import Testing
 
 /// Everything that starts processes, one after the other.

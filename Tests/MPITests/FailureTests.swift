@@ -1,4 +1,5 @@
 import Foundation
+import Launching
 import Testing
 
 /// Runs a scenario that must fail on all ranks, with the watchdog's deadline at two seconds.

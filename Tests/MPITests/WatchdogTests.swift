@@ -1,4 +1,5 @@
 import Foundation
+import Launching
 import Testing
 
 /// Runs a scenario that hangs, and expects the watchdogs to end it with one message that holds `finding`.

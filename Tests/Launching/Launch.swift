@@ -3,21 +3,23 @@ import Foundation
 /// A program that was run under `mpirun`, and what came of it.
 ///
 /// One launch at a time on this machine: a rank waits by spinning, and several jobs at once would starve each other.
-struct Launch {
+package struct Launch {
     /// The status of `mpirun`; 124 or 137 if it ran into the time limit.
-    let status: Int32
-    let output: String
-    let errors: String
+    package let status: Int32
+    /// What it wrote to standard output.
+    package let output: String
+    /// What it wrote to standard error.
+    package let errors: String
 
     /// Whether `mpirun` can be started at all; tests are skipped with `reasonToSkip` if not.
-    static let isPossible = mpirun != nil && timeout != nil
-    static let reasonToSkip = "mpirun (package openmpi-bin) or timeout (package coreutils) is not installed"
+    package static let isPossible = mpirun != nil && timeout != nil
+    package static let reasonToSkip = "mpirun (package openmpi-bin) or timeout (package coreutils) is not installed"
 
     private static let mpirun = find("mpirun")
     private static let timeout = find("timeout")
 
     /// Runs the product `executable` of this package on `ranks` ranks of this machine, for `limit` seconds at the most.
-    static func mpirun(
+    package static func mpirun(
         ranks: Int, _ executable: String, _ arguments: [String], limit: Int = 60
     ) throws -> Launch {
         let options = [
@@ -28,15 +30,15 @@ struct Launch {
     }
 
     /// Runs the product `executable` by itself, without `mpirun`.
-    static func alone(_ executable: String, _ arguments: [String], limit: Int = 60) throws -> Launch {
+    package static func alone(_ executable: String, _ arguments: [String], limit: Int = 60) throws -> Launch {
         try run([product(executable)] + arguments, limit: limit)
     }
 
     /// This host as Open MPI names it: without its domain.
-    static let host = ProcessInfo.processInfo.hostName.split(separator: ".").first.map(String.init) ?? ""
+    package static let host = ProcessInfo.processInfo.hostName.split(separator: ".").first.map(String.init) ?? ""
 
     /// The executable stands beside the test program.
-    static func product(_ name: String) -> String {
+    package static func product(_ name: String) -> String {
         URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
             .deletingLastPathComponent().appendingPathComponent(name).path
     }
@@ -84,12 +86,12 @@ struct Launch {
 /// The processes of a job that have told their numbers.
 extension Launch {
     /// The numbers after `process` in the output.
-    var processes: [Int32] {
+    package var processes: [Int32] {
         output.split(separator: "\n").filter { $0.hasPrefix("process ") }.compactMap { Int32($0.dropFirst(8)) }
     }
 
     /// Whether all of them end within five seconds; ends those that do not.
-    func allProcessesAreGone() -> Bool {
+    package func allProcessesAreGone() -> Bool {
         for _ in 0..<50 {
             if processes.allSatisfy({ !Self.isAlive($0) }) { return true }
             usleep(100_000)
