@@ -50,7 +50,8 @@ struct Launch {
         for file in [output, errors] { try Data().write(to: file) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: timeout ?? "timeout")
-        // Asked to end, mpirun ends its ranks as well, even stopped ones; only then it is killed with its process group.
+        // Asked to end, mpirun ends its ranks as well, even stopped ones; only then it is killed with its process
+        // group.
         process.arguments = ["--kill-after=10", "\(limit)"] + command
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: output)
