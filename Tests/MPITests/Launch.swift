@@ -57,7 +57,7 @@ struct Launch {
         process.standardOutput = try FileHandle(forWritingTo: output)
         process.standardError = try FileHandle(forWritingTo: errors)
         try withTurn {
-            try process.run()
+            try withAllSignals { try process.run() }
             process.waitUntilExit()
         }
         return Launch(
@@ -73,6 +73,16 @@ struct Launch {
         guard file >= 0 else { throw CocoaError(.fileWriteUnknown) }
         defer { close(file) }
         flock(file, LOCK_EX)
+        try body()
+    }
+
+    /// Test threads block signals; a program started from one would inherit that, and could not be asked to end.
+    private static func withAllSignals(_ body: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var previous = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &previous)
+        defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
         try body()
     }
 
