@@ -1,6 +1,7 @@
 /// Measures the time in which this process could run.
 ///
-/// A process that was stopped and continued, with its whole job or with its machine, must not take the pause for a hang.
+/// A process that was stopped and continued, with its whole job or with its machine, must not take the pause for a
+/// hang.
 struct AwakeClock {
     private var last = ContinuousClock.now
     private let longestStep = 1.0

@@ -10,8 +10,8 @@ extension Communicator {
 
     /// Throws the same error on every rank unless all ranks pass the same `value`.
     ///
-    /// `what` names the value, such as "model hash"; `remedy` says what to do. The error names who differs from rank 0, their hosts,
-    /// and the values.
+    /// `what` names the value, such as "model hash"; `remedy` says what to do. The error names who differs from rank 0,
+    /// their hosts, and the values.
     public func requireSame(_ what: String, _ value: String, remedy: String) throws(MPIError) {
         let values = try gatherStrings(value)
         guard values.contains(where: { $0 != values[0] }) else { return }
@@ -25,8 +25,9 @@ extension Communicator {
 
     /// Runs `body` on every rank, and throws on every rank if it threw on any.
     ///
-    /// For what can fail on one rank only, such as opening a file: nobody goes on alone into a collective. The error lists each
-    /// distinct message once, with its ranks and hosts. `body` calls no collective that the other ranks could miss.
+    /// For what can fail on one rank only, such as opening a file: nobody goes on alone into a collective. The error
+    /// lists each distinct message once, with its ranks and hosts. `body` calls no collective that the other ranks
+    /// could miss.
     public func together<R: ~Copyable>(_ body: () throws -> R) throws(MPIError) -> R {
         let outcome: Result<R, any Error>
         do {
@@ -57,7 +58,7 @@ extension Communicator {
             throw .agreed(message: message, reporter: reporter)
         }
         let lines = byText(messages).map { text, ranks in size == 1 ? text : "\(ranks): \(text)" }
-        throw .agreed(message: lines.joined(separator: "\nlockstep: "), reporter: reporter)
+        throw .agreed(message: lines.joined(separator: "\n"), reporter: reporter)
     }
 
     /// Each distinct text once, with the ranks that gave it, in the order of their first ranks.

@@ -33,8 +33,8 @@ extension Communicator {
 
     /// Gives every rank the parts of all ranks, laid out as `parts` says.
     ///
-    /// `part` has this rank's length in `parts`, `whole` has `parts.total` elements. Throws if that does not fit in 32 bits.
-    /// Corresponds to `MPI_Allgatherv`.
+    /// `part` has this rank's length in `parts`, `whole` has `parts.total` elements. Throws if that does not fit in 32
+    /// bits. Corresponds to `MPI_Allgatherv`.
     public func allGather<T: Element>(
         _ part: Span<T>, into whole: inout MutableSpan<T>, parts: Parts
     ) throws(MPIError) {
@@ -90,8 +90,8 @@ extension Communicator {
 
     /// Gives `root` the parts of all ranks, which are equally long, in rank order.
     ///
-    /// On `root`, `whole` has `size` times as many elements as `part`; elsewhere it is not touched and may be empty. Corresponds to
-    /// `MPI_Gather`.
+    /// On `root`, `whole` has `size` times as many elements as `part`; elsewhere it is not touched and may be empty.
+    /// Corresponds to `MPI_Gather`.
     public func gather<T: Element>(
         _ part: Span<T>, into whole: inout MutableSpan<T>, root: Int
     ) throws(MPIError) {
@@ -111,8 +111,8 @@ extension Communicator {
 
     /// Puts all ranks' vectors together element by element and gives each rank its own part of the result.
     ///
-    /// `values` has `parts.total` elements, `part` this rank's length in `parts`. Throws if the total does not fit in 32 bits.
-    /// Corresponds to `MPI_Reduce_scatter`.
+    /// `values` has `parts.total` elements, `part` this rank's length in `parts`. Throws if the total does not fit in
+    /// 32 bits. Corresponds to `MPI_Reduce_scatter`.
     public func reduceScatter<T: Element>(
         _ values: Span<T>, into part: inout MutableSpan<T>, parts: Parts, _ operation: Reduction
     ) throws(MPIError) {

@@ -1,8 +1,8 @@
 extension Communicator {
     /// The number of cores for this rank's threads, at least 1; all ranks of the job call it.
     ///
-    /// Counts the cores that the rank may run on, each divided by the ranks of its host that may run on it too, and no more than its
-    /// part of a quota that the kernel sets on processor time.
+    /// Counts the cores that the rank may run on, each divided by the ranks of its host that may run on it too, and no
+    /// more than its part of a quota that the kernel sets on processor time.
     public func fairCores() throws(MPIError) -> Int {
         let neighbours = try ranksOfThisHost()
         let status = SystemFile.text(of: "/proc/self/status") ?? ""
@@ -17,7 +17,8 @@ extension Communicator {
 
 /// How cores are divided among the ranks of a host.
 package enum CoreShare {
-    /// The whole cores that fall to a rank which may run on `own`, where `all` lists the cores of every rank of the host.
+    /// The whole cores that fall to a rank which may run on `own`, where `all` lists the cores of every rank of the
+    /// host.
     ///
     /// `quota` is in cores, and shared by `quotaSharers` ranks.
     package static func cores(_ own: [Int], among all: [[Int]], quota: Double?, quotaSharers: Int) -> Int {

@@ -2,11 +2,12 @@ internal import CMPI
 internal import Glibc
 
 extension Communicator {
-    /// Gives every rank the values of `root`; a rank that waits for long sleeps in between instead of keeping a core busy.
+    /// Gives every rank the values of `root`; a rank that waits for long sleeps in between instead of keeping a core
+    /// busy.
     ///
-    /// For waits of unknown length, such as for the next order of an idle server. A waiting rank spins for a millisecond and
-    /// then looks after ever longer sleeps, of one millisecond at most. `values` has the same length on every rank; all ranks
-    /// call this function, none `broadcast`. Corresponds to `MPI_Ibcast` with `MPI_Test`.
+    /// For waits of unknown length, such as for the next order of an idle server. A waiting rank spins for a
+    /// millisecond and then looks after ever longer sleeps, of one millisecond at most. `values` has the same length on
+    /// every rank; all ranks call this function, none `broadcast`. Corresponds to `MPI_Ibcast` with `MPI_Test`.
     public func broadcastPatiently<T: Element>(
         _ values: inout MutableSpan<T>, from root: Int
     ) throws(MPIError) {

@@ -2,7 +2,8 @@ internal import CMPI
 
 /// A set of ranks that take part in collectives together.
 ///
-/// Every collective must be called by all ranks of the communicator, in the same order. Not Sendable: MPI stays on one thread.
+/// Every collective must be called by all ranks of the communicator, in the same order. Not Sendable: MPI stays on one
+/// thread.
 @safe public final class Communicator {
     /// This rank's number here, from 0.
     public let rank: Int
@@ -21,7 +22,8 @@ internal import CMPI
 
     /// What the collectives have carried since the start or since it was last set to `Traffic()`.
     ///
-    /// Counts broadcasts, reductions, gathers and barriers; not the exchanges of `gatherStrings`, `requireSame`, `together`, `split`.
+    /// Counts broadcasts, reductions, gathers and barriers; not the exchanges of `gatherStrings`, `requireSame`,
+    /// `together`, `split`.
     public var traffic = Traffic()
 
     /// The most elements that one call of MPI is given; tests lower it to see vectors sent in pieces.
@@ -31,6 +33,8 @@ internal import CMPI
 
     /// The rank in the whole job of this communicator's rank 0: who prints what all agree on.
     let reporter: Int
+
+    private let worldRank: Int
 
     init(_ handle: MPI_Comm, worldRank: Int, watchdog: Watchdog) throws(MPIError) {
         unsafe self.handle = unsafe handle
@@ -48,8 +52,6 @@ internal import CMPI
         hosts = try unsafe exchangeStrings(processorName(), handle, size: Int(size))
         self.worldRank = worldRank
     }
-
-    private let worldRank: Int
 
     /// Makes a communicator for each colour, of the ranks that pass it, ordered by key and then by rank.
     ///

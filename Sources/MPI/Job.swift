@@ -5,9 +5,9 @@ internal import Glibc
 public enum Job {
     /// Starts MPI, runs `body` with all ranks of the job, ends MPI and the process with status 0.
     ///
-    /// If `body` throws on one rank, the message is printed once on standard error with rank and host, and the whole job ends with
-    /// status 1. `deadline` is the watchdog's, in seconds. Without `mpirun` it is a job of one rank. Corresponds to
-    /// `MPI_Init_thread`, `MPI_Finalize` and `MPI_Abort`.
+    /// If `body` throws on one rank, the message is printed once on standard error with rank and host, and the whole
+    /// job ends with status 1. `deadline` is the watchdog's, in seconds. Without `mpirun` it is a job of one rank.
+    /// Corresponds to `MPI_Init_thread`, `MPI_Finalize` and `MPI_Abort`.
     public static func run(deadline seconds: Double = 60, _ body: (Communicator) throws -> Void) -> Never {
         runForStatus(deadline: seconds) { world in
             try body(world)
@@ -61,7 +61,8 @@ public enum Job {
         LastResort.arm()
         if case .agreed(let message, let reporter)? = error as? MPIError {
             if reporter == worldRank {
-                StandardError.write("lockstep: \(message)")
+                let lines = message.split(separator: "\n").map { "lockstep: \($0)" }
+                StandardError.write(lines.joined(separator: "\n"))
             } else {
                 // The reporter ends the job; only where it cannot, this rank does.
                 LastResort.sleep(seconds: 3)

@@ -14,7 +14,8 @@ public enum MPIError: Error, Equatable {
     /// The system refused what the watchdog needs.
     case watchdog(reason: String)
 
-    /// All ranks of a communicator know of this failure and throw the same error; `reporter`, a rank of the whole job, prints it.
+    /// All ranks of a communicator know of this failure and throw the same error; `reporter`, a rank of the whole job,
+    /// prints it.
     case agreed(message: String, reporter: Int)
 }
 
@@ -23,7 +24,10 @@ extension MPIError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .call(let function, let reason):
-            "\(function): expected success, found '\(reason)'; see what the MPI library printed above"
+            """
+            \(function): expected success, found '\(reason)'; \
+            check that all ranks run the same program and reach each other
+            """
         case .tooLong(let function, let count):
             """
             \(function): expected at most \(Int32.max) elements in all parts together, found \(count); \

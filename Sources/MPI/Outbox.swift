@@ -2,7 +2,8 @@ internal import CMPI
 
 /// Sends short messages to one rank without ever waiting for it.
 ///
-/// A message that the destination has not taken yet is not followed by another: whoever does not read gets no more mail.
+/// A message that the destination has not taken yet is not followed by another: whoever does not read gets no more
+/// mail.
 @safe final class Outbox {
     let destination: Int
     private let tag: Int32

@@ -1,6 +1,7 @@
 internal import CMPI
 
-/// The watchdog's thread: looks for progress, answers the other watchdogs, and calls the roll itself when there is none.
+/// The watchdog's thread: looks for progress, answers the other watchdogs, and calls the roll itself when there is
+/// none.
 ///
 /// It has a communicator of its own, so that its messages never meet those of the program.
 @safe final class RollCall {

@@ -1,7 +1,8 @@
 /// What a communicator's collectives have carried so far.
 ///
-/// The payload of a collective is the byte size of its complete result vector (for `reduceScatter`, of the vector that every
-/// rank puts in), whatever the algorithm sends over the wires; so the figures are the same on every rank, and a plan can predict them.
+/// The payload of a collective is the byte size of its complete result vector (for `reduceScatter`, of the vector that
+/// every rank puts in), whatever the algorithm sends over the wires; so the figures are the same on every rank, and a
+/// plan can predict them.
 public struct Traffic: Sendable, Equatable {
     /// The number of collectives.
     public var collectives: Int

@@ -3,10 +3,10 @@ internal import Synchronization
 
 /// Ends the job when it makes no progress, and says which rank is missing or stuck.
 ///
-/// MPI never notices a rank that is stopped, cut off or in an endless loop: the others wait for ever. So every rank has a thread
-/// that looks on. The program marks what it does: while it is `working`, a step has to finish within the deadline on some rank, or
-/// the watchdogs call the roll and end the job. While any rank is `idle` nobody is in a hurry, but all must still answer.
-/// A job of one rank has nobody to wait for and is not watched.
+/// MPI never notices a rank that is stopped, cut off or in an endless loop: the others wait for ever. So every rank has
+/// a thread that looks on. The program marks what it does: while it is `working`, a step has to finish within the
+/// deadline on some rank, or the watchdogs call the roll and end the job. While any rank is `idle` nobody is in a
+/// hurry, but all must still answer. A job of one rank has nobody to wait for and is not watched.
 public final class Watchdog: Sendable {
     /// How many seconds may pass without a finished step.
     public let deadline: Double

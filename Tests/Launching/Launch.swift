@@ -52,13 +52,14 @@ package struct Launch {
         for file in [output, errors] { try Data().write(to: file) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: timeout ?? "timeout")
-        // Asked to end, mpirun ends its ranks as well, even stopped ones; only then it is killed with its process group.
+        // Asked to end, mpirun ends its ranks as well, even stopped ones; only then it is killed with its process
+        // group.
         process.arguments = ["--kill-after=10", "\(limit)"] + command
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try FileHandle(forWritingTo: output)
         process.standardError = try FileHandle(forWritingTo: errors)
         try withTurn {
-            try process.run()
+            try withAllSignals { try process.run() }
             process.waitUntilExit()
         }
         return Launch(
@@ -74,6 +75,16 @@ package struct Launch {
         guard file >= 0 else { throw CocoaError(.fileWriteUnknown) }
         defer { close(file) }
         flock(file, LOCK_EX)
+        try body()
+    }
+
+    /// Test threads block signals; a program started from one would inherit that, and could not be asked to end.
+    private static func withAllSignals(_ body: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var previous = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &previous)
+        defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
         try body()
     }
 

@@ -63,7 +63,7 @@ struct Failures {
 
     /// Goes from step to step until rank 1 does `harm` in its tenth.
     func steps(_ harm: () -> Void) throws -> Int32 {
-        try world.watchdog.working { () throws in
+        try world.watchdog.working {
             for step in 1...20 {
                 if rank == 1 && step == 10 { harm() }
                 try sum()
@@ -86,7 +86,7 @@ struct Failures {
 
     /// Rank 1 believes that the work is done; the others wait for it.
     func returnEarly() throws -> Int32 {
-        try world.watchdog.working { () throws in
+        try world.watchdog.working {
             try sum()
             if rank != 1 { try sum() }
         }
@@ -96,16 +96,17 @@ struct Failures {
     /// Rank 1 waits in the second collective for those who have left it out and are in the third.
     func missCollective() throws -> Int32 {
         let group = try world.split(color: 0, key: rank)
-        try world.watchdog.working { () throws in
+        try world.watchdog.working {
             if rank == 1 { try group.barrier() }
             try world.barrier()
         }
         return 0
     }
 
-    /// Rank 0 waits for longer than the deadline for a request; the others wait for what it will say, and nobody is to blame.
+    /// Rank 0 waits for longer than the deadline for a request; the others wait for what it will say, and nobody is to
+    /// blame.
     func idleForLong() throws -> Int32 {
-        try world.watchdog.working { () throws in
+        try world.watchdog.working {
             try sum()
             world.watchdog.stepFinished()
             if rank == 0 { world.watchdog.idle { _ = usleep(3_500_000) } }
@@ -119,7 +120,7 @@ struct Failures {
     }
 
     func stopWhileIdle() throws -> Int32 {
-        try world.watchdog.working { () throws in
+        try world.watchdog.working {
             if rank == 0 { world.watchdog.idle { _ = usleep(30_000_000) } }
             if rank == 1 { raise(SIGSTOP) }
             try sum()

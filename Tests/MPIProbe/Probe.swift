@@ -1,7 +1,8 @@
 import Glibc
 import MPI
 
-/// What the tests run under mpirun: one scenario a job, named by the first argument; the second is the deadline in seconds.
+/// What the tests run under mpirun: one scenario a job, named by the first argument; the second is the deadline in
+/// seconds.
 ///
 /// Every rank prints its process number, and that it passed when it did. A rank that finds a wrong value throws.
 @main

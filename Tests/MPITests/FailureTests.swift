@@ -89,5 +89,12 @@ extension JobTests {
         @Test func aRankThatExitsWithoutAnEndEndsTheJob() throws {
             #expect(try fail("exit", ranks: 3).launch.status == 7)
         }
+
+        @Test func aJobThatRunsIntoTheTimeLimitIsEndedWithAllItsProcesses() throws {
+            let launch = try Launch.mpirun(ranks: 2, "MPIProbe", ["loop", "1000"], limit: 3)
+            #expect(launch.status == 124)
+            #expect(launch.processes.count == 2)
+            #expect(launch.allProcessesAreGone())
+        }
     }
 }
