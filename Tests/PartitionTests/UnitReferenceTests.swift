@@ -9,16 +9,21 @@ import Testing
         struct Tensor: Decodable {
             var role: String
             var dim: Int?
-            var axis: String?
-            var unit_count: Int?
-            var unit_segments: [[Int]]?
+            /// `[offset, stride, length]`: unit `u` owns `length` indices from `offset + u * stride`.
+            var unitSegments: [[Int]]?
+            /// Where units do not follow each other: `[start, length]` of each segment of each unit.
             var units: [[[Int]]]?
+
+            enum CodingKeys: String, CodingKey {
+                case role, dim, units
+                case unitSegments = "unit_segments"
+            }
 
             /// The indices along `dim` that units need.
             func indices(_ range: Range<Int>) -> Set<Int> {
                 var indices: Set<Int> = []
                 for unit in range {
-                    let segments = units?[unit] ?? (unit_segments ?? []).map { [$0[0] + unit * $0[1], $0[2]] }
+                    let segments = units?[unit] ?? (unitSegments ?? []).map { [$0[0] + unit * $0[1], $0[2]] }
                     for segment in segments { indices.formUnion(segment[0]..<segment[0] + segment[1]) }
                 }
                 return indices
