@@ -15,7 +15,8 @@ public enum Dealing {
 
     /// The same, in multiples of `block` where that slows the slowest rank by less than 1 %.
     ///
-    /// Only the last range that is not empty then ends beside a multiple. No range becomes empty for the sake of blocks.
+    /// Only the last range that is not empty then ends beside a multiple. No range becomes empty for the sake of
+    /// blocks.
     public static func deal(_ units: Int, shares: [Double], preferringMultiplesOf block: Int) -> [Int] {
         precondition(block > 0, "a block has at least one unit")
         let whole = WholeShares(shares)

@@ -16,6 +16,9 @@ enum Figure {
         value == value.rounded() && value.magnitude < 0x1p53 ? "\(Int(value))" : "\(value)"
     }
 
+    /// Shares as they are given: `5:3:2`.
+    static func shares(_ shares: [Double]) -> String { shares.map(number).joined(separator: ":") }
+
     /// Digits in threes: `8 030 261 248`.
     static func grouped(_ count: Int) -> String {
         var text = ""

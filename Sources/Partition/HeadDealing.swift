@@ -6,6 +6,7 @@ struct HeadDealing: Hashable {
     struct Shape: Hashable {
         var heads: Int
         var keyValueHeads: Int
+        var headSize: Int
         /// Bytes that a token reads for each query head.
         var queryByteCount: Int
         /// Bytes that a token reads for each key-value head, its cache at the full context included.
@@ -74,6 +75,7 @@ extension HeadDealing.Shape {
         let positions = min(policy.context, attention.window ?? policy.context)
         heads = attention.heads
         keyValueHeads = attention.keyValueHeads
+        headSize = attention.headSize
         queryByteCount = byteCount(attention.query.weights + output) / heads
         keyValueByteCount =
             byteCount(attention.key.weights + attention.value.weights) / keyValueHeads

@@ -20,12 +20,8 @@ public enum PartitionError: Error, Sendable, Hashable {
     ///
     /// `axis` is the one with the most units; `workingRankCount` ranks would each hold something.
     case idleRank(rank: Int, axis: Axis, share: Double, workingRankCount: Int)
-    /// A rank would need more memory than it has.
-    ///
-    /// `longestContext` would fit with the same shares; `fittingShares` would fit at the same context.
-    case memory(
-        rank: Int, needed: Holdings, limit: Int, largestAxis: Axis, range: Range<Int>, longestContext: Int?,
-        fittingShares: [Double]?)
+    /// A rank would need more memory than it may use.
+    case memory(MemoryShortage)
 }
 
 extension PartitionError: CustomStringConvertible {
@@ -50,24 +46,11 @@ extension PartitionError: CustomStringConvertible {
         case .chunk(let found):
             "chunk: expected at least 1 token, found \(found); use --chunk 1 or more"
         case .idleRank(let rank, let axis, let share, let workingRankCount):
-            "rank \(rank): expected at least one unit of some axis, found none for its share \(share) "
+            "rank \(rank): expected at least one unit of some axis, found none for its share \(Figure.number(share)) "
                 + "(the longest axis, \(axis), has \(axis.count)); "
                 + "use \(workingRankCount) \(workingRankCount == 1 ? "rank" : "ranks") or a larger share"
-        case .memory(let rank, let needed, let limit, let axis, let range, let longestContext, let fittingShares):
-            "rank \(rank): expected to fit in \(Figure.bytes(limit)), needs \(Figure.bytes(needed.peakByteCount)), "
-                + "\(Figure.bytes(needed.peakByteCount - limit)) too much (weights "
-                + "\(Figure.bytes(needed.weightByteCount)), cache \(Figure.bytes(needed.cacheByteCount)), buffers "
-                + "\(Figure.bytes(needed.workspaceByteCount)); \(range.count) of \(axis.count) units of \(axis)); "
-                + Self.advice(longestContext, fittingShares)
+        case .memory(let shortage):
+            shortage.description
         }
-    }
-
-    private static func advice(_ longestContext: Int?, _ fittingShares: [Double]?) -> String {
-        let context = longestContext.map { "--context \($0)" }
-        let shares = fittingShares.map { "--shares \($0.map(Figure.number).joined(separator: ":"))" }
-        let ways = [context, shares].compactMap { $0 }
-        return ways.isEmpty
-            ? "no context fits, nor do shares in proportion to memory: add a machine or use a smaller encoding"
-            : "use " + ways.joined(separator: " or ")
     }
 }

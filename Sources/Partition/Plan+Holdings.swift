@@ -6,7 +6,7 @@ extension Plan {
         var holdings = Holdings(
             weightByteCount: 0, replicatedByteCount: 0, fileByteCount: 0, keyValueHeadsHeldTwice: 0,
             cacheByteCount: 0, workspaceByteCount: workspace(rank: rank).byteCount)
-        for weight in blueprint.weights {
+        for weight in weights {
             let slice = slice(of: weight, rank: rank)
             let encoding = encoding(of: weight)
             let byteCount = encoding.memoryByteCount(weight, slice.heldElementCount)
@@ -58,29 +58,13 @@ extension Plan {
     }
 
     /// The part of the weights that a rank has got, of 1, by bytes; replicated ones count for nobody.
-    public func shareReached(rank: Int) -> Double {
-        let byteCounts = (0..<rankCount).map { rank in
-            let holdings = holdings(rank: rank)
-            return Double(holdings.weightByteCount - holdings.replicatedByteCount)
-        }
-        return byteCounts[rank] / byteCounts.reduce(0, +)
-    }
+    public func shareReached(rank: Int) -> Double { Self.sharesReached(allHoldings)[rank] }
 
-    var attentions: [Attention] {
-        blueprint.layers.flatMap(\.branches).compactMap { branch in
-            switch branch.mixer {
-            case .attention(let attention): attention
-            case .mlp: nil
-            }
-        }
-    }
+    var allHoldings: [Holdings] { (0..<rankCount).map(holdings) }
 
-    var mlps: [GatedMLP] {
-        blueprint.layers.flatMap(\.branches).compactMap { branch in
-            switch branch.mixer {
-            case .attention: nil
-            case .mlp(let mlp): mlp
-            }
-        }
+    static func sharesReached(_ holdings: [Holdings]) -> [Double] {
+        let byteCounts = holdings.map { Double($0.weightByteCount - $0.replicatedByteCount) }
+        let sum = byteCounts.reduce(0, +)
+        return byteCounts.map { $0 / sum }
     }
 }

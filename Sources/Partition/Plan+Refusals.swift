@@ -39,10 +39,10 @@ extension Plan {
         while true {
             let idle = plan.idleRanks
             guard !idle.isEmpty else { return plan }
-            var policy = plan.policy
-            policy.shares = policy.shares.enumerated().filter { !idle.contains($0.offset) }.map(\.element)
-            policy.memoryByteCounts = nil
-            plan = Plan(unchecked: blueprint, policy, encodings)
+            plan = plan.changed {
+                $0.shares = $0.shares.enumerated().filter { !idle.contains($0.offset) }.map(\.element)
+                $0.memoryByteCounts = nil
+            }
         }
     }
 
@@ -50,9 +50,14 @@ extension Plan {
         guard let (rank, limit) = firstRankOverItsLimit else { return }
         let axes = workAxes.sorted { ($0.count, $1.description) > ($1.count, $0.description) }
         guard let axis = axes.first else { return }
-        throw .memory(
-            rank: rank, needed: holdings(rank: rank), limit: limit, largestAxis: axis,
-            range: split(of: axis)[rank], longestContext: longestFittingContext, fittingShares: fittingShares)
+        var shortage = MemoryShortage(
+            rank: rank, needed: holdings(rank: rank), limit: limit, axis: axis, range: split(of: axis)[rank],
+            longestContext: longestFittingContext, fittingShares: fittingShares(context: policy.context))
+        if shortage.longestContext == nil, shortage.fittingShares == nil, let shares = fittingShares(context: 1) {
+            let plan = changed { $0.shares = shares }
+            shortage.fittingBoth = plan.longestFittingContext.map { MemoryShortage.Both(shares: shares, context: $0) }
+        }
+        throw .memory(shortage)
     }
 
     private var firstRankOverItsLimit: (rank: Int, limit: Int)? {
@@ -61,13 +66,16 @@ extension Plan {
             .first { holdings(rank: $0.0).peakByteCount > $0.1 }
     }
 
+    /// The same plan, whether it works or not, for another policy.
+    private func changed(_ change: (inout Policy) -> Void) -> Plan {
+        var policy = policy
+        change(&policy)
+        return Plan(unchecked: blueprint, policy, encodings)
+    }
+
     /// The longest context below the one asked for that fits with the same shares, found by trying.
     private var longestFittingContext: Int? {
-        func fits(_ context: Int) -> Bool {
-            var policy = policy
-            policy.context = context
-            return Plan(unchecked: blueprint, policy, encodings).firstRankOverItsLimit == nil
-        }
+        func fits(_ context: Int) -> Bool { changed { $0.context = context }.firstRankOverItsLimit == nil }
         guard fits(1) else { return nil }
         var (longest, tooLong) = (1, policy.context)
         while tooLong - longest > 1 {
@@ -77,18 +85,19 @@ extension Plan {
         return longest
     }
 
-    /// Shares in proportion to memory, where a plan with them fits.
-    private var fittingShares: [Double]? {
-        guard let limits = policy.memoryByteCounts, limits.allSatisfy({ $0 > 0 }) else { return nil }
-        var policy = policy
-        policy.shares = Self.roundedShares(limits)
-        let plan = Plan(unchecked: blueprint, policy, encodings)
-        return plan.firstRankOverItsLimit == nil && plan.idleRanks.isEmpty ? policy.shares : nil
-    }
-
-    /// Limits in units that leave the largest three digits, so that people can copy them.
-    private static func roundedShares(_ limits: [Int]) -> [Double] {
-        let largest = Double(limits.max() ?? 1)
-        return limits.map { max(1, (Double($0) / largest * 999).rounded()) }
+    /// The roundest shares in proportion to memory with which a plan fits, found by trying.
+    private func fittingShares(context: Int) -> [Double]? {
+        guard let limits = policy.memoryByteCounts, let largest = limits.max(), limits.allSatisfy({ $0 > 0 }) else {
+            return nil
+        }
+        return [4, 10, 20, 50, 100, 1000].lazy
+            .map { scale in limits.map { max(1, (Double($0) / Double(largest) * scale).rounded()) } }
+            .first { shares in
+                let plan = changed {
+                    $0.shares = shares
+                    $0.context = context
+                }
+                return plan.firstRankOverItsLimit == nil && plan.idleRanks.isEmpty
+            }
     }
 }

@@ -33,26 +33,27 @@ extension Plan {
     }
 
     private func repetitionRemark(_ dealing: HeadDealing, _ layerCount: Int) -> [String] {
-        let repeated = dealing.keyValues.repeatedUnitCount
+        let (repeated, count) = (dealing.keyValues.repeatedUnitCount, dealing.shape.keyValueHeads)
         guard repeated > 0 else { return [] }
-        let cache = 2 * Encoding.f32.byteCount(policy.context * (attentions.first?.headSize ?? 0))
+        let cache = 2 * Encoding.f32.byteCount(policy.context * dealing.shape.headSize)
         return [
-            "\(repeated) of \(dealing.shape.keyValueHeads) key-value \(repeated == 1 ? "head is" : "heads are") held "
-                + "twice in each of \(layerCount) layers, where two ranks meet inside a group "
-                + "(\(Figure.bytes(repeated * layerCount * cache)) of cache)"
+            "key-value heads: in each of \(layerCount) layers the ranks hold \(count + repeated) for the model's "
+                + "\(count), because ranks that meet inside a group hold the same one "
+                + "(\(Figure.bytes(repeated * layerCount * cache)) more cache)"
         ]
     }
 
     private var blockRemarks: [String] {
-        representativeAxes.filter { $0.kind != .queryHeads }.compactMap { axis in
-            let split = split(of: axis)
-            let inner = split.ranges.map(\.upperBound).filter { $0 < axis.count }
-            guard axis.count > Self.rowBlock, !inner.allSatisfy({ $0.isMultiple(of: Self.rowBlock) }) else {
-                return nil
+        let axes = representativeAxes.filter { $0.kind != .queryHeads }
+        let inBlocks = axes.filter { axis in
+            split(of: axis).ranges.allSatisfy {
+                $0.upperBound.isMultiple(of: Self.rowBlock) || $0.upperBound == axis.count
             }
-            return "\(name(axis)): ranges are not multiples of \(Self.rowBlock), which would cost the slowest rank "
-                + "1 % or more, or leave a rank without any"
         }
+        let others = axes.filter { !inBlocks.contains($0) }
+        let block = "multiples of \(Self.rowBlock)"
+        return (inBlocks.isEmpty ? [] : ["\(names(inBlocks)): dealt in \(block)"])
+            + (others.isEmpty ? [] : ["\(names(others)): not in \(block), which would be 1 % slower or more"])
     }
 
     private var emptyRemarks: [String] {
@@ -65,8 +66,9 @@ extension Plan {
     }
 
     private var shareRemarks: [String] {
-        (0..<rankCount).compactMap { rank in
-            let (asked, reached) = (shareAsked(rank: rank), shareReached(rank: rank))
+        let sharesReached = Self.sharesReached(allHoldings)
+        return (0..<rankCount).compactMap { rank in
+            let (asked, reached) = (shareAsked(rank: rank), sharesReached[rank])
             guard policy.cutting == .uneven, (reached - asked).magnitude > asked / 20 else { return nil }
             return "rank \(rank) was to get \(Figure.percent(asked)) of the weights and gets "
                 + "\(Figure.percent(reached)): whole heads do not divide more evenly"
@@ -99,6 +101,8 @@ extension Plan {
         }
         return axes
     }
+
+    private func names(_ axes: [Axis]) -> String { axes.map(name).joined(separator: ", ") }
 
     /// The name of an axis without its layer.
     private func name(_ axis: Axis) -> String { Axis(axis.kind, layer: nil, count: axis.count).description }

@@ -47,7 +47,10 @@ extension Plan {
 
     /// Units of an axis in the memory of all ranks, padding included: the length of what a gather brings together.
     func gatheredCount(_ axis: Axis) -> Int {
-        (0..<rankCount).reduce(0) { $0 + heldCount(axis, rank: $1) }
+        switch policy.cutting {
+        case .uneven: split(of: axis).ranges.reduce(0) { $0 + $1.count }
+        case .padded: rankCount * split(of: axis).longest
+        }
     }
 }
 

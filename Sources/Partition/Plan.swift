@@ -13,6 +13,9 @@ public struct Plan: Sendable, Hashable {
     let encodings: [String: Encoding]
     /// The different head dealings, in order of layers, each with the number of its layers.
     let headDealings: [(dealing: HeadDealing, layerCount: Int)]
+    let weights: [Weight]
+    let attentions: [Attention]
+    let mlps: [GatedMLP]
 
     /// Ranges of channels and rows are multiples of it where that costs next to nothing: a kernel computes so many
     /// rows at a time.
@@ -40,12 +43,25 @@ public struct Plan: Sendable, Hashable {
         var dealer = Dealer(policy: policy, encodings: encodings)
         dealer.deal(blueprint.vocabularyAxis)
         dealer.deal(blueprint.widthAxis)
-        for branch in blueprint.layers.flatMap(\.branches) { dealer.deal(branch.mixer) }
+        var (attentions, mlps): ([Attention], [GatedMLP]) = ([], [])
+        for branch in blueprint.layers.flatMap(\.branches) {
+            switch branch.mixer {
+            case .attention(let attention):
+                dealer.deal(attention)
+                attentions.append(attention)
+            case .mlp(let mlp):
+                dealer.deal(mlp.axis)
+                mlps.append(mlp)
+            }
+        }
         self.blueprint = blueprint
         self.policy = policy
         self.encodings = encodings
         splits = dealer.splits
         headDealings = dealer.headDealings
+        weights = blueprint.weights
+        self.attentions = attentions
+        self.mlps = mlps
     }
 
     /// The number of ranks.
@@ -92,13 +108,6 @@ private struct Dealer {
         self.encodings = encodings
     }
 
-    mutating func deal(_ mixer: Mixer) {
-        switch mixer {
-        case .attention(let attention): deal(attention)
-        case .mlp(let mlp): deal(mlp.axis)
-        }
-    }
-
     mutating func deal(_ axis: Axis) {
         let dealt = dealtCounts[axis.count]
         let split =
@@ -109,7 +118,7 @@ private struct Dealer {
         splits[axis] = split
     }
 
-    private mutating func deal(_ attention: Attention) {
+    mutating func deal(_ attention: Attention) {
         let dealing = dealing(HeadDealing.Shape(attention, policy, encodings))
         splits[attention.queryAxis] = dealing.queries
         splits[attention.keyValueAxis] = dealing.keyValues

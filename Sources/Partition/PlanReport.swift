@@ -50,10 +50,10 @@ public struct PlanReport: Sendable, Hashable {
     private static let lineLength = 120
     private static let hostColumn = 1
     private static let titles = [
-        "", "", "share", "share", "query", "key-value", "MLP", "vocabulary", "", "all", "", "", "",
+        "", "", "share", "share", "query", "key-value", "MLP", "vocabulary", "", "of it", "", "", "",
     ]
     private static let subtitles = [
-        "rank", "host", "asked", "reached", "heads", "heads", "channels", "rows", "weights", "ranks'", "cache",
+        "rank", "host", "asked", "reached", "heads", "heads", "channels", "rows", "weights", "on all", "cache",
         "buffers", "peak",
     ]
 
@@ -69,7 +69,11 @@ public struct PlanReport: Sendable, Hashable {
 
     /// First and last unit.
     private static func range(_ units: PlanSummary.Units) -> String {
-        units.start < units.end ? "\(units.start)-\(units.end - 1)" : "none"
+        switch units.end - units.start {
+        case ..<1: "none"
+        case 1: "\(units.start)"
+        default: "\(units.start)-\(units.end - 1)"
+        }
     }
 
     private static func shortened(_ host: String) -> String {

@@ -107,10 +107,16 @@ extension Plan {
     public func summary(hosts: [String]?) -> PlanSummary {
         precondition(hosts.map { $0.count == rankCount } ?? true, "hosts are named for every rank or for none")
         let chunkTraffic = traffic(tokens: policy.chunk)
+        let holdings = allHoldings
+        let sharesReached = Self.sharesReached(holdings)
         return PlanSummary(
             model: modelSummary, rankCount: rankCount, way: policy.way, split: policy.cutting,
             context: policy.context, chunk: policy.chunk,
-            ranks: (0..<rankCount).map { rankSummary($0, host: hosts?[$0]) },
+            ranks: (0..<rankCount).map { rank in
+                var summary = rankSummary(rank, holdings[rank], shareReached: sharesReached[rank])
+                summary.host = hosts?[rank]
+                return summary
+            },
             decodedToken: PlanSummary.Messages(
                 tokens: 1, collectives: decodingTraffic.collectives, byteCount: decodingTraffic.byteCount),
             promptChunk: PlanSummary.Messages(
@@ -129,13 +135,12 @@ extension Plan {
             layerCount: blueprint.layers.count, byteCounts: byteCounts)
     }
 
-    private func rankSummary(_ rank: Int, host: String?) -> PlanSummary.Rank {
-        let holdings = holdings(rank: rank)
+    private func rankSummary(_ rank: Int, _ holdings: Holdings, shareReached: Double) -> PlanSummary.Rank {
         func units(_ axis: Axis?) -> PlanSummary.Units {
             PlanSummary.Units(axis.map { split(of: $0)[rank] } ?? 0..<0)
         }
         return PlanSummary.Rank(
-            rank: rank, host: host, shareAsked: shareAsked(rank: rank), shareReached: shareReached(rank: rank),
+            rank: rank, shareAsked: shareAsked(rank: rank), shareReached: shareReached,
             queryHeads: units(attentions.first?.queryAxis), keyValueHeads: units(attentions.first?.keyValueAxis),
             mlpWidth: units(mlps.first?.axis), vocabulary: units(blueprint.vocabularyAxis),
             weightByteCount: holdings.weightByteCount, replicatedByteCount: holdings.replicatedByteCount,

@@ -4,6 +4,8 @@
 public struct Split: Sendable, Hashable {
     /// One range per rank; an empty one is legal and costs nothing.
     public let ranges: [Range<Int>]
+    /// The length of the longest range.
+    public let longest: Int
 
     /// Consecutive ranges of these lengths, from unit 0.
     public init(counts: [Int]) {
@@ -13,12 +15,13 @@ public struct Split: Sendable, Hashable {
             ranges.append(start..<start + count)
             start += count
         }
-        self.ranges = ranges
+        self.init(ranges: ranges)
     }
 
     /// Ranges that may overlap.
     public init(ranges: [Range<Int>]) {
         self.ranges = ranges
+        longest = ranges.reduce(0) { max($0, $1.count) }
     }
 
     /// The range of a rank.
@@ -29,9 +32,6 @@ public struct Split: Sendable, Hashable {
 
     /// The number of ranks.
     public var rankCount: Int { ranges.count }
-
-    /// The length of the longest range.
-    public var longest: Int { ranges.reduce(0) { max($0, $1.count) } }
 
     /// The number of units of the axis.
     public var unitCount: Int { ranges.reduce(0) { max($0, $1.upperBound) } }
