@@ -32,9 +32,8 @@ static void multiply_portable(const multiply *m, const product *p, size_t first,
 
 enum {
     WIDEST_TILE = 24,
-    /// From so many tokens on, rows are widened to f32 once for all of them.
-    PANEL_FROM_TOKENS = 12,
-    PANEL_ROWS = 12,
+    // A panel, its tokens' inputs and their sums share the second cache; a tile's inputs stay in the first.
+    PANEL_ROWS = 48,
     PANEL_COLUMNS = 512,
     PANEL_TOKENS = 48,
 };
@@ -60,41 +59,56 @@ INLINE void finish_tile(
             finish(p, token + (size_t)t, row + r, results[(size_t)t * (size_t)rows + r]);
 }
 
+/// Adds sixteen columns of rows x tokens products; the first `inside` of them count.
+INLINE void direct_step(
+    lanes *sums, const float *x, size_t x_stride, const char *const *w, size_t offset, size_t inside, const int rows,
+    const int tokens, const int encoding)
+{
+    lanes input[4], weight;
+    lane_bits mask;
+    mask_first(&mask, inside);
+    UNROLL for (size_t t = 0; t < (size_t)tokens; t++)
+    {
+        if (inside == 16)
+            load(&input[t], x + t * x_stride);
+        else
+            load_first(&input[t], x + t * x_stride, inside);
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        load_widened(&weight, w[r] + offset, encoding);
+        if (inside != 16)
+            keep(&weight, &mask);
+        UNROLL for (int t = 0; t < tokens; t++) accumulate(&sums[t * rows + r], &input[t], &weight);
+    }
+}
+
 /// rows x tokens sums straight from the encoded matrix. Rows past the last are read as the last.
 INLINE void direct_tile(
     const multiply *m, const product *p, size_t row, size_t last, size_t token, const int rows, const int tokens,
     const int encoding)
 {
-    const size_t element = bytes_per_element(encoding), columns = p->columns;
+    const size_t element = bytes_per_element(encoding), columns = p->columns, line = 64 / element;
+    // While these rows are summed the same columns of the next rows are fetched: processors that follow only the
+    // start of each of many short streams leave memory idle.
+    const size_t ahead = (size_t)rows * p->row_byte_stride;
+    const float *x = m->x + token * m->x_stride;
     const char *w[8];
     UNROLL for (int r = 0; r < rows; r++)
         w[r] = (const char *)p->w + smaller(row + (size_t)r, last - 1) * p->row_byte_stride;
-    const float *x = m->x + token * m->x_stride;
     lanes sums[WIDEST_TILE];
     UNROLL for (int i = 0; i < rows * tokens; i++) fill(&sums[i], 0);
     size_t k = 0;
-    for (; k + 16 <= columns; k += 16) {
-        lanes input[4], weight;
-        UNROLL for (int t = 0; t < tokens; t++) load(&input[t], x + (size_t)t * m->x_stride + k);
-        UNROLL for (int r = 0; r < rows; r++)
-        {
-            load_widened(&weight, w[r] + k * element, encoding);
-            UNROLL for (int t = 0; t < tokens; t++) accumulate(&sums[t * rows + r], &input[t], &weight);
-        }
+    for (; k + line <= columns; k += line) {
+        UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(w[r] + k * element + ahead, 0, 3);
+        UNROLL for (size_t i = 0; i < line; i += 16)
+            direct_step(sums, x + k + i, m->x_stride, w, (k + i) * element, 16, rows, tokens, encoding);
     }
-    if (k < columns) {
-        lane_bits mask;
-        mask_first(&mask, columns - k);
-        lanes input[4], weight;
-        UNROLL for (int t = 0; t < tokens; t++)
-            load_first(&input[t], x + (size_t)t * m->x_stride + k, columns - k);
-        UNROLL for (int r = 0; r < rows; r++)
-        {
-            load_widened(&weight, w[r] + k * element, encoding);
-            keep(&weight, &mask);
-            UNROLL for (int t = 0; t < tokens; t++) accumulate(&sums[t * rows + r], &input[t], &weight);
-        }
-    }
+    for (; k < columns; k += 16)
+        if (columns - k >= 16)
+            direct_step(sums, x + k, m->x_stride, w, k * element, 16, rows, tokens, encoding);
+        else
+            direct_step(sums, x + k, m->x_stride, w, k * element, columns - k, rows, tokens, encoding);
     finish_tile(p, sums, row, last, token, rows, tokens);
 }
 
@@ -131,6 +145,7 @@ INLINE void widen_panel(
         float *to = panel + r * PANEL_COLUMNS;
         for (size_t c = 0; c < columns; c += 16) {
             lanes weight;
+            __builtin_prefetch(from + (k + c + PANEL_COLUMNS) * bytes_per_element(encoding), 0, 3);
             load_widened(&weight, from + (k + c) * bytes_per_element(encoding), encoding);
             if (columns - c < 16) {
                 lane_bits mask;
@@ -181,14 +196,14 @@ INLINE void multiply_block(
     for (size_t k = 0; k < p->columns; k += PANEL_COLUMNS) {
         size_t columns = smaller(PANEL_COLUMNS, p->columns - k);
         widen_panel(panel, p, row, last, k, columns, encoding);
-        for (size_t t = 0; t < tokens_here; t += (size_t)tokens) {
-            const float *x[4];
-            for (size_t i = 0; i < (size_t)tokens; i++)
-                x[i] = m->x + (token + smaller(t + i, tokens_here - 1)) * m->x_stride + k;
-            for (size_t r = 0; r < PANEL_ROWS; r += (size_t)rows)
+        for (size_t r = 0; r < PANEL_ROWS && row + r < last; r += (size_t)rows)
+            for (size_t t = 0; t < tokens_here; t += (size_t)tokens) {
+                const float *x[4];
+                for (size_t i = 0; i < (size_t)tokens; i++)
+                    x[i] = m->x + (token + smaller(t + i, tokens_here - 1)) * m->x_stride + k;
                 panel_tile(sums + t * PANEL_ROWS + r * (size_t)tokens, panel + r * PANEL_COLUMNS, x, columns, rows,
                     tokens);
-        }
+            }
     }
     for (size_t t = 0; t < tokens_here; t += (size_t)tokens)
         for (size_t r = 0; r < PANEL_ROWS && row + r < last; r += (size_t)rows) {
@@ -211,29 +226,31 @@ INLINE void multiply_panels(
             multiply_block(m, p, row, last, token, smaller(PANEL_TOKENS, m->tokens - token), rows, tokens, encoding);
 }
 
+/// From `panel_tokens` tokens on, widening rows to f32 once for all tokens is faster than for each tile.
 INLINE void multiply_rows(
-    const multiply *m, const product *p, size_t first, size_t last, const int single_rows, const int rows,
-    const int tokens, const int encoding)
+    const multiply *m, const product *p, size_t first, size_t last, const size_t panel_tokens, const int single_rows,
+    const int rows, const int tokens, const int encoding)
 {
-    if (m->tokens < PANEL_FROM_TOKENS)
+    if (m->tokens < panel_tokens)
         multiply_direct(m, p, first, last, single_rows, rows, tokens, encoding);
     else
         multiply_panels(m, p, first, last, rows, tokens, encoding);
 }
 
-#define MULTIPLY(name, target, single_rows, rows, tokens)                                                              \
+#define MULTIPLY(name, target, ...)                                                                                    \
     target static void name(const multiply *m, const product *p, size_t first, size_t last)                            \
     {                                                                                                                  \
         if (p->encoding == LOCKSTEP_F32)                                                                               \
-            multiply_rows(m, p, first, last, single_rows, rows, tokens, LOCKSTEP_F32);                                 \
+            multiply_rows(m, p, first, last, __VA_ARGS__, LOCKSTEP_F32);                                               \
         else if (p->encoding == LOCKSTEP_BF16)                                                                         \
-            multiply_rows(m, p, first, last, single_rows, rows, tokens, LOCKSTEP_BF16);                                \
+            multiply_rows(m, p, first, last, __VA_ARGS__, LOCKSTEP_BF16);                                              \
         else                                                                                                           \
-            multiply_rows(m, p, first, last, single_rows, rows, tokens, LOCKSTEP_F16);                                 \
+            multiply_rows(m, p, first, last, __VA_ARGS__, LOCKSTEP_F16);                                               \
     }
 
-MULTIPLY(multiply_avx2, AVX2, 4, 2, 3)
-MULTIPLY(multiply_avx512, AVX512, 8, 6, 4)
+// Tiles of rows x tokens fill the vector registers with sums.
+MULTIPLY(multiply_avx2, AVX2, 12, 4, 2, 3)
+MULTIPLY(multiply_avx512, AVX512, 32, 4, 6, 4)
 
 #endif
 

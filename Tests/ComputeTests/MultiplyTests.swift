@@ -4,14 +4,14 @@ import Testing
 
 @Suite struct MultiplyTests {
     /// Token counts of the direct form, of both sides of its border to panels, and of more than a panel's tokens.
-    static let tokenCounts = [1, 2, 3, 4, 5, 11, 12, 13, 50]
+    static let tokenCounts = [1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 31, 32, 33, 48, 50, 97]
 
     @Test(arguments: Encoding.allCases)
     func everyInstructionSetGivesTheReferencesBits(encoding: Encoding) throws {
         let all = everyOperations(threads: [1])
         for columns in oddLengths + [0, 512, 513, 1040] {
             let bench = try Workbench(seed: UInt64(columns))
-            let rows = 29
+            let rows = 53
             let w = try bench.matrix(rows, columns, encoding)
             let bias = try bench.vector(rows)
             for tokens in Self.tokenCounts {
