@@ -56,9 +56,12 @@ indirect enum PreTokenizer: Sendable {
         #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
     /// `\w+|[^\w\s]+` with Rust's meaning of `\w`, which has joiners but not Latin-1's superscripts.
-    private static let words =
-        #"[\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200DⒶ-ⓩ\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189}]+"#
-        + #"|[^\s\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200DⒶ-ⓩ\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189}]+"#
+    private static let words: String = {
+        let word =
+            #"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u200C\u200D\u24B6-\u24E9"#
+            + #"\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189}"#
+        return #"[\#(word)]+|[^\s\#(word)]+"#
+    }()
 
     private static func regex(_ pattern: String) throws(TextError) -> Regex {
         try Regex(Field(path: "pre_tokenizer", value: .string(Array(pattern.utf8))))

@@ -333,10 +333,9 @@ struct RegexParser {
     }
 
     private func refusal(_ what: String) -> TextError {
-        field.unsupported(
+        let text = String(String.UnicodeScalarView(pattern.compactMap(Unicode.Scalar.init)))
+        return field.unsupported(
             expected: "a regular expression of the kind that tokenizers use",
-            found:
-                "\(what) at character \(position) of '\(String(String.UnicodeScalarView(pattern.compactMap(Unicode.Scalar.init))))'"
-        )
+            found: "\(what) at character \(position) of '\(text)'")
     }
 }

@@ -6,7 +6,7 @@ public enum TextError: Error, Equatable, Sendable {
     case syntax(offset: Int, expected: String, found: String)
     /// The JSON is not a tokenizer: the place as a path of keys, what should stand there, what does.
     case malformed(path: String, expected: String, found: String)
-    /// The tokenizer uses something that this module does not implement: the place, what is implemented, what was found.
+    /// The tokenizer uses something that is not implemented: the place, what is implemented, what was found.
     case unsupported(path: String, expected: String, found: String)
     /// The text is not UTF-8: byte offset of the first byte that is wrong or incomplete, and what stands there.
     case brokenText(offset: Int, found: String)

@@ -12,7 +12,7 @@ enum UTF8Reader {
                 position += 1
                 continue
             }
-            guard let sequence = Sequence(lead) else {
+            guard let sequence = Lead(lead) else {
                 let isContinuation = lead < 0xC0
                 throw error(
                     bytes, position, 1, isContinuation ? "no character begins with it" : "no character contains it")
@@ -36,7 +36,7 @@ enum UTF8Reader {
     }
 
     /// What a first byte says about its character.
-    struct Sequence {
+    struct Lead {
         let length: Int
         let bits: UInt32
         /// The second byte's range: it excludes overlong forms, surrogates and what lies past U+10FFFF.
@@ -61,7 +61,7 @@ enum UTF8Reader {
 
     static func progress(_ bytes: [UInt8]) -> Progress {
         guard let lead = bytes.first, lead >= 0x80 else { return .complete }
-        guard let sequence = Sequence(lead) else { return .broken }
+        guard let sequence = Lead(lead) else { return .broken }
         for index in 1..<min(bytes.count, sequence.length) {
             let allowed = index == 1 ? sequence.second : 0x80...0xBF
             guard allowed.contains(bytes[index]) else { return .broken }

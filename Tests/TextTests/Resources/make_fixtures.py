@@ -1,7 +1,8 @@
 """Writes the fixtures of TextTests with the reference library: python make_fixtures.py (needs tokenizers==0.23.3).
 
-Reads `tokenizers/*.json`, of which those named `own-*` are made here too, and writes `lines.json` (the texts) and
-`expected/*.json` (what the reference makes of them). Identifiers are packed as base-32 digits, least significant
+Reads `tokenizers/*.json`, of which those named `own-*` are made here too, and writes `lines.json` (the texts),
+`expected/*.json` (what the reference makes of them), `sweeps.json` (all code points) and `long.json`. `cases/*.json`
+are the reference checkpoints' own. Identifiers are packed as base-32 digits, least significant
 first, in the alphabet of base64url: characters 0...31 end a number, 32...63 continue it. The random numbers are
 seeded: the same library gives the same files.
 """
@@ -316,6 +317,82 @@ def expected(reference, lines, first, step, seed):
     return result
 
 
+# --- sweeps over all code points, and long texts
+
+
+def checksum(ids):
+    value = 0
+    for number in ids:
+        value = (value * 31 + number + 1) % (1 << 32)
+    return value
+
+
+CATEGORIES = "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co Cn".split()
+MARKS = [chr(0x100000 + index) for index in range(len(CATEGORIES))]
+
+
+def sweeps():
+    """Tokenizers, and the text that each is given for a code point."""
+    marks = model(MARKS, [], ["<unk>"], unk_token="<unk>")
+    # What was replaced already must not be replaced again.
+    yield "categories", "{}", tokenizer(marks, normalizer=sequence("normalizers", *[
+        replace(r"[\p{%s}&&[^\x{100000}-\x{10003F}]]" % category, mark, "Regex")
+        for category, mark in zip(CATEGORIES, MARKS)]))
+    for pattern in [r"\s", r"\S", r"\w", r"\W", r"\d", r"\D", r"\h", r"\p{Han}", r"\P{L}", r"[^\s\p{L}\p{N}]", ".",
+                    r"(?i:[a-z])", r"(?i:[^s-z])", r"(?i:k|I|s)"]:
+        yield pattern, "{}", tokenizer(marks, normalizer=replace(pattern, MARKS[0], "Regex"))
+    pieces = model(["a", "▁"], [], ["<unk>"], unk_token="<unk>")
+    for name, part in [("Digits", {"type": "Digits", "individual_digits": True}), ("Whitespace", {"type": "Whitespace"}),
+                       ("Punctuation", {"type": "Punctuation", "behavior": "Isolated"}),
+                       ("WhitespaceSplit", {"type": "WhitespaceSplit"})]:
+        yield name, "a{}", tokenizer(pieces, sequence("pretokenizers", part, metaspace("always", False)))
+    yield "single word", "<x>{}", tokenizer(pieces, added_tokens=[{**added("<x>", single_word=True), "id": 3}])
+    yield "strip", " {}<y>{} ", tokenizer(pieces, added_tokens=[{**added("<y>", lstrip=True, rstrip=True), "id": 3}])
+    bytes_only = model(byte_alphabet(), [])
+    for form in ["NFC", "NFD", "NFKC", "NFKD", "Lowercase"]:
+        yield form, "a\u0345{}\u0334 {}\u1161\u11a8", tokenizer(bytes_only, byte_level(regex=False), {"type": form})
+
+
+def sweep_blocks(name):
+    """The first code points of the blocks of 4096 that are swept: for normalization, where anything is assigned."""
+    return [block for block in range(0, 0x110000, 4096)
+            if "N" != name[0] and name != "Lowercase" or block < 0x30000 and (block < 0x4000 or block > 0x9000)
+            and not 0xB000 <= block < 0xD000 and not 0x21000 <= block < 0x2F000]
+
+
+def write_sweeps():
+    result = []
+    for name, text, value in sweeps():
+        reference = Tokenizer.from_str(json.dumps(value))
+        checksums = []
+        for block in sweep_blocks(name):
+            codes = [code for code in range(block, block + 4096)
+                     if not 0xD800 <= code < 0xE000 and not 0x100000 <= code < 0x100040]
+            whole = "".join(text.replace("{}", chr(code)) for code in codes)
+            checksums.append(checksum(reference.encode(whole).ids))
+        result.append({"name": name, "text": text, "blocks": sweep_blocks(name), "tokenizer": json.dumps(value),
+                       "checksums": checksums})
+    with open(f"{HERE}/sweeps.json", "w") as file:
+        json.dump(result, file, separators=(",", ":"))
+
+
+LONG = [(" ", 10000), ("a", 10000), ("\n", 10000), ("= ", 5000), ("\u0301", 3000), ("中", 5000), (" \n", 5000),
+        ("\t ", 5000), ("é", 3000), ("1", 5000), ("the ", 4000), ("'s", 2000), ("<|end", 2000)]
+
+
+def write_long():
+    result = []
+    for path in sorted(glob.glob(f"{HERE}/tokenizers/*.json")):
+        if "split" in path:
+            continue
+        reference = Tokenizer.from_file(path)
+        result.append({"name": os.path.basename(path)[:-5], "texts": [
+            {"unit": unit, "count": count, "checksum": checksum(reference.encode("x" + unit * count + "y").ids)}
+            for unit, count in LONG]})
+    with open(f"{HERE}/long.json", "w") as file:
+        json.dump(result, file, separators=(",", ":"))
+
+
 def main():
     write_own_tokenizers()
     lines = all_lines(4400)
@@ -328,6 +405,8 @@ def main():
         result = expected(Tokenizer.from_file(path), lines, number % step, step, number)
         with open(f"{HERE}/expected/{name}", "w") as file:
             json.dump(result, file, ensure_ascii=False, separators=(",", ":"))
+    write_sweeps()
+    write_long()
 
 
 if __name__ == "__main__":
