@@ -9,10 +9,11 @@ import Weights
 public struct Loading: Sendable {
     /// Seconds from the first byte to the last.
     public internal(set) var seconds = 0.0
-    /// Bytes read from the weights file by this rank.
-    public internal(set) var byteCount: Int
+    /// Bytes that each rank read from the weights file.
+    public internal(set) var byteCounts: [Int]  // [ranks]
+
     /// Bytes read by all ranks.
-    public internal(set) var byteCountOfAll = 0
+    public var byteCountOfAll: Int { byteCounts.reduce(0, +) }
 }
 
 extension Session {
@@ -71,10 +72,11 @@ extension Session {
             try Session(model: model, plan: plan, communicator: communicator, threads: threads)
         }
         try fillRotation(session.bench.buffers.rotation, plan.blueprint, communicator)
-        var byteCount = [Int64(session.loading.byteCount)]
-        var span = byteCount.mutableSpan
+        var byteCounts = [Int64](repeating: 0, count: communicator.size)
+        byteCounts[communicator.rank] = Int64(session.loading.byteCounts[0])
+        var span = byteCounts.mutableSpan
         try communicator.allReduce(&span, .sum)
-        session.loading.byteCountOfAll = Int(byteCount[0])
+        session.loading.byteCounts = byteCounts.map { Int($0) }
         session.loading.seconds = (ContinuousClock().now - start).seconds
         communicator.traffic = .init()
         return session

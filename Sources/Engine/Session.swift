@@ -43,7 +43,7 @@ public final class Session {
             group: Group(communicator: communicator, plan: plan, exchange: buffers.exchange))
         transformer = Transformer(plan: plan, shard: shard, bench: bench)
         state = try SequenceState(plan: plan, rank: rank, in: arena)
-        loading = Loading(byteCount: shard.byteCountRead)
+        loading = Loading(byteCounts: [shard.byteCountRead])
     }
 
     /// Whether this is rank 0, which leads.

@@ -1,7 +1,7 @@
 /// How a stored tensor is divided into panels, each with a checksum of its own.
 ///
 /// A tensor that ranks share by rows has panels of whole rows, in one piece of the file. One that they share by columns
-/// has tiles of 32 columns: a range of columns and a range of rows then both read little more than they need.
+/// has tiles of 16 columns: a range of columns and a range of rows then both read little more than they need.
 public struct PanelGrid: Sendable, Hashable {
     /// The tensor's rows.
     public let rows: Int
@@ -15,9 +15,9 @@ public struct PanelGrid: Sendable, Hashable {
     public let isTiled: Bool
 
     /// Columns of a tile.
-    public static let tileColumns = 32
-    private static let maximumTileRows = 512
-    private static let minimumPanelByteCount = 1 << 14
+    public static let tileColumns = 16
+    private static let maximumTileRows = 1024
+    private static let minimumPanelByteCount = 1 << 13
     private static let maximumPanelByteCount = 1 << 20
     // At least this many panels in a large tensor: each border between ranks is read by both, as a whole panel.
     private static let panelsPerTensor = 256
@@ -30,7 +30,7 @@ public struct PanelGrid: Sendable, Hashable {
         self.isTiled = isTiled
     }
 
-    /// Panels of whole rows, 16 KiB to 1 MiB each.
+    /// Panels of whole rows, 8 KiB to 1 MiB each.
     static func ofRows(_ rows: Int, columns: Int, bytesPerElement: Int) -> PanelGrid {
         let rowByteCount = max(1, columns * bytesPerElement)
         let ideal = rows * rowByteCount / panelsPerTensor
@@ -40,7 +40,7 @@ public struct PanelGrid: Sendable, Hashable {
             columnsPerPanel: max(1, columns), isTiled: false)
     }
 
-    /// Tiles of 32 columns and at most 512 rows, as equal as they can be.
+    /// Tiles of 16 columns and at most 1024 rows, as equal as they can be.
     static func ofTiles(rows: Int, columns: Int) -> PanelGrid {
         let down = max(1, ceilingQuotient(rows, maximumTileRows))
         return PanelGrid(

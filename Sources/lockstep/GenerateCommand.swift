@@ -171,6 +171,7 @@ private struct GenerationSummary: Encodable, CustomStringConvertible {
     var collectivesPerToken: Double
     var bytesPerToken: Double
     var bytesRead: Int
+    var bytesReadPerRank: [Int]
 
     init(_ generation: Session.Generation, _ text: GenerationText, _ session: Session) {
         let steps = Double(max(generation.tokens.count - 1, 1))
@@ -187,12 +188,14 @@ private struct GenerationSummary: Encodable, CustomStringConvertible {
         collectivesPerToken = Double(generation.decodingTraffic.collectives) / steps
         bytesPerToken = Double(generation.decodingTraffic.byteCount) / steps
         bytesRead = session.loading.byteCountOfAll
+        bytesReadPerRank = session.loading.byteCounts
     }
 
     var description: String {
         let work = "\(ranks) rank\(ranks == 1 ? "" : "s") x \(threadsPerRank) thread\(threadsPerRank == 1 ? "" : "s")"
+        let parts = bytesReadPerRank.map { Output.bytes($0) }.joined(separator: " + ")
         return """
-            loading   \(Output.bytes(bytesRead)) in \(Output.decimal(seconds.loading, 3)) s on \(work)
+            loading   \(ranks > 1 ? "\(parts) = " : "")\(Output.bytes(bytesRead)) in \(Output.decimal(seconds.loading, 3)) s on \(work)
             prompt    \(promptTokens) tokens in \(Output.decimal(seconds.prompt, 3)) s
             decoding  \(generatedTokens) tokens, \(Output.decimal(tokensPerSecond, 1)) tokens/s; exchanged per token: \
             \(Output.bytes(Int(bytesPerToken.rounded()))) in \(Output.decimal(collectivesPerToken, 0)) collectives
