@@ -113,9 +113,10 @@ static void pair_portable(const attention *a, const float *query, size_t key_val
 #if HAS_VECTOR_TARGETS
 
 /// The scores of `count` queries (padded to sixteen, LOCKSTEP_LONGEST_HEAD apart) with the keys [from, to).
+/// Meanwhile their values are fetched: the next thing to be read.
 INLINE void score_tile(
-    const attention *a, const float *queries, const float *keys, size_t base, size_t from, size_t to,
-    struct partial *blocks, const int count)
+    const attention *a, const float *queries, const float *keys, const float *values, size_t base, size_t from,
+    size_t to, struct partial *blocks, const int count)
 {
     size_t size = a->head_size;
     for (size_t j = from; j < to; j += 4) {
@@ -131,6 +132,7 @@ INLINE void score_tile(
             UNROLL for (int i = 0; i < 4; i++)
             {
                 load(&row, key[i] + k);
+                __builtin_prefetch(values + (key[i] - keys) + k, 0, 2);
                 keep(&row, &mask);
                 UNROLL for (int q = 0; q < count; q++) accumulate(&sums[q * 4 + i], &query[q], &row);
             }
@@ -146,6 +148,7 @@ INLINE void score_tile(
 }
 
 /// values += weight * value over the keys [from, to), in increasing order, `width` x 16 elements at a time.
+/// Meanwhile the keys of the next block are fetched.
 INLINE void weigh_tile(
     const attention *a, const float *values, size_t base, size_t from, size_t to, struct partial *blocks,
     const int count, const int width)
@@ -156,7 +159,11 @@ INLINE void weigh_tile(
             UNROLL for (int i = 0; i < width; i++) load(&sums[q * width + i], blocks[q].values + d + 16 * i);
         for (size_t j = from; j < to; j++) {
             lanes row[4], weight;
-            UNROLL for (int i = 0; i < width; i++) load(&row[i], values + j * a->row_stride + d + 16 * i);
+            UNROLL for (int i = 0; i < width; i++)
+            {
+                load(&row[i], values + j * a->row_stride + d + 16 * i);
+                __builtin_prefetch(a->keys + (values - a->values) + (j + BLOCK) * a->row_stride + d + 16 * i, 0, 2);
+            }
             UNROLL for (int q = 0; q < count; q++)
             {
                 fill(&weight, blocks[q].weights[j - base]);
@@ -192,7 +199,7 @@ INLINE void tile_body(
     }
     for (size_t base = first / BLOCK * BLOCK; base < end; base += BLOCK) {
         size_t top = base + BLOCK;
-        score_tile(a, queries, keys, base, larger(base, first), smaller(top, end), blocks, count);
+        score_tile(a, queries, keys, values, base, larger(base, first), smaller(top, end), blocks, count);
         size_t from = larger(base, common_first), to = smaller(top, common_end);
         int shared = from < to;
         for (int q = 0; q < count; q++) {

@@ -32,6 +32,8 @@ static void multiply_portable(const multiply *m, const product *p, size_t first,
 
 enum {
     WIDEST_TILE = 24,
+    // The inputs of so many tokens stay in the second cache while rows pass.
+    DIRECT_TOKENS = 24,
     // A panel, its tokens' inputs and their sums share the second cache; a tile's inputs stay in the first.
     PANEL_ROWS = 48,
     PANEL_COLUMNS = 512,
@@ -112,7 +114,7 @@ INLINE void direct_tile(
     finish_tile(p, sums, row, last, token, rows, tokens);
 }
 
-/// One or few tokens: each group of rows is read from memory once.
+/// One or few tokens, or blocks of few.
 INLINE void multiply_direct(
     const multiply *m, const product *p, size_t first, size_t last, const int single_rows, const int rows,
     const int tokens, const int encoding)
@@ -122,18 +124,22 @@ INLINE void multiply_direct(
             direct_tile(m, p, row, last, 0, single_rows, 1, encoding);
         return;
     }
-    for (size_t row = first; row < last; row += (size_t)rows)
-        for (size_t token = 0; token < m->tokens; token += (size_t)tokens) {
-            size_t left = m->tokens - token;
-            if (left >= (size_t)tokens)
-                direct_tile(m, p, row, last, token, rows, tokens, encoding);
-            else if (left == 3)
-                direct_tile(m, p, row, last, token, rows, 3, encoding);
-            else if (left == 2)
-                direct_tile(m, p, row, last, token, rows, 2, encoding);
-            else
-                direct_tile(m, p, row, last, token, rows, 1, encoding);
-        }
+    // Equal blocks, of whole tiles.
+    size_t blocks = (m->tokens + DIRECT_TOKENS - 1) / DIRECT_TOKENS;
+    size_t step = (m->tokens + blocks * (size_t)tokens - 1) / (blocks * (size_t)tokens) * (size_t)tokens;
+    for (size_t start = 0; start < m->tokens; start += step)
+        for (size_t row = first; row < last; row += (size_t)rows)
+            for (size_t token = start; token < smaller(start + step, m->tokens); token += (size_t)tokens) {
+                size_t left = m->tokens - token;
+                if (left >= (size_t)tokens)
+                    direct_tile(m, p, row, last, token, rows, tokens, encoding);
+                else if (left == 3)
+                    direct_tile(m, p, row, last, token, rows, 3, encoding);
+                else if (left == 2)
+                    direct_tile(m, p, row, last, token, rows, 2, encoding);
+                else
+                    direct_tile(m, p, row, last, token, rows, 1, encoding);
+            }
 }
 
 /// Widens a block of rows x columns into `panel`, rows PANEL_COLUMNS apart; zeros fill the last sixteen of a row.
@@ -226,12 +232,12 @@ INLINE void multiply_panels(
             multiply_block(m, p, row, last, token, smaller(PANEL_TOKENS, m->tokens - token), rows, tokens, encoding);
 }
 
-/// From `panel_tokens` tokens on, widening rows to f32 once for all tokens is faster than for each tile.
+/// From `panel_tokens` tokens on, panels are faster: where widening costs little next to products, for f32 only.
 INLINE void multiply_rows(
-    const multiply *m, const product *p, size_t first, size_t last, const size_t panel_tokens, const int single_rows,
-    const int rows, const int tokens, const int encoding)
+    const multiply *m, const product *p, size_t first, size_t last, const size_t panel_tokens, const int panels_widen,
+    const int single_rows, const int rows, const int tokens, const int encoding)
 {
-    if (m->tokens < panel_tokens)
+    if (m->tokens < panel_tokens || (encoding != LOCKSTEP_F32 && !panels_widen))
         multiply_direct(m, p, first, last, single_rows, rows, tokens, encoding);
     else
         multiply_panels(m, p, first, last, rows, tokens, encoding);
@@ -249,8 +255,8 @@ INLINE void multiply_rows(
     }
 
 // Tiles of rows x tokens fill the vector registers with sums.
-MULTIPLY(multiply_avx2, AVX2, 12, 4, 2, 3)
-MULTIPLY(multiply_avx512, AVX512, 32, 4, 6, 4)
+MULTIPLY(multiply_avx2, AVX2, 12, 1, 4, 2, 3)
+MULTIPLY(multiply_avx512, AVX512, 32, 0, 4, 6, 4)
 
 #endif
 

@@ -99,3 +99,13 @@ extension Operations {
         }
     }
 }
+
+extension Operations {
+    /// y = exp(x), for [tokens, columns], as softmax and silu compute it: at most 2 units in the last place off.
+    package func exponentiate(_ x: Buffer, tokens: Int, into y: Buffer) {
+        precondition(x.columns == y.columns, "Both have one width.")
+        Self.check(x, tokens: tokens, columns: x.columns)
+        Self.check(y, tokens: tokens, columns: y.columns)
+        unsafe lockstep_exp(instructionSet.code, x.start, tokens * x.columns, y.start)
+    }
+}

@@ -1,0 +1,73 @@
+import Blueprint
+import Compute
+import Testing
+
+@Suite struct ArenaTests {
+    @Test func aFullArenaSaysWhatWasWantedAndWhatIsLeft() throws {
+        let arena = try Arena(byteCount: 1000)
+        _ = try arena.matrix(rows: 3, columns: 20, encoding: .bf16)
+        #expect(arena.usedByteCount == 3 * 64)
+        let error = #expect(throws: ComputeError.self) { try arena.matrix(rows: 10, columns: 33, encoding: .f32) }
+        #expect(error?.description.contains("1920 bytes for a matrix of 10 x 33 f32, found 808 free of 1000") == true)
+        #expect(arena.usedByteCount == 3 * 64)
+        _ = try arena.vector(count: 192)
+        #expect(throws: ComputeError.self) { try arena.vector(count: 1) }
+    }
+
+    @Test func byteCountsAreWhatIsTaken() throws {
+        for columns in [0, 1, 15, 16, 17, 31, 32, 33, 100] {
+            for rows in [0, 1, 5] {
+                for encoding in Encoding.allCases {
+                    let arena = try Arena(byteCount: 1 << 20)
+                    let matrix = try arena.matrix(rows: rows, columns: columns, encoding: encoding)
+                    #expect(arena.usedByteCount == Arena.byteCount(rows: rows, columns: columns, encoding: encoding))
+                    #expect(matrix.rowByteStride % 64 == 0 && matrix.rowByteStride >= encoding.byteCount(columns))
+                }
+                let arena = try Arena(byteCount: 1 << 20)
+                _ = try arena.buffer(rows: rows, columns: columns)
+                #expect(arena.usedByteCount == Arena.byteCount(rows: rows, columns: columns))
+                _ = try KeyValueCache(heads: rows, positions: 7, headSize: columns, in: arena)
+                #expect(
+                    arena.usedByteCount == Arena.byteCount(rows: rows, columns: columns)
+                        + KeyValueCache.byteCount(heads: rows, positions: 7, headSize: columns))
+            }
+        }
+    }
+
+    @Test func memoryStartsAsZeroAndAligned() throws {
+        let arena = try Arena(byteCount: 1 << 16)
+        _ = try arena.vector(count: 3)
+        let matrix = try arena.matrix(rows: 3, columns: 37, encoding: .f16)
+        unsafe matrix.withRowBytes(0..<3) { bytes, stride in
+            #expect(unsafe bytes.allSatisfy { $0 == 0 })
+            #expect(bytes.count == 3 * stride)
+            #expect(Int(bitPattern: bytes.baseAddress) % 64 == 0)
+        }
+    }
+
+    @Test func whatIsCutOffKeepsTheArenaAlive() throws {
+        func cut() throws -> Buffer { try Arena(byteCount: 1 << 20).buffer(rows: 10, columns: 10) }
+        let buffer = try cut()
+        buffer[9, 9] = 5
+        #expect(buffer.elements.last == 5)
+    }
+
+    @Test func negativeAndUncountableShapesAreRefused() throws {
+        let arena = try Arena(byteCount: 0)
+        #expect(throws: ComputeError.self) { try arena.matrix(rows: -1, columns: 4, encoding: .f32) }
+        #expect(throws: ComputeError.self) { try arena.buffer(rows: 1 << 40, columns: 1 << 40) }
+        #expect(throws: ComputeError.self) { try Arena(byteCount: -1) }
+        #expect(throws: ComputeError.self) { try Arena(byteCount: .max) }
+        let refused = #expect(throws: ComputeError.self) { try Arena(byteCount: 1 << 60) }
+        #expect(refused?.description.contains("\(1 << 60) bytes") == true)
+        #expect(try arena.buffer(rows: 0, columns: 5).count == 0)
+    }
+
+    @Test func viewsAndRowsShareTheElements() throws {
+        let buffer = try Workbench().buffer(6, 4)
+        buffer.view(from: 5, rows: 2, columns: 3)[1, 2] = 77
+        #expect(buffer[2, 2] == 77)
+        buffer.rows(3..<5)[1, 0] = 78
+        #expect(buffer[4, 0] == 78)
+    }
+}

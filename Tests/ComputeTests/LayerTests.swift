@@ -1,0 +1,184 @@
+import Blueprint
+import Compute
+import Testing
+
+@Suite struct LayerTests {
+    @Test func normsAreTheirDefinitionOnEveryInstructionSet() throws {
+        for size in oddLengths {
+            let bench = try Workbench(seed: UInt64(size))
+            let x = try bench.buffer(3, size, scale: 5)
+            let weight = try bench.vector(size)
+            let expected = try bench.buffer(3, size)
+            reference().normalize(x, tokens: 3, weight: weight, epsilon: 1e-5, into: expected)
+            for t in 0..<3 {
+                let mean = x.row(t).reduce(0.0) { $0 + Double($1) * Double($1) } / Double(size)
+                for k in 0..<size {
+                    let exact = Double(x[t, k]) / (mean + 1e-5).squareRoot() * Double(weight[k])
+                    #expect(abs(Double(expected[t, k]) - exact) <= 4e-7 * abs(exact))
+                }
+            }
+            for operations in everyOperations(threads: [1]) {
+                let y = try bench.buffer(3, size, filledWith: .nan)
+                operations.normalize(x, tokens: 3, weight: weight, epsilon: 1e-5, into: y)
+                #expect(y.bits == expected.bits, "\(operations.instructionSet) \(size)")
+            }
+        }
+    }
+
+    @Test func headNormsAreNormsOfEachHeadInPlace() throws {
+        let bench = try Workbench()
+        let (heads, size, tokens) = (5, 37, 120)
+        let weight = try bench.vector(size)
+        let x = try bench.buffer(tokens, heads * size + 2)
+        let expected = try bench.buffer(1, size)
+        for operations in everyOperations() {
+            let y = try bench.buffer(tokens, heads * size + 2)
+            operations.add(x, to: y, tokens: 0)
+            for t in 0..<tokens { for k in 0..<x.columns { y[t, k] = x[t, k] } }
+            operations.normalizeHeads(y, tokens: tokens, heads: heads, headSize: size, weight: weight, epsilon: 1e-6)
+            for t in stride(from: 0, to: tokens, by: 7) {
+                for head in 0..<heads {
+                    let piece = x.view(from: t * x.columns + head * size, rows: 1, columns: size)
+                    reference().normalize(piece, tokens: 1, weight: weight, epsilon: 1e-6, into: expected)
+                    #expect(y.view(from: t * y.columns + head * size, rows: 1, columns: size).bits == expected.bits)
+                }
+                #expect(y[t, heads * size] == x[t, heads * size])
+            }
+        }
+    }
+
+    @Test(arguments: [2, 6, 16, 32, 34, 66])
+    func rotationTurnsPairsAndLeavesTheRest(rotarySize: Int) throws {
+        let bench = try Workbench()
+        let (heads, size, tokens, pairs) = (7, rotarySize + 3, 90, rotarySize / 2)
+        let table = try bench.buffer(100, rotarySize)
+        let x = try bench.buffer(tokens, heads * size)
+        var results: [[UInt32]] = []
+        for operations in everyOperations() {
+            let y = try bench.buffer(tokens, heads * size, filledWith: 0)
+            operations.add(x, to: y, tokens: tokens)
+            operations.rotate(
+                y, tokens: tokens, heads: heads, headSize: size, rotarySize: rotarySize, table: table, firstPosition: 9)
+            results.append(y.bits)
+            for t in stride(from: 0, to: tokens, by: 11) {
+                for i in 0..<pairs {
+                    let (a, b) = (Double(x[t, 2 * size + i]), Double(x[t, 2 * size + pairs + i]))
+                    let (c, s) = (Double(table[t + 9, i]), Double(table[t + 9, pairs + i]))
+                    #expect(abs(Double(y[t, 2 * size + i]) - (a * c - b * s)) < 2e-7)
+                    #expect(abs(Double(y[t, 2 * size + pairs + i]) - (b * c + a * s)) < 2e-7)
+                }
+                for i in rotarySize..<size { #expect(y[t, 2 * size + i] == x[t, 2 * size + i]) }
+            }
+        }
+        #expect(results.allSatisfy { $0 == results[0] })
+    }
+
+    @Test func siluIsItsDefinitionAndMayOverwriteItsInput() throws {
+        for width in oddLengths + [9000] {
+            let bench = try Workbench(seed: UInt64(width))
+            let (gate, up) = (try bench.buffer(3, width, scale: 30), try bench.buffer(3, width))
+            gate[0, 0] = -200
+            let expected = try bench.buffer(3, width)
+            reference().siluMultiply(gate: gate, up: up, tokens: 3, into: expected)
+            for (index, y) in expected.elements.enumerated() {
+                let (g, u) = (Double(gate.elements[index]), Double(up.elements[index]))
+                let exact = g / (1 + exponential(-g)) * u
+                #expect(abs(Double(y) - exact) <= 5e-7 * abs(exact) + 0x1p-149)
+            }
+            for operations in everyOperations() {
+                let y = try bench.buffer(3, width, filledWith: 0)
+                operations.add(gate, to: y, tokens: 3)
+                operations.siluMultiply(gate: y, up: up, tokens: 3, into: y)
+                #expect(y.bits == expected.bits, "\(operations.instructionSet) \(width)")
+            }
+        }
+    }
+
+    @Test func sumsAndBiasesAreAdded() throws {
+        for width in oddLengths + [9000] {
+            let bench = try Workbench(seed: UInt64(width))
+            let (x, start) = (try bench.buffer(20, width), try bench.buffer(20, width))
+            let bias = try bench.vector(width)
+            for operations in everyOperations() {
+                let y = try bench.buffer(20, width, filledWith: 0)
+                operations.add(start, to: y, tokens: 20)
+                operations.add(x, to: y, tokens: 19)
+                operations.add(bias: bias, to: y, tokens: 18)
+                for (t, k) in [(0, 0), (17, width - 1), (18, width / 2), (19, 0)] {
+                    var expected = start[t, k]
+                    if t < 19 { expected += x[t, k] }
+                    if t < 18 { expected = bias[k] + expected }
+                    #expect(y[t, k] == expected)
+                }
+            }
+        }
+    }
+
+    @Test func exponentialsAreWithinTwoUnitsOverTheWholeRange() throws {
+        let bench = try Workbench()
+        // Every 977th float between -104 and 89, and the edges.
+        var inputs = stride(from: Float(104).bitPattern, to: 0, by: -977).map { -Float(bitPattern: $0) }
+        inputs += stride(from: 0, to: Float(89).bitPattern, by: 977).map { Float(bitPattern: $0) }
+        inputs += [0, -0.0, 88.72283, 88.72284, -87.33655, -103.97, -103.98, -104, 1000, -1000, .infinity, -.infinity]
+        let x = try bench.buffer(1, inputs.count)
+        for (index, input) in inputs.enumerated() { x[0, index] = input }
+        let expected = try bench.buffer(1, inputs.count)
+        reference().exponentiate(x, tokens: 1, into: expected)
+        var worst = 0.0
+        for (index, input) in inputs.enumerated() {
+            let found = expected[0, index]
+            if input > 88.7229 {
+                #expect(found == .infinity)
+            } else if input < -103.98 {
+                #expect(found == 0)
+            } else {
+                let exact = exponential(Double(input))
+                worst = max(worst, abs(Double(found) - exact) / Double(Float(exact).ulp))
+            }
+        }
+        #expect(worst <= 2)
+        #expect(expected[0, inputs.firstIndex(of: 0) ?? 0] == 1)
+        for operations in everyOperations(threads: [1]) {
+            let y = try bench.buffer(1, inputs.count)
+            operations.exponentiate(x, tokens: 1, into: y)
+            #expect(y.bits == expected.bits, "\(operations.instructionSet)")
+        }
+    }
+
+    @Test func embeddingsOfTokensOfOtherRanksAreZero() throws {
+        let bench = try Workbench()
+        let table = try bench.matrix(10, 21, .bf16)
+        let y = try bench.buffer(5, 21, filledWith: .nan)
+        let tokens: [Int32] = [99, 100, 109, 110, -1]
+        reference().embed(tokens.span, table: table, firstRow: 100, into: y)
+        let zero = [Float](repeating: 0, count: 21)
+        #expect((0..<5).map { y.row($0) } == [zero, table.floats(row: 0), table.floats(row: 9), zero, zero])
+    }
+
+    @Test func aCopyGoesToItsColumns() throws {
+        let bench = try Workbench()
+        let (x, y) = (try bench.buffer(3, 4), try bench.buffer(3, 9, filledWith: 7))
+        reference().copy(x, tokens: 2, into: y, column: 3)
+        #expect(y.row(1) == [7, 7, 7] + x.row(1) + [7, 7])
+        #expect(y.row(2) == [Float](repeating: 7, count: 9))
+    }
+
+    @Test func nothingIsLegalEverywhere() throws {
+        let bench = try Workbench()
+        let empty = try bench.buffer(4, 0)
+        let none = try bench.vector(0)
+        for operations in everyOperations(threads: [1, 3]) {
+            operations.normalize(empty, tokens: 4, weight: none, epsilon: 1, into: empty)
+            operations.normalizeHeads(empty, tokens: 4, heads: 0, headSize: 0, weight: none, epsilon: 1)
+            operations.siluMultiply(gate: empty, up: empty, tokens: 4, into: empty)
+            operations.add(empty, to: empty, tokens: 4)
+            operations.add(bias: none, to: empty, tokens: 4)
+            let table = try bench.matrix(0, 8)
+            let y = try bench.buffer(1, 8, filledWith: 3)
+            operations.embed([Int32(0)].span, table: table, firstRow: 0, into: y)
+            #expect(y.row(0) == [Float](repeating: 0, count: 8))
+            #expect(operations.maximum(of: empty, row: 0) == -.infinity)
+            #expect(operations.sumOfExponentials(of: empty, row: 0, maximum: 0) == 0)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import Compute
+import Synchronization
+import Testing
+
+@Suite struct PoolTests {
+    @Test(arguments: [1, 2, 3, 5, 16])
+    func everyThreadRunsOnceEachTime(threads: Int) {
+        let pool = Pool(threads: threads)
+        #expect(pool.threads == threads)
+        let counts = (0..<threads).map { _ in Counter() }
+        let rounds = 2000
+        for round in 1...rounds {
+            pool.run { thread in counts[thread].value.add(1, ordering: .relaxed) }
+            guard counts.allSatisfy({ $0.value.load(ordering: .relaxed) == round }) else {
+                Issue.record("Round \(round) returned before all threads had run.")
+                return
+            }
+        }
+    }
+
+    @Test func sleepingThreadsWakeAgain() {
+        let pool = Pool(threads: 3)
+        let counter = Counter()
+        for _ in 0..<50 {
+            // Longer than threads spin.
+            let start = ContinuousClock.now
+            while ContinuousClock.now - start < .microseconds(300) {}
+            pool.run { _ in counter.value.add(1, ordering: .relaxed) }
+        }
+        #expect(counter.value.load(ordering: .relaxed) == 150)
+    }
+
+    @Test func theCallerWaitsForTheSlowest() {
+        let pool = Pool(threads: 3)
+        let counter = Counter()
+        for round in 1...50 {
+            pool.run { thread in
+                let start = ContinuousClock.now
+                while thread == 2, ContinuousClock.now - start < .microseconds(300) {}
+                counter.value.add(1, ordering: .relaxed)
+            }
+            #expect(counter.value.load(ordering: .relaxed) == 3 * round)
+        }
+    }
+
+    @Test func poolsEndAndBeginAgain() {
+        let counter = Counter()
+        for threads in 1...100 {
+            Pool(threads: threads % 6).run { _ in counter.value.add(1, ordering: .relaxed) }
+        }
+        #expect(counter.value.load(ordering: .relaxed) == (1...100).reduce(0) { $0 + max(1, $1 % 6) })
+    }
+
+    @Test func twoPoolsRunSideBySide() async {
+        await withTaskGroup(of: Int.self) { group in
+            for _ in 0..<2 {
+                group.addTask {
+                    let counter = Counter()
+                    let pool = Pool(threads: 3)
+                    for _ in 0..<1000 { pool.run { _ in counter.value.add(1, ordering: .relaxed) } }
+                    return counter.value.load(ordering: .relaxed)
+                }
+            }
+            for await count in group { #expect(count == 3000) }
+        }
+    }
+}
+
+/// A number that threads share.
+private final class Counter: Sendable {
+    let value = Atomic(0)
+}
