@@ -93,7 +93,11 @@ struct AddedTokens: Sendable {
             var bounds = position..<match.end
             position = match.end
             guard let token = tokens[match.id], !token.isSingleWord || standsAlone(bounds, text) else { continue }
-            if token.stripsLeft { bounds = max(end, spaceStart(before: bounds.lowerBound, text))..<bounds.upperBound }
+            if token.stripsLeft {
+                // A token of spaces may lie in what the token before it has taken.
+                let start = max(end, spaceStart(before: bounds.lowerBound, text))
+                bounds = min(start, bounds.upperBound)..<bounds.upperBound
+            }
             if token.stripsRight { bounds = bounds.lowerBound..<spaceEnd(after: bounds.upperBound, text) }
             if end < bounds.lowerBound { sections.append(Section(bounds: end..<bounds.lowerBound, token: nil)) }
             sections.append(Section(bounds: bounds, token: match.id))

@@ -57,8 +57,13 @@ struct BytePairEncoding: Sendable {
         var vocabulary: [[UInt8]: Int] = [:]
         vocabulary.reserveCapacity(members.count)
         for member in members {
-            let name = String(decoding: member.key, as: UTF8.self)
-            vocabulary[member.key] = try Field(path: "\(field.path)['\(name)']", value: member.value).count()
+            // The path is spelled out only for an error: vocabularies are large.
+            guard let id = member.value.count else {
+                let name = String(decoding: member.key, as: UTF8.self)
+                throw Field(path: "\(field.path)['\(name)']", value: member.value)
+                    .malformed(expected: "a whole number from 0 to 16777216")
+            }
+            vocabulary[member.key] = id
         }
         return vocabulary
     }

@@ -56,9 +56,7 @@ struct Field {
 
     /// A whole number from 0 to 2^24, more than any vocabulary has entries.
     func count() throws(TextError) -> Int {
-        guard case .number(let number) = value, let count = Int(exactly: number), (0...1 << 24).contains(count) else {
-            throw malformed(expected: "a whole number from 0 to 16777216")
-        }
+        guard let count = value.count else { throw malformed(expected: "a whole number from 0 to 16777216") }
         return count
     }
 

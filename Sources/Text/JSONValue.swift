@@ -29,6 +29,14 @@ extension JSONValue {
         }
     }
 
+    /// The value as a whole number from 0 to 2^24; nil if it is another or none.
+    var count: Int? {
+        guard case .number(let number) = self, let count = Int(exactly: number), (0...1 << 24).contains(count) else {
+            return nil
+        }
+        return count
+    }
+
     /// The member with this key; the last one if there are several.
     subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }

@@ -14,15 +14,11 @@ struct Metaspace: Sendable {
         replacement = try field.member("replacement").scalar()
         splits = try field.member("split").boolean(default: true)
         let schemeField = try field.member("prepend_scheme")
-        let addsPrefix = try field.member("add_prefix_space").boolean(default: true)
-        guard !schemeField.isNull else {
-            scheme = addsPrefix ? .always : .never
-            return
-        }
-        guard let scheme = PrependScheme(rawValue: try schemeField.string()) else {
+        let name = schemeField.isNull ? PrependScheme.always.rawValue : try schemeField.string()
+        guard let scheme = PrependScheme(rawValue: name) else {
             throw schemeField.unsupported(expected: "always, first or never")
         }
-        guard addsPrefix || scheme == .never else {
+        guard try field.member("add_prefix_space").boolean(default: true) || scheme == .never else {
             throw schemeField.malformed(expected: "never, since add_prefix_space is false")
         }
         self.scheme = scheme

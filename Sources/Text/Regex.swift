@@ -10,7 +10,9 @@ struct Regex: Sendable {
 
     /// Compiles the expression that stands in the field; throws what it uses that is not implemented.
     init(_ field: Field) throws(TextError) {
-        let program = RegexProgram(try RegexParser.parse(field))
+        let syntax = try RegexParser.parse(field)
+        guard syntax.size < 100_000 else { throw field.unsupported(expected: "a smaller regular expression") }
+        let program = RegexProgram(syntax)
         instructions = program.instructions
         sets = program.sets
     }

@@ -154,7 +154,7 @@ struct RegexParser {
             return .anchor(.textEnd)
         default:
             position = start
-            return .set(try escapedSet())
+            return .set(try escapedSet(word: Self.word))
         }
     }
 
@@ -187,7 +187,7 @@ struct RegexParser {
 
     /// One member of a bracketed set: an escape, a literal, or a range of literals.
     private mutating func range() throws(TextError) -> ScalarSet {
-        guard let lower = try literalScalar() else { return try escapedSet() }
+        guard let lower = try literalScalar() else { return try escapedSet(word: Self.bracketedWord) }
         guard current == "-", let after = peek(1), after != "]" else { return try literal(lower...lower) }
         position += 1
         guard current != "[", let upper = try literalScalar(), lower <= upper else {
@@ -218,7 +218,7 @@ struct RegexParser {
         }
     }
 
-    private mutating func escapedSet() throws(TextError) -> ScalarSet {
+    private mutating func escapedSet(word: ScalarSet) throws(TextError) -> ScalarSet {
         if let scalar = try literalScalar() { return try literal(scalar...scalar) }
         let name = pattern[position + 1]
         position += 2
@@ -227,8 +227,8 @@ struct RegexParser {
         case "S": return ScalarSet(ranges: ScalarClass.whitespace).negated
         case "d": return ScalarSet(ranges: [], categories: ScalarClass.mask("Nd") ?? 0)
         case "D": return ScalarSet(ranges: [], categories: ScalarClass.mask("Nd") ?? 0).negated
-        case "w": return Self.word
-        case "W": return Self.word.negated
+        case "w": return word
+        case "W": return word.negated
         case "h": return ScalarSet(ranges: Self.hexadecimalDigits)
         case "H": return ScalarSet(ranges: Self.hexadecimalDigits).negated
         case "p": return try property(isNegated: false)
@@ -262,7 +262,10 @@ struct RegexParser {
         return isNegated ? set.negated : set
     }
 
-    /// Oniguruma counts the superscripts and fractions of Latin-1 as parts of words, unlike other numbers.
+    private static let bracketedWord = ScalarSet(
+        ranges: ScalarClass.enclosedLetters, categories: ScalarClass.wordCategories)
+
+    /// Outside brackets, Oniguruma counts the superscripts and fractions of Latin-1 as parts of words too.
     private static let word = ScalarSet(
         ranges: ScalarClass.enclosedLetters + [0xB2...0xB3, 0xB9...0xB9, 0xBC...0xBE],
         categories: ScalarClass.wordCategories)

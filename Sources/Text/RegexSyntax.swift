@@ -45,6 +45,17 @@ extension RegexSyntax {
         }
     }
 
+    /// About how many instructions it compiles to.
+    var size: Double {
+        switch self {
+        case .set, .anchor: 1
+        case .sequence(let parts), .alternatives(let parts): parts.reduce(1) { $0 + $1.size }
+        case .repetition(.set, _): 1
+        case .repetition(let part, let count): Double(max(1, count.maximum ?? count.minimum + 1)) * (part.size + 1)
+        case .look(let part, _, _), .atomic(let part): part.size + 2
+        }
+    }
+
     /// Whether it can match without taking a scalar.
     var canBeEmpty: Bool {
         switch self {

@@ -20,13 +20,17 @@ extension TextError: CustomStringConvertible {
         case .syntax(let offset, let expected, let found):
             "tokenizer.json, byte \(offset): expected \(expected), found \(found); copy the file again"
         case .malformed(let path, let expected, let found):
-            "tokenizer.json, \(path): expected \(expected), found \(found); check that the file is complete"
+            "\(place(path)): expected \(expected), found \(found); check that the file is complete"
         case .unsupported(let path, let expected, let found):
-            "tokenizer.json, \(path): expected \(expected), found \(found); this tokenizer cannot be used"
+            "\(place(path)): expected \(expected), found \(found); this tokenizer cannot be used"
         case .brokenText(let offset, let found):
             "text, byte \(offset): expected UTF-8, found \(found); convert the text to UTF-8"
         case .negativeIdentifier(let id):
             "token identifiers: expected numbers from 0, found \(id); check the list"
         }
+    }
+
+    private func place(_ path: String) -> String {
+        path.isEmpty ? "tokenizer.json" : "tokenizer.json, \(path)"
     }
 }

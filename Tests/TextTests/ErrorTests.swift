@@ -91,6 +91,16 @@ import Text
         #expect(found.contains(pattern))
     }
 
+    @Test func regularExpressionsThatGrowWithoutBoundAreRefused() throws {
+        let parts =
+            #""pre_tokenizer":{"type":"Split","pattern":{"Regex":"(((ab){900}){900}){900}"},"#
+            + #""behavior":"Isolated","invert":false}"#
+        let error = TextError.unsupported(
+            path: "pre_tokenizer.pattern.Regex", expected: "a smaller regular expression",
+            found: "'(((ab){900}){900}){900}'")
+        #expect(failure(Self.json(parts)) == error)
+    }
+
     @Test func unsupportedModelsAreNamed() throws {
         let unigram = try #require(failure(#"{"model":{"type":"Unigram","vocab":[],"unk_id":0}}"#))
         #expect(unigram == .unsupported(path: "model.type", expected: "'BPE'", found: "'Unigram'"))

@@ -23,7 +23,9 @@ enum Fixtures {
     }
 
     static func decoded<Value: Decodable>(_ path: String) throws -> Value {
-        try JSONDecoder().decode(Value.self, from: Data(try bytes(path)))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Value.self, from: Data(try bytes(path)))
     }
 
     /// Numbers of base-32 digits, least significant first, of which those from 32 on are followed by another.

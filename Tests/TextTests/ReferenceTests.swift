@@ -62,20 +62,20 @@ import Text
         struct Case: Decodable {
             let text: String
             let ids: [Int]
-            let ids_with_special: [Int]
+            let idsWithSpecial: [Int]
             let decoded: String
-            let decoded_skip_special: String
+            let decodedSkipSpecial: String
         }
         let tokenizer = try Fixtures.tokenizer(name)
         let cases: [Case] = try Fixtures.decoded("cases/\(name).json")
         #expect(cases.count == 25)
         for value in cases {
             #expect(try tokenizer.encode(value.text, addSpecialTokens: false) == value.ids)
-            #expect(try tokenizer.encode(value.text) == value.ids_with_special)
+            #expect(try tokenizer.encode(value.text) == value.idsWithSpecial)
             let decoded = try tokenizer.decode(value.ids, skipSpecialTokens: false)
             #expect(Array(decoded.utf8) == Array(value.decoded.utf8))
-            let skipped = try tokenizer.decode(value.ids_with_special, skipSpecialTokens: true)
-            #expect(Array(skipped.utf8) == Array(value.decoded_skip_special.utf8))
+            let skipped = try tokenizer.decode(value.idsWithSpecial, skipSpecialTokens: true)
+            #expect(Array(skipped.utf8) == Array(value.decodedSkipSpecial.utf8))
         }
     }
 

@@ -54,6 +54,16 @@ import Text
         }
     }
 
+    @Test func tokensOfSpacesAfterAStrippingTokenAreHarmless() throws {
+        let flags = #""single_word":false,"normalized":false,"special":false"#
+        let tokenizer = try Tokenizer(
+            json: #"{"model":{"vocab":{"a":0},"merges":[]},"added_tokens":["#
+                + #"{"id":1,"content":"<x>","lstrip":false,"rstrip":true,\#(flags)},"#
+                + #"{"id":2,"content":" ","lstrip":true,"rstrip":false,\#(flags)}]}"#)
+        #expect(try tokenizer.encode("a<x>a") == [0, 1, 0])
+        #expect(try tokenizer.encode("a<x>   a").starts(with: [0, 1]))
+    }
+
     @Test func mergesMayBeStringsOrPairs() throws {
         let pairs = try Tokenizer(json: Self.json(#""a":0,"b":1,"ab":2"#, merges: #"["a","b"]"#))
         let strings = try Tokenizer(json: Self.json(#""a":0,"b":1,"ab":2"#, merges: ##""#version: 0.2","a b""##))

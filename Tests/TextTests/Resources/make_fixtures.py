@@ -1,7 +1,8 @@
 """Writes the fixtures of TextTests with the reference library: python make_fixtures.py (needs tokenizers==0.23.3).
 
 Reads `tokenizers/*.json`, of which those named `own-*` are made here too, and writes `lines.json` (the texts),
-`expected/*.json` (what the reference makes of them), `sweeps.json` (all code points) and `long.json`. `cases/*.json`
+`expected/*.json` (what the reference makes of them), `patterns.json` (regular expressions), `sweeps.json` (all code
+points) and `long.json`. `cases/*.json`
 are the reference checkpoints' own. Identifiers are packed as base-32 digits, least significant
 first, in the alphabet of base64url: characters 0...31 end a number, 32...63 continue it. The random numbers are
 seeded: the same library gives the same files.
@@ -13,7 +14,7 @@ import os
 import random
 import unicodedata
 
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -334,11 +335,11 @@ MARKS = [chr(0x100000 + index) for index in range(len(CATEGORIES))]
 def sweeps():
     """Tokenizers, and the text that each is given for a code point."""
     marks = model(MARKS, [], ["<unk>"], unk_token="<unk>")
-    # What was replaced already must not be replaced again.
+    # The marks are for private use themselves: what was replaced already must not be replaced again.
     yield "categories", "{}", tokenizer(marks, normalizer=sequence("normalizers", *[
-        replace(r"[\p{%s}&&[^\x{100000}-\x{10003F}]]" % category, mark, "Regex")
+        replace(r"[\p{Co}&&[^\x{100000}-\x{10003F}]]" if category == "Co" else r"\p{%s}" % category, mark, "Regex")
         for category, mark in zip(CATEGORIES, MARKS)]))
-    for pattern in [r"\s", r"\S", r"\w", r"\W", r"\d", r"\D", r"\h", r"\p{Han}", r"\P{L}", r"[^\s\p{L}\p{N}]", ".",
+    for pattern in [r"\s", r"\S", r"\w", r"\W", r"[\w]", r"[^\W]", r"\d", r"\D", r"\h", r"\p{Han}", r"\P{L}", r"[^\s\p{L}\p{N}]", ".",
                     r"(?i:[a-z])", r"(?i:[^s-z])", r"(?i:k|I|s)"]:
         yield pattern, "{}", tokenizer(marks, normalizer=replace(pattern, MARKS[0], "Regex"))
     pieces = model(["a", "▁"], [], ["<unk>"], unk_token="<unk>")
@@ -354,10 +355,19 @@ def sweeps():
 
 
 def sweep_blocks(name):
-    """The first code points of the blocks of 4096 that are swept: for normalization, where anything is assigned."""
-    return [block for block in range(0, 0x110000, 4096)
-            if "N" != name[0] and name != "Lowercase" or block < 0x30000 and (block < 0x4000 or block > 0x9000)
-            and not 0xB000 <= block < 0xD000 and not 0x21000 <= block < 0x2F000]
+    """The first code points of the blocks of 4096 that are swept.
+
+    All for the categories. For classes, which follow from the categories, not the planes without characters; for
+    normalization, nor the blocks in which nothing decomposes.
+    """
+    blocks = list(range(0, 0x110000, 4096))
+    if name == "categories":
+        return blocks
+    blocks = [block for block in blocks if block < 0x34000 or block & 0xFFFF == 0]
+    if name not in ["NFC", "NFD", "NFKC", "NFKD", "Lowercase"]:
+        return blocks
+    return [block for block in blocks if block < 0x4000 or 0xA000 <= block < 0xB000 or 0xD000 <= block < 0x21000
+            or block >= 0x2F000]
 
 
 def write_sweeps():
@@ -374,6 +384,30 @@ def write_sweeps():
                        "checksums": checksums})
     with open(f"{HERE}/sweeps.json", "w") as file:
         json.dump(result, file, separators=(",", ":"))
+
+
+PATTERNS = [
+    CL100K, O200K, DEEPSEEK, KIMI, r"\p{N}{1,3}", r"\d{1,3}(?=(?:\d{3})*$)", r"(?=(\d{3})+(?!\d))", r"[0-9][0-9][0-9]",
+    r"\s+(?=\S)|\S+", r"[一-龥]+|[^一-龥]+", r"(?:\r?\n)+|[^\r\n]+", r"a{2}", r"a{,3}b?", r"\S{3,}", r"\w{2,4}?", r"a{2}+b",
+    r"[^a-z]+?e", r"(?>\w+)e|.", r"(?>a|ab)c|b", r"\w*+.", r"\w++\s", r"(?:the|th|t)(?:e|here)?", r"(?i)THE|a(?-i:N)",
+    r"(?i:th)e", r"(?i:[j-l])\w", r"a(?i)b|T", r"[\]\-\\^]", r"[a-\x{64}\x41\u4e2d]", r"^.", r".$", r"\A.", r".\z",
+    r"^\s*|\s*$", r"(?<!a)n", r"(?<=\s)\S", r"(?<!\S)the|nothe", r"(?<=th|an)\w", r"\p{^L}+", r"\P{^L}+", r"[[a-c][x-z]]+",
+    r"[a-z&&[^aeiou]]+", r"[^a-z&&[aeiou]]+", r"{|}", r"a{x", r"[a-]+|[-t]", r"\/\-\.", r"(a|n|an)*d", r"(?:\p{Lu}\p{Ll}+)+",
+    r"()|a", r"x*", r"(?=a)", r"[^\s]\s|\W\D\H", r"[\s\S]{5}", r"[^\W\d_]+|\h+", r"(?:a+|b+)+?c",
+    r"(?:(?:an)+d?)*+", r".+?(?:\s|$)", r"(?!the)\w+", r"\p{L}\p{M}*|\p{So}\p{Sk}?|\p{P}|\p{Cc}|\p{Co}|\p{Cn}", r"[&&a]|[a&&]",
+]
+
+
+def write_patterns(lines):
+    """How lines are cut at patterns: the pieces' lengths in characters."""
+    result = []
+    for number, pattern in enumerate(PATTERNS):
+        cut = pre_tokenizers.Split(Regex(pattern), "isolated")
+        step = 40
+        pieces = [[len(text) for text, _ in cut.pre_tokenize_str(line)] for line in lines[number % step::step]]
+        result.append({"pattern": pattern, "first": number % step, "step": step, "lengths": [packed(p) for p in pieces]})
+    with open(f"{HERE}/patterns.json", "w") as file:
+        json.dump(result, file, ensure_ascii=True, separators=(",", ":"))
 
 
 LONG = [(" ", 10000), ("a", 10000), ("\n", 10000), ("= ", 5000), ("\u0301", 3000), ("中", 5000), (" \n", 5000),
@@ -405,6 +439,7 @@ def main():
         result = expected(Tokenizer.from_file(path), lines, number % step, step, number)
         with open(f"{HERE}/expected/{name}", "w") as file:
             json.dump(result, file, ensure_ascii=False, separators=(",", ":"))
+    write_patterns(lines)
     write_sweeps()
     write_long()
 
