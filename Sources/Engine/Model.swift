@@ -46,6 +46,15 @@ public struct Model {
         return try Tokenizer(json: json)
     }
 
+    /// Checks that the vocabulary has all these ids.
+    ///
+    /// - Throws: ``EngineError/tokenOutOfRange(token:index:vocabulary:)`` for the first that it has not.
+    public func check(_ tokens: [Int]) throws(EngineError) {
+        for (index, token) in tokens.enumerated() where token < 0 || token >= blueprint.vocabulary {
+            throw .tokenOutOfRange(token: token, index: index, vocabulary: blueprint.vocabulary)
+        }
+    }
+
     private static func endTokens(_ file: WeightsFile, _ blueprint: Blueprint) throws -> Set<Int> {
         guard let text = file.generationConfig else { return Set(blueprint.endTokens) }
         let settings = try JSONDecoder().decode(GenerationSettings.self, from: Data(text.utf8))

@@ -120,10 +120,7 @@ extension Session {
         guard tokens.count <= state.context else {
             throw .contextExceeded(what: what, tokens: tokens.count, context: state.context)
         }
-        let vocabulary = plan.blueprint.vocabulary
-        for (index, token) in tokens.enumerated() where token < 0 || token >= vocabulary {
-            throw .tokenOutOfRange(token: token, index: index, vocabulary: vocabulary)
-        }
+        try model.check(tokens)
     }
 
     /// Ranges of at most a chunk.

@@ -13,15 +13,22 @@ struct HeadDealing: Hashable {
         var keyValueByteCount: Int
     }
 
+    /// The rank that takes longest for its share.
+    struct Slowest: Hashable {
+        var rank: Int
+        /// What it reads for a token.
+        var byteCount: Int
+    }
+
     let shape: Shape
     /// Query heads per rank, cut anywhere.
     let anywhere: [Int]
     /// Query heads per rank, cut on the borders of key-value groups only.
     let onBorders: [Int]
-    /// What the slowest rank reads, cut anywhere.
-    let anywhereByteCount: Int
-    /// What the slowest rank reads, cut on borders.
-    let onBordersByteCount: Int
+    /// The slowest rank when cut anywhere.
+    let anywhereSlowest: Slowest
+    /// The slowest rank when cut on borders.
+    let onBordersSlowest: Slowest
     /// Whether cuts anywhere are the faster; borders are taken where both are as fast.
     let cutsAnywhere: Bool
 
@@ -31,14 +38,16 @@ struct HeadDealing: Hashable {
         self.shape = shape
         anywhere = Dealing.deal(shape.heads, to: whole)
         onBorders = Dealing.deal(shape.keyValueHeads, to: whole).map { $0 * groupSize }
-        let anywhereBytes = Self.byteCounts(shape, anywhere)
-        let onBordersBytes = Self.byteCounts(shape, onBorders)
-        let slowestAnywhere = whole.slowest(anywhereBytes) ?? 0
-        let slowestOnBorders = whole.slowest(onBordersBytes) ?? 0
-        anywhereByteCount = anywhereBytes[slowestAnywhere]
-        onBordersByteCount = onBordersBytes[slowestOnBorders]
+        anywhereSlowest = Self.slowest(shape, anywhere, whole)
+        onBordersSlowest = Self.slowest(shape, onBorders, whole)
         cutsAnywhere = whole.isSlower(
-            onBordersByteCount, slowestOnBorders, than: anywhereByteCount, slowestAnywhere)
+            onBordersSlowest.byteCount, onBordersSlowest.rank, than: anywhereSlowest.byteCount, anywhereSlowest.rank)
+    }
+
+    private static func slowest(_ shape: Shape, _ counts: [Int], _ shares: WholeShares) -> Slowest {
+        let bytes = byteCounts(shape, counts)
+        let rank = shares.slowest(bytes) ?? 0
+        return Slowest(rank: rank, byteCount: bytes[rank])
     }
 
     /// The chosen ranges of query heads.

@@ -19,17 +19,19 @@ extension Plan {
         guard dealing.anywhere != dealing.onBorders else {
             return place + "query heads are cut on the borders of key-value groups, the best place anyway (\(anywhere))"
         }
-        let (taken, left) = dealing.cutsAnywhere ? (anywhere, onBorders) : (onBorders, anywhere)
-        let (takenBytes, leftBytes) =
-            dealing.cutsAnywhere
-            ? (dealing.anywhereByteCount, dealing.onBordersByteCount)
-            : (dealing.onBordersByteCount, dealing.anywhereByteCount)
+        let withAnywhere = "with \(anywhere) \(cost(dealing.anywhereSlowest))"
+        let withBorders = "with \(onBorders) \(cost(dealing.onBordersSlowest))"
         return place
             + (dealing.cutsAnywhere
                 ? "query heads are cut anywhere, not on the borders of key-value groups only: "
                 : "query heads are cut on the borders of key-value groups, not anywhere: ")
-            + "with \(taken) the slowest rank reads \(Figure.bytes(takenBytes)) a token and layer at context "
-            + "\(policy.context), with \(left) \(Figure.bytes(leftBytes))"
+            + (dealing.cutsAnywhere ? "\(withAnywhere), \(withBorders)" : "\(withBorders), \(withAnywhere)")
+            + " (bytes read per token and layer at context \(policy.context))"
+    }
+
+    private func cost(_ slowest: HeadDealing.Slowest) -> String {
+        "rank \(slowest.rank) is the slowest, \(Figure.bytes(slowest.byteCount)) for its share of "
+            + Figure.percent(shareAsked(rank: slowest.rank))
     }
 
     private func repetitionRemark(_ dealing: HeadDealing, _ layerCount: Int) -> [String] {

@@ -34,8 +34,10 @@ struct TokenizeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let tokenizer = try Model(path: model ?? Model.embeddedPath).tokenizer()
+        let model = try Model(path: model ?? Model.embeddedPath)
+        let tokenizer = try model.tokenizer()
         if let decode {
+            try model.check(decode.ids)
             let text = try tokenizer.decode(decode.ids, skipSpecialTokens: noSpecial)
             return json ? try Output.json(["text": text]) : Output.product(text + "\n")
         }
