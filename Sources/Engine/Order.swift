@@ -1,9 +1,9 @@
 /// What rank 0 tells the others to do in the next step.
 ///
 /// An order travels as eight integers; the tokens of a longer chunk follow in a message of their own.
-enum Order: Hashable {
+package enum Order: Hashable {
     /// What becomes of the last token's logits.
-    enum Purpose: Int32 {
+    package enum Purpose: Int32 {
         /// Nothing: more of the prompt follows.
         case none
         /// The next token is chosen.
@@ -15,15 +15,22 @@ enum Order: Hashable {
     }
 
     /// One forward pass.
-    struct Step: Hashable {
+    package struct Step: Hashable {
         /// The tokens, at least one.
-        var tokens: [Int32]
+        package var tokens: [Int32]
         /// What becomes of the logits.
-        var purpose: Purpose = .none
+        package var purpose: Purpose
         /// The token that follows the last one, where it is to be scored.
-        var following: Int32 = -1
+        package var following: Int32
         /// Best tokens wanted per position, where positions are scored.
-        var topCount: Int32 = 0
+        package var topCount: Int32
+
+        package init(tokens: [Int32], purpose: Purpose = .none, following: Int32 = -1, topCount: Int32 = 0) {
+            self.tokens = tokens
+            self.purpose = purpose
+            self.following = following
+            self.topCount = topCount
+        }
     }
 
     /// No more orders.
@@ -38,14 +45,14 @@ enum Order: Hashable {
 
 extension Order {
     /// Integers in the fixed part; their bytes are the plan's figure.
-    static let headerCount = 8
+    package static let headerCount = 8
 
     private enum Kind: Int32 {
         case stop, begin, forward, gatherLogits
     }
 
     /// `[kind, purpose, token count, first token, following token, top count, 0, 0]`
-    var header: [Int32] {
+    package var header: [Int32] {
         var header = [Int32](repeating: 0, count: Self.headerCount)
         switch self {
         case .stop: header[0] = Kind.stop.rawValue
@@ -63,7 +70,7 @@ extension Order {
     }
 
     /// What follows the header, empty where the header says all.
-    var remainder: [Int32] {
+    package var remainder: [Int32] {
         switch self {
         case .stop, .gatherLogits: []
         case .begin(let sampling): sampling.words
@@ -72,7 +79,7 @@ extension Order {
     }
 
     /// Integers that follow a header.
-    static func remainderCount(header: [Int32]) -> Int {
+    package static func remainderCount(header: [Int32]) -> Int {
         switch Kind(rawValue: header[0]) {
         case .stop, .gatherLogits, nil: 0
         case .begin: Sampling.wordCount
@@ -81,7 +88,7 @@ extension Order {
     }
 
     /// The order that was sent.
-    init(header: [Int32], remainder: [Int32]) {
+    package init(header: [Int32], remainder: [Int32]) {
         switch Kind(rawValue: header[0]) {
         case .begin: self = .begin(Sampling(words: remainder))
         case .gatherLogits: self = .gatherLogits

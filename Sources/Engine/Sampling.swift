@@ -1,4 +1,4 @@
-import Compute
+package import Compute
 
 /// How the next token is chosen from the logits.
 ///
@@ -56,7 +56,7 @@ public struct Sampling: Hashable, Sendable {
     var isTruncated: Bool { !isGreedy && (topK > 0 || topP < 1 || minP > 0) }
 
     /// Whether probabilities over the whole vocabulary are needed.
-    var needsNormaliser: Bool { isTruncated && topK == 0 }
+    package var needsNormaliser: Bool { isTruncated && topK == 0 }
 
     /// Candidates that a rank offers of its part of the vocabulary.
     var candidatesPerRank: Int {
@@ -65,7 +65,7 @@ public struct Sampling: Hashable, Sendable {
     }
 
     /// Standard Gumbel noise of a token at a position.
-    func noise(position: Int, token: Int) -> Double {
+    package func noise(position: Int, token: Int) -> Double {
         var state = seed &+ 0x9E37_79B9_7F4A_7C15 &* UInt64(truncatingIfNeeded: position &+ 1)
         state = Self.mixed(state) ^ UInt64(truncatingIfNeeded: token)
         let bits = Self.mixed(state &+ 0x9E37_79B9_7F4A_7C15) >> 11
@@ -89,7 +89,7 @@ public struct Sampling: Hashable, Sendable {
     ///   - normaliser: the natural logarithm of the sum of `exp(logit)` over the vocabulary, where
     ///     ``needsNormaliser``.
     ///   - position: the position of the token to choose.
-    func choice(among candidates: [Candidate], floor: Float?, normaliser: Double, position: Int) -> Int? {
+    package func choice(among candidates: [Candidate], floor: Float?, normaliser: Double, position: Int) -> Int? {
         guard isTruncated else { return candidates.first.map { Int($0.id) } }
         let considered = topK > 0 ? candidates.prefix(topK) : candidates[...]
         let logits = considered.map { Double($0.logit) }

@@ -38,7 +38,7 @@ public struct LogitsFile {
         private let path: String
         private let vocabulary: Int
         private var partial: PartialFile?
-        private let file: HDF5File
+        private var file: HDF5File?
 
         /// Begins a file.
         ///
@@ -53,9 +53,9 @@ public struct LogitsFile {
             self.path = path
             self.vocabulary = vocabulary
             self.partial = consume partial
-            self.file = file
+            self.file = consume file
             try writing(path) { () throws(HDF5Error) in
-                let root = try self.file.root()
+                let root = try root()
                 let dataset = try root.createDataset("tokens", .signed64, shape: [ids.count])
                 try unsafe dataset.write(Hyperslab(0..<ids.count), from: ids.span.bytes)
                 _ = try root.createDataset("logits", .float32, shape: [ids.count, vocabulary])
@@ -67,14 +67,19 @@ public struct LogitsFile {
             let rows = firstPosition..<firstPosition + logits.count / vocabulary
             let words = logits.map(\.bitPattern.littleEndian)
             try writing(path) { () throws(HDF5Error) in
-                let dataset = try file.root().openDataset("logits")
+                let dataset = try root().openDataset("logits")
                 try unsafe dataset.write(Hyperslab(rows, 0..<vocabulary), from: words.span.bytes)
             }
         }
 
+        private func root() throws(HDF5Error) -> HDF5Group {
+            guard let group = try file?.root() else { preconditionFailure("The file is complete.") }
+            return group
+        }
+
         /// Completes the file and gives it its name.
         public func finish() throws(WeightsError) {
-            try writing(path) { () throws(HDF5Error) in try file.flush() }
+            try writing(path) { () throws(HDF5Error) in try file.take()?.close() }
             try partial.take()?.publish()
         }
     }
