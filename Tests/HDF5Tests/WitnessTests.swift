@@ -44,7 +44,7 @@ import Testing
             import h5py, sys
             with h5py.File(sys.argv[1]) as f:
                 for name in sorted(f): print(name, [float(v) for v in f[name][:]])
-                print(f.attrs['version'], f.attrs['name'], f.attrs['real'])
+                print(f.attrs['version'], f.attrs['name'].decode(), f.attrs['real'])
             """
         let outcome = try Witness.run("python3", ["-c", program, path])
         #expect(
