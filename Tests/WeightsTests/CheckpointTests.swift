@@ -104,6 +104,12 @@ import Weights
         #expect(try message().contains("named 'default'"))
     }
 
+    @Test func theNameIsThatOfTheFolder() throws {
+        try write(["model.safetensors": part("a")])
+        let name = folder.url.lastPathComponent
+        for path in ["", ".", "../\(name)/"] { #expect(try Checkpoint(folder.path(path)).name == name) }
+    }
+
     @Test func theHashTellsCheckpointsApart() throws {
         try SampleModel().write(to: folder)
         let hash = try Checkpoint(folder.path("")).hash()
