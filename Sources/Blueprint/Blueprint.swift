@@ -51,10 +51,25 @@ extension Blueprint {
     /// The axis of vocabulary rows.
     public var vocabularyAxis: Axis { Axis(.vocabulary, layer: nil, count: vocabulary) }
 
+    /// The axis of the residual stream's channels: rows of last projections where inputs are gathered.
+    public var widthAxis: Axis { Axis(.width, layer: nil, count: width) }
+
     /// Every tensor, in order of use.
     public var weights: [Weight] {
         [embedding] + layers.flatMap { $0.branches.flatMap(\.weights) } + [finalNorm.weight]
             + (untiedHead.map { [$0] } ?? [])
+    }
+
+    /// The attention mixers of all layers, in order of computation.
+    public var attentions: [Attention] {
+        layers.flatMap { layer in
+            layer.branches.compactMap { branch in
+                switch branch.mixer {
+                case .attention(let attention): attention
+                case .mlp: nil
+                }
+            }
+        }
     }
 
     /// The number of parameters; a tied head counts once.

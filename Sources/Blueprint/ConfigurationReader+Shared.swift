@@ -18,20 +18,29 @@ extension ConfigurationReader {
         case nil: return []
         case .integer(let id): return [id]
         case .array(let values):
-            return values.compactMap { if case .integer(let id) = $0 { id } else { nil } }
+            let ids: [Int] = values.compactMap { if case .integer(let id) = $0 { id } else { nil } }
+            guard ids.count == values.count else { throw notTokens(key, .array(values)) }
+            return ids
         case let other?:
-            throw .wrongType(key: key, expected: "a token id or a list of them", found: "\(other)")
+            throw notTokens(key, other)
         }
+    }
+
+    private func notTokens(_ key: String, _ found: ConfigurationValue) -> BlueprintError {
+        .wrongType(key: key, expected: "a token id or a list of them", found: "\(found)")
     }
 
     /// Rotary embedding: `rope_parameters` as newer files spell it, `rope_theta` and `rope_scaling` as older ones do.
     mutating func rotary(size: Int) throws(BlueprintError) -> Rotary {
-        let outerTheta = try real("rope_theta")
+        let outerTheta = try has("rope_theta") ? positive("rope_theta", default: 10_000) : nil
+        if let older = value("rope_scaling"), let newer = value("rope_parameters"), older != newer {
+            throw .inconsistent("'rope_scaling' is \(older) and 'rope_parameters' is \(newer), expected one of them")
+        }
         let older = try object("rope_scaling")
         guard var inner = try object("rope_parameters") ?? older else {
             return Rotary(size: size, theta: outerTheta ?? 10_000)
         }
-        let theta = try inner.real("rope_theta") ?? outerTheta ?? 10_000
+        let theta = try inner.positive("rope_theta", default: outerTheta ?? 10_000)
         let partial = try inner.real("partial_rotary_factor") ?? 1
         guard partial == 1 else {
             throw .unsupportedValue(key: "partial_rotary_factor", expected: "1", found: "\(partial)")

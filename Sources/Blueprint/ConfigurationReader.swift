@@ -57,11 +57,15 @@ struct ConfigurationReader {
         return number
     }
 
+    /// The largest dimension: products of a few of them stay far from the limits of `Int`.
+    private static let largestCount = 1 << 24
+
     /// An integer of at least 1 that must be there, or has the given default.
     mutating func count(_ key: String, default fallback: Int? = nil) throws(BlueprintError) -> Int {
         guard let number = try integer(key) ?? fallback else { throw .missingKey(prefix + key) }
-        guard number > 0, number < 1 << 31 else {
-            throw .unsupportedValue(key: prefix + key, expected: "a number from 1 to 2147483647", found: "\(number)")
+        guard (1...Self.largestCount).contains(number) else {
+            throw .unsupportedValue(
+                key: prefix + key, expected: "a number from 1 to \(Self.largestCount)", found: "\(number)")
         }
         return number
     }

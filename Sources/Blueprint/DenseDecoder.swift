@@ -22,6 +22,9 @@ struct DenseDecoder {
     /// The window of a layer by its number; nil for all positions.
     var window: (Int) -> Int? = { _ in nil }
 
+    /// A thousand times those of the largest published model: byte counts cannot overflow.
+    private static let largestChannelCount = 1 << 30
+
     /// Reads the keys that all dense families spell alike.
     init(
         _ architecture: String, _ reader: inout ConfigurationReader, mayOmitKeyValueHeads: Bool = false,
@@ -37,18 +40,25 @@ struct DenseDecoder {
             throw .inconsistent(
                 "'num_attention_heads' is \(heads), expected a multiple of 'num_key_value_heads', \(keyValueHeads)")
         }
-        if let stated = try reader.integer("head_dim") ?? defaultHeadSize {
-            headSize = stated
+        if reader.value("head_dim") != nil {
+            headSize = try reader.count("head_dim")
+        } else if let defaultHeadSize {
+            headSize = defaultHeadSize
         } else {
             guard width % heads == 0 else {
                 throw .inconsistent("'hidden_size' is \(width), expected a multiple of \(heads) heads or a 'head_dim'")
             }
             headSize = width / heads
         }
-        guard headSize > 0, headSize.isMultiple(of: 2) else {
+        guard headSize.isMultiple(of: 2) else {
             throw .unsupportedValue(key: "head_dim", expected: "an even number above zero", found: "\(headSize)")
         }
         mlpWidth = try reader.count("intermediate_size")
+        guard max(heads * headSize, mlpWidth) <= Self.largestChannelCount / layerCount else {
+            throw .inconsistent(
+                "\(layerCount) layers of \(heads) heads of \(headSize) channels and an MLP of \(mlpWidth) have "
+                    + "more than the \(Self.largestChannelCount) channels that any model has")
+        }
         epsilon = Float(try reader.positive("rms_norm_eps", default: 1e-6))
         maximumContext = try reader.count("max_position_embeddings")
         isTied = try reader.boolean("tie_word_embeddings", default: false)

@@ -43,7 +43,8 @@ public struct Rotary: Hashable, Sendable {
         case .none: return frequency
         case .linear(let factor): return frequency / factor
         case .byWavelength(let factor, let lowFactor, let highFactor, let originalContext):
-            let wavelength = 2 * Float.pi / frequency
+            // Rounded once: `Float.pi` is rounded down, so that its double is a bit below the nearest.
+            let wavelength = Float(2 * Double.pi) / frequency
             let original = Float(originalContext)
             if wavelength > original / lowFactor { return frequency / factor }
             if wavelength < original / highFactor { return frequency }

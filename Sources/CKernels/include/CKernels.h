@@ -1,1 +1,150 @@
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// Kernels on raw memory. None allocates, none knows a model, none keeps state.
+//
+// Every function gives the same bits on every instruction set, for any number of threads and for any cut of its rows
+// or tokens: a dot product over k has 16 lanes (lane = k % 16), each a chain of fused multiply-adds in increasing k,
+// the last group of 16 filled up with zeros, and the lanes are added as a tree: i += i + 8, then 4, 2, 1.
+// A result that is NaN is NaN everywhere, its payload is not promised.
+//
+// A `..._part` function does the part of `thread` among `threads`; all parts together do the whole. Its `work` points
+// to the struct of the same name. Outputs never overlap inputs unless said.
+
+enum lockstep_instruction_set { LOCKSTEP_PORTABLE, LOCKSTEP_AVX2, LOCKSTEP_AVX512 };
+enum lockstep_encoding { LOCKSTEP_F32, LOCKSTEP_BF16, LOCKSTEP_F16 };
+
+/// The longest attention head, in elements.
+enum { LOCKSTEP_LONGEST_HEAD = 1024 };
+
+typedef void (*lockstep_part)(const void *work, int thread, int threads);
+
+/// Whether this machine runs the instruction set.
+int lockstep_supports(int instruction_set);
+
+/// Tells the processor that the thread spins.
+static inline void lockstep_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/// Widens `count` elements to f32, exactly; a signalling NaN may become quiet.
+void lockstep_widen(const void *from, int encoding, size_t count, float *to);
+
+/// Narrows `count` f32 elements, rounding to nearest, ties to even; NaN stays NaN, overflow gives infinity.
+void lockstep_narrow(const float *from, size_t count, int encoding, void *to);
+
+/// y[t, r] = sum over k of w[r, k] * x[t, k] (+ bias[r]), for r < rows, t < tokens.
+/// Rows of `w` start `row_byte_stride` bytes apart, which is a multiple of 16 elements: up to 15 elements after a
+/// row's end are read and ignored. `x` and `y` have strides in elements, and any alignment. `bias` may be null.
+struct lockstep_product {
+    const void *w; // [rows, columns]
+    size_t row_byte_stride;
+    size_t rows, columns;
+    int encoding;
+    const float *bias; // [rows]
+    float *y;          // [tokens, y_stride]
+    size_t y_stride;
+};
+
+/// Up to three products with the same input.
+struct lockstep_multiply {
+    int instruction_set;
+    int count;
+    const float *x; // [tokens, x_stride]
+    size_t x_stride;
+    size_t tokens;
+    struct lockstep_product products[3];
+};
+void lockstep_multiply_part(const void *work, int thread, int threads);
+
+/// Each of `heads` pieces of `size` elements of each row of x: y = x / sqrt(mean(x * x) + epsilon) * weight.
+/// y may be x.
+struct lockstep_normalize {
+    int instruction_set;
+    const float *x; // [tokens, x_stride]
+    float *y;       // [tokens, y_stride]
+    size_t x_stride, y_stride;
+    const float *weight; // [size], shared by the heads
+    float epsilon;
+    size_t tokens, heads, size;
+};
+void lockstep_normalize_part(const void *work, int thread, int threads);
+
+/// Turns the pairs (i, i + rotary_size / 2) of each head by the angle of its position, in place;
+/// elements from rotary_size on stay. Row p of the table holds rotary_size / 2 cosines, then as many sines.
+struct lockstep_rotate {
+    int instruction_set;
+    float *x; // [tokens, stride], heads of head_size elements
+    size_t stride, tokens, heads, head_size, rotary_size;
+    const float *table; // [positions, rotary_size]
+    size_t first_position;
+};
+void lockstep_rotate_part(const void *work, int thread, int threads);
+
+/// Causal attention over a cache of keys and values [key-value heads, positions, row_stride]; row_stride is a multiple
+/// of 16 elements. The query at position p sees keys j with max(0, p - window + 1) <= j <= p; window 0 means all.
+///
+/// Keys are taken in blocks of 128, aligned to absolute positions. A block gives its maximum, its sum of
+/// exponentials and its weighted sum of values, keys in increasing order; blocks are then merged in increasing order.
+struct lockstep_attention {
+    int instruction_set;
+    const float *queries; // [tokens, query_stride]
+    float *y;             // [tokens, y_stride]
+    size_t query_stride, y_stride;
+    const float *keys, *values;
+    size_t row_stride, head_stride;
+    const int32_t *key_value_heads; // [heads]
+    size_t heads, head_size, tokens;
+    size_t first_position, window;
+    float scale;
+};
+void lockstep_attention_part(const void *work, int thread, int threads);
+
+/// Elementwise on rows of `columns` elements: y = silu(a) * b, with silu(g) = g / (1 + exp(-g)). y may be a or b.
+/// Strides in elements.
+struct lockstep_elementwise {
+    int instruction_set;
+    const float *a, *b;
+    float *y;
+    size_t a_stride, b_stride, y_stride;
+    size_t rows, columns;
+};
+void lockstep_silu_multiply_part(const void *work, int thread, int threads);
+
+/// y = a + b, elementwise; y may be a or b. A stride of 0 repeats one row.
+void lockstep_add_part(const void *work, int thread, int threads);
+
+/// y = exp(x), at most 2 units in the last place off. y may be x.
+void lockstep_exp(int instruction_set, const float *x, size_t count, float *y);
+
+/// The greatest of `count` elements, NaN ignored; -infinity when there is none.
+float lockstep_maximum(int instruction_set, const float *x, size_t count);
+
+/// The sum of round(exp(x - maximum) * 2^40): an integer, so that it does not depend on the order.
+/// No element may be greater than `maximum`, and none may be NaN.
+uint64_t lockstep_sum_of_exponentials(int instruction_set, const float *x, size_t count, float maximum);
+
+struct lockstep_candidate {
+    float logit;
+    int32_t id;
+};
+
+/// The greatest `limit` elements, greatest first, equal ones in increasing id; NaN is left out.
+/// The id of x[i] is first_id + i. Returns how many it wrote.
+size_t lockstep_top_candidates(
+    int instruction_set, const float *x, size_t count, int32_t first_id, struct lockstep_candidate *best, size_t limit);
+
+/// Reads `count` 64-byte lines and returns a digest of them: as fast as memory gives them.
+struct lockstep_read {
+    int instruction_set;
+    const void *lines;
+    size_t count;
+    uint64_t *digests; // [threads, 8]
+};
+void lockstep_read_part(const void *work, int thread, int threads);

@@ -1,0 +1,57 @@
+#include "lanes.h"
+
+// Conversions between f32 and the stored encodings.
+
+int lockstep_supports(int instruction_set)
+{
+#if HAS_VECTOR_TARGETS
+    int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+                 && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    if (instruction_set == LOCKSTEP_AVX2)
+        return avx2;
+    if (instruction_set == LOCKSTEP_AVX512)
+        return avx2 && avx512;
+#endif
+    return instruction_set == LOCKSTEP_PORTABLE;
+}
+
+void lockstep_widen(const void *from, int encoding, size_t count, float *to)
+{
+    for (size_t k = 0; k < count; k++)
+        to[k] = widened(from, k, encoding);
+}
+
+INLINE uint16_t bfloat_of_float(float value)
+{
+    uint32_t bits = bits_of_float(value);
+    if (value != value)
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+INLINE uint16_t half_of_float(float value)
+{
+    uint32_t bits = bits_of_float(value), magnitude = bits & 0x7fffffff;
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    if (magnitude > 0x7f800000)
+        return (uint16_t)(sign | 0x7e00 | (magnitude >> 13 & 0x3ff));
+    if (magnitude >= 0x47800000)
+        return (uint16_t)(sign | 0x7c00);
+    // Below the smallest normal half, adding 0.5 leaves the rounded fraction in the last bits of the sum.
+    if (magnitude < 0x38800000)
+        return (uint16_t)(sign | (bits_of_float(float_of_bits(magnitude) + 0.5f) - bits_of_float(0.5f)));
+    // A carry out of the fraction raises the exponent, up to infinity, as it should.
+    return (uint16_t)(sign | ((magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13));
+}
+
+void lockstep_narrow(const float *from, size_t count, int encoding, void *to)
+{
+    if (encoding == LOCKSTEP_F32) {
+        memcpy(to, from, count * sizeof(float));
+        return;
+    }
+    uint16_t *words = to;
+    for (size_t k = 0; k < count; k++)
+        words[k] = encoding == LOCKSTEP_BF16 ? bfloat_of_float(from[k]) : half_of_float(from[k]);
+}

@@ -1,0 +1,215 @@
+#pragma once
+#include "CKernels.h"
+#include <string.h>
+
+// What the kernels share: sixteen lanes as one vector type, widening, the tree, and the exponential.
+//
+// A kernel's fast form is written once over `lanes` and compiled for each instruction set: 16 floats are one AVX-512
+// register or two AVX2 registers, with the same operations on each lane. Vectors are passed by address: by value their
+// calling convention would depend on the instruction set. All of it is inlined into the functions that name a target.
+
+#define INLINE static inline __attribute__((always_inline, unused))
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+#if defined(__x86_64__)
+#define HAS_VECTOR_TARGETS 1
+#define AVX2 __attribute__((target("avx2,fma,f16c")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
+#else
+#define HAS_VECTOR_TARGETS 0
+#endif
+
+/// Compiles `name##_body`, plain C that names no vector, for every instruction set, and defines `name`, which chooses.
+#if HAS_VECTOR_TARGETS
+#define FOR_EVERY_TARGET(result, name, parameters, arguments)                                                          \
+    static result name##_portable parameters { return name##_body arguments; }                                         \
+    AVX2 static result name##_avx2 parameters { return name##_body arguments; }                                        \
+    AVX512 static result name##_avx512 parameters { return name##_body arguments; }                                    \
+    static result(*name(int instruction_set)) parameters                                                               \
+    {                                                                                                                  \
+        return instruction_set == LOCKSTEP_AVX512 ? name##_avx512                                                      \
+               : instruction_set == LOCKSTEP_AVX2 ? name##_avx2                                                        \
+                                                  : name##_portable;                                                   \
+    }
+#else
+#define FOR_EVERY_TARGET(result, name, parameters, arguments)                                                          \
+    static result name##_portable parameters { return name##_body arguments; }                                         \
+    static result(*name(int instruction_set)) parameters                                                               \
+    {                                                                                                                  \
+        (void)instruction_set;                                                                                         \
+        return name##_portable;                                                                                        \
+    }
+#endif
+
+typedef float lanes __attribute__((vector_size(64)));
+typedef float half_lanes __attribute__((vector_size(32)));
+typedef float quarter_lanes __attribute__((vector_size(16)));
+typedef uint32_t lane_bits __attribute__((vector_size(64)));
+typedef float unaligned_lanes __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint16_t unaligned_words __attribute__((vector_size(32), aligned(2), may_alias));
+typedef _Float16 unaligned_halves __attribute__((vector_size(32), aligned(2), may_alias));
+
+INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+INLINE size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+/// The range of `count` items that is the part of `thread`, cut at multiples of `block`.
+INLINE void part_of(size_t count, size_t block, int thread, int threads, size_t *first, size_t *last)
+{
+    size_t blocks = (count + block - 1) / block;
+    *first = smaller(count, blocks * (size_t)thread / (size_t)threads * block);
+    *last = smaller(count, blocks * (size_t)(thread + 1) / (size_t)threads * block);
+}
+
+INLINE size_t bytes_per_element(int encoding) { return encoding == LOCKSTEP_F32 ? 4 : 2; }
+
+INLINE float float_of_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+INLINE uint32_t bits_of_float(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/// binary16 to binary32 without the instruction.
+INLINE float float_of_half(uint16_t half)
+{
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16;
+    uint32_t exponent = (half >> 10) & 0x1f, fraction = half & 0x3ff;
+    if (exponent == 0x1f)
+        return float_of_bits(sign | 0x7f800000 | (fraction ? 0x400000 : 0) | fraction << 13);
+    if (exponent == 0)
+        return float_of_bits(sign | bits_of_float((float)fraction * 0x1p-24f));
+    return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
+}
+
+/// Element k of a row, as f32.
+INLINE float widened(const void *row, size_t k, int encoding)
+{
+    if (encoding == LOCKSTEP_F32)
+        return ((const float *)row)[k];
+    uint16_t bits = ((const uint16_t *)row)[k];
+    return encoding == LOCKSTEP_BF16 ? float_of_bits((uint32_t)bits << 16) : float_of_half(bits);
+}
+
+/// The canonical sum of sixteen lanes.
+INLINE float tree(const float *sums)
+{
+    float s[8];
+    for (int i = 0; i < 8; i++)
+        s[i] = sums[i] + sums[i + 8];
+    for (int i = 0; i < 4; i++)
+        s[i] += s[i + 4];
+    return (s[0] + s[2]) + (s[1] + s[3]);
+}
+
+/// exp(x): x = n ln 2 + r, a polynomial in r, and 2^n in two factors so that one rounding makes a subnormal result.
+/// The coefficients are a minimax fit on |r| <= ln 2 / 2.
+INLINE float exponential(float x)
+{
+    x = x < -104.0f ? -104.0f : x;
+    x = x > 89.0f ? 89.0f : x;
+    const float shift = 0x1.8p23f;
+    float shifted = __builtin_fmaf(x, 0x1.715476p+0f, shift);
+    float n = shifted - shift;
+    float r = __builtin_fmaf(n, -0x1.62e4p-1f, x);
+    r = __builtin_fmaf(n, -0x1.7f7d1cp-20f, r);
+    float p = 1.37805939e-3f;
+    p = __builtin_fmaf(p, r, 8.37312452e-3f);
+    p = __builtin_fmaf(p, r, 4.16695364e-2f);
+    p = __builtin_fmaf(p, r, 1.66664720e-1f);
+    p = __builtin_fmaf(p, r, 4.99999851e-1f);
+    p = __builtin_fmaf(p, r, 1.0f);
+    p = __builtin_fmaf(p, r, 1.0f);
+    int32_t power = (int32_t)(bits_of_float(shifted) - bits_of_float(shift));
+    int32_t first = power >> 1, second = power - first;
+    p *= float_of_bits((uint32_t)(first + 127) << 23);
+    return p * float_of_bits((uint32_t)(second + 127) << 23);
+}
+
+INLINE void load(lanes *to, const float *from) { *to = *(const unaligned_lanes *)from; }
+INLINE void store(float *to, const lanes *from) { *(unaligned_lanes *)to = *from; }
+
+/// The first `count` lanes from memory, zero in the others.
+INLINE void load_first(lanes *to, const float *from, size_t count)
+{
+    float padded[16] __attribute__((aligned(64))) = {0};
+    memcpy(padded, from, count * sizeof(float));
+    load(to, padded);
+}
+
+/// The first `count` lanes to memory.
+INLINE void store_first(float *to, const lanes *from, size_t count)
+{
+    float padded[16] __attribute__((aligned(64)));
+    store(padded, from);
+    memcpy(to, padded, count * sizeof(float));
+}
+
+INLINE void fill(lanes *to, float value)
+{
+    *to = (lanes){value, value, value, value, value, value, value, value,
+                  value, value, value, value, value, value, value, value};
+}
+
+/// sum += a * b in each lane, rounded once.
+INLINE void accumulate(lanes *sum, const lanes *a, const lanes *b) { *sum = __builtin_elementwise_fma(*a, *b, *sum); }
+
+/// Sixteen elements of any encoding, as f32.
+INLINE void load_widened(lanes *to, const void *from, int encoding)
+{
+    if (encoding == LOCKSTEP_F32) {
+        *to = *(const unaligned_lanes *)from;
+    } else if (encoding == LOCKSTEP_BF16) {
+        *to = (lanes)(__builtin_convertvector(*(const unaligned_words *)from, lane_bits) << 16);
+    } else {
+        *to = __builtin_convertvector(*(const unaligned_halves *)from, lanes);
+    }
+}
+
+/// All ones in the first `count` lanes.
+INLINE void mask_first(lane_bits *mask, size_t count)
+{
+    const lane_bits index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    *mask = (lane_bits)(index < (uint32_t)count);
+}
+
+INLINE void keep(lanes *values, const lane_bits *mask) { *values = (lanes)((lane_bits)*values & *mask); }
+
+INLINE void halve(half_lanes *sums, const lanes *a)
+{
+    *sums = __builtin_shufflevector(*a, *a, 0, 1, 2, 3, 4, 5, 6, 7)
+            + __builtin_shufflevector(*a, *a, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+/// The canonical sums of four vectors at once.
+INLINE void tree_of_four(float *sums, const lanes *a, const lanes *b, const lanes *c, const lanes *d)
+{
+    half_lanes a8, b8, c8, d8;
+    halve(&a8, a);
+    halve(&b8, b);
+    halve(&c8, c);
+    halve(&d8, d);
+    half_lanes ab = __builtin_shufflevector(a8, b8, 0, 1, 2, 3, 8, 9, 10, 11)
+                    + __builtin_shufflevector(a8, b8, 4, 5, 6, 7, 12, 13, 14, 15);
+    half_lanes cd = __builtin_shufflevector(c8, d8, 0, 1, 2, 3, 8, 9, 10, 11)
+                    + __builtin_shufflevector(c8, d8, 4, 5, 6, 7, 12, 13, 14, 15);
+    half_lanes pairs = __builtin_shufflevector(ab, cd, 0, 1, 8, 9, 4, 5, 12, 13)
+                       + __builtin_shufflevector(ab, cd, 2, 3, 10, 11, 6, 7, 14, 15);
+    quarter_lanes result = __builtin_shufflevector(pairs, pairs, 0, 4, 2, 6)
+                           + __builtin_shufflevector(pairs, pairs, 1, 5, 3, 7);
+    memcpy(sums, &result, sizeof result);
+}
+
+/// The canonical sum of one vector.
+INLINE float tree_of_lanes(const lanes *a)
+{
+    float sums[16] __attribute__((aligned(64)));
+    store(sums, a);
+    return tree(sums);
+}

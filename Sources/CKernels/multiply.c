@@ -1,0 +1,278 @@
+#include "lanes.h"
+
+// Products of a matrix with the activations of one, few or many tokens. All three forms give the reference's bits:
+// blocks are cut over rows and tokens, and over k only where the sixteen lanes of every sum are kept.
+
+typedef struct lockstep_product product;
+typedef struct lockstep_multiply multiply;
+
+static float dot_reference(const float *x, const void *row, size_t columns, int encoding)
+{
+    float sums[16] = {0};
+    for (size_t k = 0; k < columns; k += 16)
+        for (size_t lane = 0; lane < 16; lane++) {
+            int inside = k + lane < columns;
+            float a = inside ? x[k + lane] : 0, b = inside ? widened(row, k + lane, encoding) : 0;
+            sums[lane] = __builtin_fmaf(a, b, sums[lane]);
+        }
+    return tree(sums);
+}
+
+static void multiply_portable(const multiply *m, const product *p, size_t first, size_t last)
+{
+    for (size_t t = 0; t < m->tokens; t++)
+        for (size_t r = first; r < last; r++) {
+            const char *row = (const char *)p->w + r * p->row_byte_stride;
+            float sum = dot_reference(m->x + t * m->x_stride, row, p->columns, p->encoding);
+            p->y[t * p->y_stride + r] = p->bias ? sum + p->bias[r] : sum;
+        }
+}
+
+#if HAS_VECTOR_TARGETS
+
+enum {
+    WIDEST_TILE = 24,
+    // A panel, its tokens' inputs and their sums share the second cache; a tile's inputs stay in the first.
+    PANEL_ROWS = 48,
+    PANEL_COLUMNS = 512,
+    PANEL_TOKENS = 48,
+};
+
+INLINE void finish(const product *p, size_t token, size_t row, float sum)
+{
+    p->y[token * p->y_stride + row] = p->bias ? sum + p->bias[row] : sum;
+}
+
+/// Writes rows x tokens sums, `sums[t * rows + r]`; those from `last` on are left out.
+INLINE void finish_tile(
+    const product *p, const lanes *sums, size_t row, size_t last, size_t token, const int rows, const int tokens)
+{
+    float results[WIDEST_TILE + 3];
+    UNROLL for (int i = 0; i < rows * tokens; i += 4)
+    {
+        const int end = rows * tokens - 1;
+        const int b = i + 1 < end ? i + 1 : end, c = i + 2 < end ? i + 2 : end, d = i + 3 < end ? i + 3 : end;
+        tree_of_four(results + i, &sums[i], &sums[b], &sums[c], &sums[d]);
+    }
+    for (int t = 0; t < tokens; t++)
+        for (size_t r = 0; r < smaller((size_t)rows, last - row); r++)
+            finish(p, token + (size_t)t, row + r, results[(size_t)t * (size_t)rows + r]);
+}
+
+/// Adds sixteen columns of rows x tokens products; the first `inside` of them count.
+INLINE void direct_step(
+    lanes *sums, const float *x, size_t x_stride, const char *const *w, size_t offset, size_t inside, const int rows,
+    const int tokens, const int encoding)
+{
+    lanes input[4], weight;
+    lane_bits mask;
+    mask_first(&mask, inside);
+    UNROLL for (size_t t = 0; t < (size_t)tokens; t++)
+    {
+        if (inside == 16)
+            load(&input[t], x + t * x_stride);
+        else
+            load_first(&input[t], x + t * x_stride, inside);
+    }
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        load_widened(&weight, w[r] + offset, encoding);
+        if (inside != 16)
+            keep(&weight, &mask);
+        UNROLL for (int t = 0; t < tokens; t++) accumulate(&sums[t * rows + r], &input[t], &weight);
+    }
+}
+
+/// rows x tokens sums straight from the encoded matrix. Rows past the last are read as the last.
+INLINE void direct_tile(
+    const multiply *m, const product *p, size_t row, size_t last, size_t token, const int rows, const int tokens,
+    const int encoding)
+{
+    const size_t element = bytes_per_element(encoding), columns = p->columns, line = 64 / element;
+    // While these rows are summed the same columns of the next rows are fetched: processors that follow only the
+    // start of each of many short streams leave memory idle.
+    const size_t ahead = (size_t)rows * p->row_byte_stride;
+    const float *x = m->x + token * m->x_stride;
+    const char *w[8];
+    UNROLL for (int r = 0; r < rows; r++)
+        w[r] = (const char *)p->w + smaller(row + (size_t)r, last - 1) * p->row_byte_stride;
+    lanes sums[WIDEST_TILE];
+    UNROLL for (int i = 0; i < rows * tokens; i++) fill(&sums[i], 0);
+    size_t k = 0;
+    for (; k + line <= columns; k += line) {
+        UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(w[r] + k * element + ahead, 0, 3);
+        UNROLL for (size_t i = 0; i < line; i += 16)
+            direct_step(sums, x + k + i, m->x_stride, w, (k + i) * element, 16, rows, tokens, encoding);
+    }
+    for (; k < columns; k += 16)
+        if (columns - k >= 16)
+            direct_step(sums, x + k, m->x_stride, w, k * element, 16, rows, tokens, encoding);
+        else
+            direct_step(sums, x + k, m->x_stride, w, k * element, columns - k, rows, tokens, encoding);
+    finish_tile(p, sums, row, last, token, rows, tokens);
+}
+
+/// One or few tokens: each group of rows is read from memory once.
+INLINE void multiply_direct(
+    const multiply *m, const product *p, size_t first, size_t last, const int single_rows, const int rows,
+    const int tokens, const int encoding)
+{
+    if (m->tokens == 1) {
+        for (size_t row = first; row < last; row += (size_t)single_rows)
+            direct_tile(m, p, row, last, 0, single_rows, 1, encoding);
+        return;
+    }
+    for (size_t row = first; row < last; row += (size_t)rows)
+        for (size_t token = 0; token < m->tokens; token += (size_t)tokens) {
+            size_t left = m->tokens - token;
+            if (left >= (size_t)tokens)
+                direct_tile(m, p, row, last, token, rows, tokens, encoding);
+            else if (left == 3)
+                direct_tile(m, p, row, last, token, rows, 3, encoding);
+            else if (left == 2)
+                direct_tile(m, p, row, last, token, rows, 2, encoding);
+            else
+                direct_tile(m, p, row, last, token, rows, 1, encoding);
+        }
+}
+
+/// Widens a block of rows x columns into `panel`, rows PANEL_COLUMNS apart; zeros fill the last sixteen of a row.
+INLINE void widen_panel(
+    float *panel, const product *p, size_t row, size_t last, size_t k, size_t columns, const int encoding)
+{
+    for (size_t r = 0; r < PANEL_ROWS; r++) {
+        const char *from = (const char *)p->w + smaller(row + r, last - 1) * p->row_byte_stride;
+        float *to = panel + r * PANEL_COLUMNS;
+        for (size_t c = 0; c < columns; c += 16) {
+            lanes weight;
+            __builtin_prefetch(from + (k + c + PANEL_COLUMNS) * bytes_per_element(encoding), 0, 3);
+            load_widened(&weight, from + (k + c) * bytes_per_element(encoding), encoding);
+            if (columns - c < 16) {
+                lane_bits mask;
+                mask_first(&mask, columns - c);
+                keep(&weight, &mask);
+            }
+            store(to + c, &weight);
+        }
+    }
+}
+
+/// Adds a panel's rows x tokens products over `columns` to the sums.
+INLINE void panel_tile(
+    lanes *kept, const float *panel, const float *const *x, size_t columns, const int rows, const int tokens)
+{
+    lanes sums[WIDEST_TILE];
+    UNROLL for (int i = 0; i < rows * tokens; i++) sums[i] = kept[i];
+    size_t k = 0;
+    for (; k + 16 <= columns; k += 16) {
+        lanes input[4], weight;
+        UNROLL for (int t = 0; t < tokens; t++) load(&input[t], x[t] + k);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            load(&weight, panel + r * PANEL_COLUMNS + k);
+            UNROLL for (int t = 0; t < tokens; t++) accumulate(&sums[t * rows + r], &input[t], &weight);
+        }
+    }
+    if (k < columns) {
+        lanes input[4], weight;
+        UNROLL for (int t = 0; t < tokens; t++) load_first(&input[t], x[t] + k, columns - k);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            load(&weight, panel + r * PANEL_COLUMNS + k);
+            UNROLL for (int t = 0; t < tokens; t++) accumulate(&sums[t * rows + r], &input[t], &weight);
+        }
+    }
+    UNROLL for (int i = 0; i < rows * tokens; i++) kept[i] = sums[i];
+}
+
+/// PANEL_ROWS rows for up to PANEL_TOKENS tokens, k in blocks, with every sum's lanes kept from block to block.
+INLINE void multiply_block(
+    const multiply *m, const product *p, size_t row, size_t last, size_t token, size_t tokens_here, const int rows,
+    const int tokens, const int encoding)
+{
+    float panel[PANEL_ROWS * PANEL_COLUMNS] __attribute__((aligned(64)));
+    lanes sums[PANEL_ROWS * (PANEL_TOKENS + 3)];
+    memset(sums, 0, sizeof sums);
+    for (size_t k = 0; k < p->columns; k += PANEL_COLUMNS) {
+        size_t columns = smaller(PANEL_COLUMNS, p->columns - k);
+        widen_panel(panel, p, row, last, k, columns, encoding);
+        for (size_t r = 0; r < PANEL_ROWS && row + r < last; r += (size_t)rows)
+            for (size_t t = 0; t < tokens_here; t += (size_t)tokens) {
+                const float *x[4];
+                for (size_t i = 0; i < (size_t)tokens; i++)
+                    x[i] = m->x + (token + smaller(t + i, tokens_here - 1)) * m->x_stride + k;
+                panel_tile(sums + t * PANEL_ROWS + r * (size_t)tokens, panel + r * PANEL_COLUMNS, x, columns, rows,
+                    tokens);
+            }
+    }
+    for (size_t t = 0; t < tokens_here; t += (size_t)tokens)
+        for (size_t r = 0; r < PANEL_ROWS && row + r < last; r += (size_t)rows) {
+            const lanes *tile = sums + t * PANEL_ROWS + r * (size_t)tokens;
+            if (tokens_here - t >= (size_t)tokens)
+                finish_tile(p, tile, row + r, last, token + t, rows, tokens);
+            else
+                for (size_t i = 0; i < tokens_here - t; i++)
+                    finish_tile(p, tile + i * (size_t)rows, row + r, last, token + t + i, rows, 1);
+        }
+}
+
+/// Many tokens.
+INLINE void multiply_panels(
+    const multiply *m, const product *p, size_t first, size_t last, const int rows, const int tokens,
+    const int encoding)
+{
+    for (size_t row = first; row < last; row += PANEL_ROWS)
+        for (size_t token = 0; token < m->tokens; token += PANEL_TOKENS)
+            multiply_block(m, p, row, last, token, smaller(PANEL_TOKENS, m->tokens - token), rows, tokens, encoding);
+}
+
+/// From `panel_tokens` tokens on, widening rows to f32 once for all tokens is faster than for each tile.
+INLINE void multiply_rows(
+    const multiply *m, const product *p, size_t first, size_t last, const size_t panel_tokens, const int single_rows,
+    const int rows, const int tokens, const int encoding)
+{
+    if (m->tokens < panel_tokens)
+        multiply_direct(m, p, first, last, single_rows, rows, tokens, encoding);
+    else
+        multiply_panels(m, p, first, last, rows, tokens, encoding);
+}
+
+#define MULTIPLY(name, target, ...)                                                                                    \
+    target static void name(const multiply *m, const product *p, size_t first, size_t last)                            \
+    {                                                                                                                  \
+        if (p->encoding == LOCKSTEP_F32)                                                                               \
+            multiply_rows(m, p, first, last, __VA_ARGS__, LOCKSTEP_F32);                                               \
+        else if (p->encoding == LOCKSTEP_BF16)                                                                         \
+            multiply_rows(m, p, first, last, __VA_ARGS__, LOCKSTEP_BF16);                                              \
+        else                                                                                                           \
+            multiply_rows(m, p, first, last, __VA_ARGS__, LOCKSTEP_F16);                                               \
+    }
+
+// Tiles of rows x tokens fill the vector registers with sums.
+MULTIPLY(multiply_avx2, AVX2, 12, 4, 2, 3)
+MULTIPLY(multiply_avx512, AVX512, 32, 4, 6, 4)
+
+#endif
+
+void lockstep_multiply_part(const void *work, int thread, int threads)
+{
+    const multiply *m = work;
+    for (int i = 0; i < m->count; i++) {
+        const product *p = &m->products[i];
+        size_t first, last;
+        part_of(p->rows, 8, thread, threads, &first, &last);
+        if (first == last)
+            continue;
+#if HAS_VECTOR_TARGETS
+        if (m->instruction_set == LOCKSTEP_AVX512) {
+            multiply_avx512(m, p, first, last);
+            continue;
+        }
+        if (m->instruction_set == LOCKSTEP_AVX2) {
+            multiply_avx2(m, p, first, last);
+            continue;
+        }
+#endif
+        multiply_portable(m, p, first, last);
+    }
+}

@@ -1,0 +1,82 @@
+#include "lanes.h"
+#include <math.h>
+
+// Root-mean-square norm. The sum of squares is a dot product in the canonical order.
+
+typedef struct lockstep_normalize normalize;
+
+INLINE float inverse_root_mean(float sum, size_t size, float epsilon)
+{
+    return 1.0f / sqrtf(sum / (float)size + epsilon);
+}
+
+static void piece_portable(const normalize *n, const float *x, float *y)
+{
+    float sums[16] = {0};
+    for (size_t k = 0; k < n->size; k += 16)
+        for (size_t lane = 0; lane < 16; lane++) {
+            float value = k + lane < n->size ? x[k + lane] : 0;
+            sums[lane] = __builtin_fmaf(value, value, sums[lane]);
+        }
+    float inverse = inverse_root_mean(tree(sums), n->size, n->epsilon);
+    for (size_t k = 0; k < n->size; k++)
+        y[k] = x[k] * inverse * n->weight[k];
+}
+
+#if HAS_VECTOR_TARGETS
+
+INLINE void piece_body(const normalize *n, const float *x, float *y)
+{
+    lanes sum, value, weight, scale;
+    fill(&sum, 0);
+    size_t k = 0;
+    for (; k + 16 <= n->size; k += 16) {
+        load(&value, x + k);
+        accumulate(&sum, &value, &value);
+    }
+    if (k < n->size) {
+        load_first(&value, x + k, n->size - k);
+        accumulate(&sum, &value, &value);
+    }
+    float inverse = inverse_root_mean(tree_of_lanes(&sum), n->size, n->epsilon);
+    fill(&scale, inverse);
+    for (k = 0; k + 16 <= n->size; k += 16) {
+        load(&value, x + k);
+        load(&weight, n->weight + k);
+        value = value * scale * weight;
+        store(y + k, &value);
+    }
+    for (; k < n->size; k++)
+        y[k] = x[k] * inverse * n->weight[k];
+}
+
+AVX2 static void piece_avx2(const normalize *n, const float *x, float *y) { piece_body(n, x, y); }
+AVX512 static void piece_avx512(const normalize *n, const float *x, float *y) { piece_body(n, x, y); }
+
+#endif
+
+static void piece(const normalize *n, const float *x, float *y)
+{
+#if HAS_VECTOR_TARGETS
+    if (n->instruction_set == LOCKSTEP_AVX512) {
+        piece_avx512(n, x, y);
+        return;
+    }
+    if (n->instruction_set == LOCKSTEP_AVX2) {
+        piece_avx2(n, x, y);
+        return;
+    }
+#endif
+    piece_portable(n, x, y);
+}
+
+void lockstep_normalize_part(const void *work, int thread, int threads)
+{
+    const normalize *n = work;
+    size_t first, last;
+    part_of(n->tokens * n->heads, 1, thread, threads, &first, &last);
+    for (size_t i = first; i < last; i++) {
+        size_t token = i / n->heads, start = i % n->heads * n->size;
+        piece(n, n->x + token * n->x_stride + start, n->y + token * n->y_stride + start);
+    }
+}

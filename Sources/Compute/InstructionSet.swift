@@ -1,0 +1,52 @@
+internal import CKernels
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Darwin)
+internal import Darwin
+#endif
+
+/// The instructions that kernels use. All give the same bits.
+public enum InstructionSet: String, Sendable, CaseIterable {
+    /// Plain C, for any processor: the reference, and slow.
+    case portable
+    /// 256-bit vectors with fused multiply-add and half-precision conversion.
+    case avx2
+    /// 512-bit vectors.
+    case avx512
+
+    /// Those that this machine has, slowest first.
+    public static var supported: [InstructionSet] {
+        allCases.filter { lockstep_supports($0.code) != 0 }
+    }
+
+    /// The fastest that this machine has, or what the environment variable `LOCKSTEP_ISA` says.
+    ///
+    /// Throws `ComputeError.unsupportedInstructionSet` when the variable holds anything else than a supported name.
+    public static var best: InstructionSet {
+        get throws(ComputeError) {
+            let forced = unsafe getenv("LOCKSTEP_ISA").map { unsafe String(cString: $0) }
+            return try named(forced)
+        }
+    }
+
+    /// The supported instruction set of this name; the fastest when there is no name.
+    ///
+    /// Throws `ComputeError.unsupportedInstructionSet`, which lists the supported names.
+    public static func named(_ name: String?) throws(ComputeError) -> InstructionSet {
+        let supported = supported
+        guard let name else { return supported.last ?? .portable }
+        guard let found = supported.first(where: { $0.rawValue == name }) else {
+            throw .unsupportedInstructionSet(name, supported: supported.map(\.rawValue))
+        }
+        return found
+    }
+
+    var code: Int32 {
+        switch self {
+        case .portable: Int32(LOCKSTEP_PORTABLE.rawValue)
+        case .avx2: Int32(LOCKSTEP_AVX2.rawValue)
+        case .avx512: Int32(LOCKSTEP_AVX512.rawValue)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+public import Blueprint
+internal import CKernels
+
+/// A stored weight [rows, columns] in an arena, in the encoding of its file.
+///
+/// A matrix is a reference: copies share the elements. Writing while an operation reads is a race.
+@safe public struct Matrix: @unchecked Sendable {
+    /// Rows; for a weight, outputs.
+    public let rows: Int
+    /// Columns; for a weight, inputs.
+    public let columns: Int
+    /// How an element is stored.
+    public let encoding: Encoding
+    /// Bytes from one row's start to the next one's, a multiple of 64.
+    public let rowByteStride: Int
+
+    let start: UnsafeMutableRawPointer
+    private let arena: Arena
+
+    init(start: UnsafeMutableRawPointer, rows: Int, columns: Int, encoding: Encoding, arena: Arena) {
+        unsafe self.start = start
+        self.rows = rows
+        self.columns = columns
+        self.encoding = encoding
+        self.arena = arena
+        rowByteStride = Self.rowByteStride(columns: columns, encoding: encoding)
+    }
+
+    static func rowByteStride(columns: Int, encoding: Encoding) -> Int {
+        Arena.roundedUp(encoding.byteCount(columns))
+    }
+
+    /// Rows `range` as a matrix of its own, which shares the elements.
+    public func rows(_ range: Range<Int>) -> Matrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "The rows must lie in the matrix.")
+        return unsafe Matrix(
+            start: start + range.lowerBound * rowByteStride, rows: range.count, columns: columns, encoding: encoding,
+            arena: arena)
+    }
+
+    /// Gives the raw bytes of some rows, each padded to the stride; the pointer must not outlive the call.
+    public func withRowBytes<Result, Failure: Error>(
+        _ range: Range<Int>,
+        _ body: (_ bytes: UnsafeMutableRawBufferPointer, _ rowByteStride: Int) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "The rows must lie in the matrix.")
+        let bytes = unsafe UnsafeMutableRawBufferPointer(
+            start: start + range.lowerBound * rowByteStride, count: range.count * rowByteStride)
+        return unsafe try body(bytes, rowByteStride)
+    }
+
+    /// A row's elements, widened.
+    public func floats(row: Int) -> [Float] {
+        precondition((0..<rows).contains(row), "The row must lie in the matrix.")
+        return unsafe [Float](unsafeUninitializedCapacity: columns) { floats, count in
+            if let base = floats.baseAddress { unsafe widen(row: row, into: base) }
+            count = columns
+        }
+    }
+
+    /// Sets a row, each element rounded to the nearest that the encoding has, ties to even.
+    public func set(row: Int, floats: [Float]) {
+        precondition((0..<rows).contains(row) && floats.count == columns, "The row must have the matrix's columns.")
+        unsafe floats.withUnsafeBufferPointer { floats in
+            guard let base = floats.baseAddress else { return }
+            unsafe lockstep_narrow(base, columns, encoding.code, start + row * rowByteStride)
+        }
+    }
+
+    func widen(row: Int, into floats: UnsafeMutablePointer<Float>) {
+        unsafe lockstep_widen(start + row * rowByteStride, encoding.code, columns, floats)
+    }
+}

@@ -1,0 +1,40 @@
+internal import CKernels
+
+/// Everything that a step computes, on one pool of threads.
+///
+/// No operation allocates, and none fails: shapes are the caller's promise, checked by preconditions. Every output
+/// element has the same bits for any number of tokens, rows and threads and on every instruction set. Zero tokens, rows,
+/// columns and heads are legal and do nothing; a product over zero columns is zero.
+public struct Operations: Sendable {
+    /// The threads that share the work.
+    public let pool: Pool
+    /// The instructions that kernels use.
+    public let instructionSet: InstructionSet
+
+    /// Operations on a pool, with one instruction set.
+    public init(pool: Pool, instructionSet: InstructionSet) {
+        precondition(InstructionSet.supported.contains(instructionSet), "This machine must have the instruction set.")
+        self.pool = pool
+        self.instructionSet = instructionSet
+    }
+
+    /// Work of fewer elements than this is done by the caller alone: waking the team takes longer.
+    static let sharedFrom = 1 << 14
+
+    /// Runs a kernel on all threads, or on the caller alone when there is little to do.
+    func run<Work>(_ part: lockstep_part, _ work: Work, elements: Int) {
+        var work = work
+        unsafe withUnsafePointer(to: &work) { work in
+            if elements < Self.sharedFrom {
+                unsafe part(work, 0, 1)
+            } else {
+                unsafe pool.run(part, work)
+            }
+        }
+    }
+
+    static func check(_ buffer: Buffer, tokens: Int, columns: Int, _ what: StaticString = #function) {
+        precondition(tokens >= 0 && tokens <= buffer.rows, "\(what): the buffer must have a row for every token.")
+        precondition(columns <= buffer.columns, "\(what): the buffer's rows must be long enough.")
+    }
+}

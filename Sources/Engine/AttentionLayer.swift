@@ -1,0 +1,86 @@
+import Blueprint
+import Compute
+import Partition
+import Weights
+
+/// One rank's heads of an attention mixer.
+struct AttentionLayer: MixerLayer {
+    private let attention: Attention
+    private let local: LocalHeads
+    private let heads: HeadMap
+    private let cacheIndex: Int
+    private let query: LocalProjection  // [local heads * head size, width]
+    private let key: LocalProjection  // [local key-value heads * head size, width]
+    private let value: LocalProjection  // [local key-value heads * head size, width]
+    private let queryNorm: Vector?  // [head size]
+    private let keyNorm: Vector?  // [head size]
+    private let output: LastProjection
+
+    /// - Parameter cacheIndex: which of the sequence's caches is this layer's.
+    init(
+        _ attention: Attention, cacheIndex: Int, plan: Plan, shard: Shard, rank: Int
+    ) {
+        self.attention = attention
+        self.cacheIndex = cacheIndex
+        local = plan.heads(of: attention, rank: rank)
+        heads = HeadMap(local.keyValueHead)
+        query = LocalProjection(attention.query, shard)
+        key = LocalProjection(attention.key, shard)
+        value = LocalProjection(attention.value, shard)
+        queryNorm = attention.queryNorm.map { shard.vector($0.weight) }
+        keyNorm = attention.keyNorm.map { shard.vector($0.weight) }
+        output = LastProjection(
+            attention.output, axis: attention.queryAxis, perUnit: attention.headSize, plan: plan, shard: shard)
+    }
+
+    func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws {
+        let (operations, tokens, headSize) = (bench.operations, chunk.tokens, attention.headSize)
+        let queries = bench.buffers.queries.viewed(columns: local.heldQueries * headSize)
+        let keys = bench.buffers.keys.viewed(columns: local.heldKeyValues * headSize)
+        let values = bench.buffers.values.viewed(columns: local.heldKeyValues * headSize)
+        let read = bench.buffers.heads.viewed(columns: local.heldQueries * headSize)
+
+        operations.multiply(
+            bench.buffers.normed, tokens: tokens, query.product(into: queries), key.product(into: keys),
+            value.product(into: values))
+        normalize(queries, heads: local.heldQueries, by: queryNorm, attention.queryNorm, tokens, operations)
+        normalize(keys, heads: local.heldKeyValues, by: keyNorm, attention.keyNorm, tokens, operations)
+        rotate(queries, heads: local.heldQueries, chunk, bench)
+        rotate(keys, heads: local.heldKeyValues, chunk, bench)
+
+        let cache = state.caches[cacheIndex]
+        operations.store(keys: keys, values: values, tokens: tokens, in: cache, firstPosition: chunk.firstPosition)
+        operations.attention(
+            queries: queries, tokens: tokens, cache: cache, heads: heads, scale: attention.scale,
+            window: attention.window, firstPosition: chunk.firstPosition, into: read)
+        try output(read, tokens: tokens, on: bench)
+    }
+
+    private func normalize(
+        _ buffer: Buffer, heads: Int, by weight: Vector?, _ norm: Norm?, _ tokens: Int, _ operations: Operations
+    ) {
+        guard let weight, let norm else { return }
+        operations.normalizeHeads(
+            buffer, tokens: tokens, heads: heads, headSize: attention.headSize, weight: weight, epsilon: norm.epsilon)
+    }
+
+    private func rotate(_ buffer: Buffer, heads: Int, _ chunk: Chunk, _ bench: Workbench) {
+        bench.operations.rotate(
+            buffer, tokens: chunk.tokens, heads: heads, headSize: attention.headSize,
+            rotarySize: attention.rotary.size, table: bench.buffers.rotation, firstPosition: chunk.firstPosition)
+    }
+}
+
+/// One rank's rows of a first projection.
+struct LocalProjection {
+    let matrix: Matrix  // [local outputs, inputs]
+    let bias: Vector?  // [local outputs]
+
+    init(_ projection: Projection, _ shard: Shard) {
+        matrix = shard.matrix(projection.weight)
+        bias = projection.bias.map { shard.vector($0) }
+    }
+
+    /// The projection of an input into a buffer.
+    func product(into output: Buffer) -> Product { Product(matrix, bias: bias, into: output) }
+}

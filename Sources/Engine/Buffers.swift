@@ -1,0 +1,63 @@
+import Blueprint
+import Compute
+import Partition
+
+/// The activations of one rank, sized from the plan once.
+struct Buffers {
+    let hidden: Buffer  // [chunk, width]: the residual stream
+    let normed: Buffer  // [chunk, width]
+    let branch: Buffer  // [chunk, width]: what a mixer adds to the stream
+    let queries: Buffer  // [chunk, local heads * head size]
+    let keys: Buffer  // [chunk, local key-value heads * head size]
+    let values: Buffer  // [chunk, local key-value heads * head size]
+    let heads: Buffer  // [chunk, local heads * head size]
+    let gate: Buffer  // [chunk, local MLP width]
+    let up: Buffer  // [chunk, local MLP width]
+    let gathered: Buffer  // [chunk, widest inner axis]; used where inputs are gathered
+    let part: Buffer  // [chunk, local width]; used where inputs are gathered
+    let exchange: Buffer  // what a gather receives, rank by rank
+    let logits: Buffer  // [logit rows, local vocabulary]
+    let rotation: Buffer  // [context, rotary size]: cosines, then sines
+
+    init(_ workspace: Workspace, in arena: Arena) throws(ComputeError) {
+        func buffer(_ shape: Workspace.Buffer) throws(ComputeError) -> Buffer {
+            try arena.buffer(rows: shape.rows, columns: shape.columns)
+        }
+        hidden = try buffer(workspace.hidden)
+        normed = try buffer(workspace.normed)
+        branch = try buffer(workspace.branch)
+        queries = try buffer(workspace.queries)
+        keys = try buffer(workspace.keys)
+        values = try buffer(workspace.values)
+        heads = try buffer(workspace.heads)
+        gate = try buffer(workspace.gate)
+        up = try buffer(workspace.up)
+        gathered = try buffer(workspace.gathered)
+        part = try buffer(workspace.part)
+        exchange = try buffer(workspace.exchange)
+        logits = try buffer(workspace.logits)
+        rotation = try buffer(workspace.rotation)
+    }
+
+    /// Bytes of an arena that holds these buffers.
+    static func byteCount(_ workspace: Workspace) -> Int {
+        workspace.buffers.reduce(0) { $0 + Arena.byteCount(rows: $1.rows, columns: $1.columns) }
+    }
+}
+
+extension Buffer {
+    /// The same elements with rows of another length.
+    func viewed(columns: Int) -> Buffer { view(rows: rows, columns: columns) }
+
+    /// Fills a range of this buffer's columns with the first columns of another's rows.
+    func copyColumns(_ columns: Range<Int>, from source: Buffer, rows: Int) {
+        source.withSpan(rows: rows) { from in
+            withMutableSpan(rows: rows) { to in
+                for row in 0..<rows {
+                    let (target, origin) = (row * self.columns + columns.lowerBound, row * source.columns)
+                    for offset in 0..<columns.count { to[target + offset] = from[origin + offset] }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/// The part of a mixer that one rank computes.
+protocol MixerLayer {
+    /// Reads the normed stream and leaves the complete branch, `[tokens, width]`, in `buffers.branch` of every rank.
+    func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws
+}

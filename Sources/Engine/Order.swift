@@ -1,0 +1,117 @@
+/// What rank 0 tells the others to do in the next step.
+///
+/// An order travels as eight integers; the tokens of a longer chunk follow in a message of their own.
+enum Order: Hashable {
+    /// What becomes of the last token's logits.
+    enum Purpose: Int32 {
+        /// Nothing: more of the prompt follows.
+        case none
+        /// The next token is chosen.
+        case choose
+        /// Log-probabilities of the following tokens are computed.
+        case score
+        /// Logits of every token of the chunk are gathered.
+        case logits
+    }
+
+    /// One forward pass.
+    struct Step: Hashable {
+        /// The tokens, at least one.
+        var tokens: [Int32]
+        /// What becomes of the logits.
+        var purpose: Purpose = .none
+        /// The token that follows the last one, where it is to be scored.
+        var following: Int32 = -1
+        /// Best tokens wanted per position, where positions are scored.
+        var topCount: Int32 = 0
+    }
+
+    /// No more orders.
+    case stop
+    /// An empty sequence whose tokens are chosen in this way.
+    case begin(Sampling)
+    /// The next tokens of the sequence.
+    case forward(Step)
+    /// The logits of the last position are gathered: the candidates of a choice were too few.
+    case gatherLogits
+}
+
+extension Order {
+    /// Integers in the fixed part; their bytes are the plan's figure.
+    static let headerCount = 8
+
+    private enum Kind: Int32 {
+        case stop, begin, forward, gatherLogits
+    }
+
+    /// `[kind, purpose, token count, first token, following token, top count, 0, 0]`
+    var header: [Int32] {
+        var header = [Int32](repeating: 0, count: Self.headerCount)
+        switch self {
+        case .stop: header[0] = Kind.stop.rawValue
+        case .begin: header[0] = Kind.begin.rawValue
+        case .gatherLogits: header[0] = Kind.gatherLogits.rawValue
+        case .forward(let step):
+            header[0] = Kind.forward.rawValue
+            header[1] = step.purpose.rawValue
+            header[2] = Int32(step.tokens.count)
+            header[3] = step.tokens[0]
+            header[4] = step.following
+            header[5] = step.topCount
+        }
+        return header
+    }
+
+    /// What follows the header, empty where the header says all.
+    var remainder: [Int32] {
+        switch self {
+        case .stop, .gatherLogits: []
+        case .begin(let sampling): sampling.words
+        case .forward(let step): step.tokens.count > 1 ? step.tokens : []
+        }
+    }
+
+    /// Integers that follow a header.
+    static func remainderCount(header: [Int32]) -> Int {
+        switch Kind(rawValue: header[0]) {
+        case .stop, .gatherLogits, nil: 0
+        case .begin: Sampling.wordCount
+        case .forward: header[2] > 1 ? Int(header[2]) : 0
+        }
+    }
+
+    /// The order that was sent.
+    init(header: [Int32], remainder: [Int32]) {
+        switch Kind(rawValue: header[0]) {
+        case .begin: self = .begin(Sampling(words: remainder))
+        case .gatherLogits: self = .gatherLogits
+        case .forward:
+            self = .forward(
+                Step(
+                    tokens: remainder.isEmpty ? [header[3]] : remainder,
+                    purpose: Purpose(rawValue: header[1]) ?? .none, following: header[4], topCount: header[5]))
+        case .stop, nil: self = .stop
+        }
+    }
+}
+
+extension Sampling {
+    static let wordCount = 12
+
+    /// The settings as 32-bit words.
+    var words: [Int32] {
+        [
+            temperature.bitPattern, UInt64(topK), topP.bitPattern, minP.bitPattern, repetitionPenalty.bitPattern, seed,
+        ].flatMap { [Int32(truncatingIfNeeded: $0), Int32(truncatingIfNeeded: $0 >> 32)] }
+    }
+
+    /// The settings that the words say.
+    init(words: [Int32]) {
+        func value(_ index: Int) -> UInt64 {
+            UInt64(UInt32(bitPattern: words[2 * index])) | UInt64(UInt32(bitPattern: words[2 * index + 1])) << 32
+        }
+        self.init(
+            temperature: Double(bitPattern: value(0)), topK: Int(value(1)), topP: Double(bitPattern: value(2)),
+            minP: Double(bitPattern: value(3)), repetitionPenalty: Double(bitPattern: value(4)), seed: value(5))
+    }
+}

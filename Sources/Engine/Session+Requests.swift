@@ -1,0 +1,166 @@
+import Blueprint
+public import MPI
+import Partition
+
+/// What rank 0 can ask of all ranks.
+extension Session {
+    /// What a generation took.
+    public struct Generation: Sendable {
+        /// The tokens chosen, the one that ended the text included.
+        public var tokens: [Int] = []
+        /// Why it ended.
+        public var ending: Ending = .limit
+        /// Seconds for the prompt, up to the first token.
+        public var promptSeconds = 0.0
+        /// Seconds for the tokens after the first.
+        public var decodingSeconds = 0.0
+        /// Collectives and their payload for the tokens after the first.
+        public var decodingTraffic = MPI.Traffic()
+
+        /// Tokens after the first per second.
+        public var decodingRate: Double {
+            tokens.count > 1 && decodingSeconds > 0 ? Double(tokens.count - 1) / decodingSeconds : 0
+        }
+    }
+
+    /// Why a generation ended.
+    public enum Ending: String, Sendable {
+        /// As many tokens as were asked for.
+        case limit
+        /// A token that ends texts.
+        case endToken
+        /// The receiver wanted no more.
+        case stopped
+        /// No place for a further token.
+        case context
+    }
+
+    /// Continues a prompt, on rank 0 inside ``run(_:)``.
+    ///
+    /// - Parameters:
+    ///   - prompt: token ids.
+    ///   - limit: the most tokens to choose.
+    ///   - endTokens: tokens after which nothing follows.
+    ///   - receive: gets each token; returns whether to go on.
+    /// - Throws: ``EngineError`` for a prompt that is empty, longer than the context, or has an unknown token.
+    public func generate(
+        _ prompt: [Int], limit: Int, sampling: Sampling, endTokens: Set<Int>, receive: (Int) throws -> Bool
+    ) throws -> Generation {
+        if let objection = sampling.objection { throw EngineError.invalidSetting(objection) }
+        try check(prompt, what: "prompt")
+        guard limit > 0 else { return Generation() }
+        var generation = Generation()
+        let clock = ContinuousClock()
+        let start = clock.now
+        _ = try perform(.begin(sampling))
+        var next = try feed(prompt.map { Int32($0) })
+        let first = clock.now
+        generation.promptSeconds = (first - start).seconds
+        let trafficAtFirst = traffic
+        while true {
+            generation.tokens.append(next)
+            if endTokens.contains(next) {
+                generation.ending = .endToken
+                break
+            }
+            guard try receive(next) else {
+                generation.ending = .stopped
+                break
+            }
+            if generation.tokens.count == limit { break }
+            if state.position == state.context {
+                generation.ending = .context
+                break
+            }
+            next = try chosen(perform(.forward(.init(tokens: [Int32(next)], purpose: .choose))))
+        }
+        generation.decodingSeconds = (clock.now - first).seconds
+        generation.decodingTraffic = traffic - trafficAtFirst
+        return generation
+    }
+
+    /// The log-probability of each token but the first, on rank 0 inside ``run(_:)``.
+    ///
+    /// - Parameters:
+    ///   - tokens: at least two.
+    ///   - topCount: best tokens wanted per place.
+    public func score(_ tokens: [Int], topCount: Int = 0) throws -> [TokenScore] {
+        try check(tokens, what: "text")
+        guard tokens.count > 1 else { return [] }
+        _ = try perform(.begin(.greedy))
+        let ids = tokens.map { Int32($0) }
+        // The last token is only a target: nothing follows it.
+        return try chunks(ids.count - 1).flatMap { range in
+            try perform(
+                .forward(
+                    .init(
+                        tokens: Array(ids[range]), purpose: .score, following: ids[range.upperBound],
+                        topCount: Int32(topCount)))
+            ).scores
+        }
+    }
+
+    /// The logits at every position, on rank 0 inside ``run(_:)``.
+    ///
+    /// - Parameter receive: gets `[rows, vocabulary]` and the position of the first row, in order.
+    public func logits(_ tokens: [Int], receive: @escaping (_ firstPosition: Int, _ logits: [Float]) throws -> Void)
+        throws
+    {
+        try check(tokens, what: "text")
+        receiveLogits = receive
+        defer { receiveLogits = nil }
+        _ = try perform(.begin(.greedy))
+        for range in chunks(tokens.count) {
+            _ = try perform(.forward(.init(tokens: tokens[range].map { Int32($0) }, purpose: .logits)))
+        }
+    }
+
+    private func check(_ tokens: [Int], what: String) throws(EngineError) {
+        guard !tokens.isEmpty else { throw .emptyPrompt }
+        guard tokens.count <= state.context else {
+            throw .contextExceeded(what: what, tokens: tokens.count, context: state.context)
+        }
+        let vocabulary = plan.blueprint.vocabulary
+        for (index, token) in tokens.enumerated() where token < 0 || token >= vocabulary {
+            throw .tokenOutOfRange(token: token, index: index, vocabulary: vocabulary)
+        }
+    }
+
+    /// Ranges of at most a chunk.
+    private func chunks(_ count: Int) -> [Range<Int>] {
+        stride(from: 0, to: count, by: plan.policy.chunk).map { $0..<min($0 + plan.policy.chunk, count) }
+    }
+
+    /// Runs a prompt through the model; the token that follows it.
+    private func feed(_ prompt: [Int32]) throws -> Int {
+        var outcome = Outcome()
+        for range in chunks(prompt.count) {
+            let isLast = range.upperBound == prompt.count
+            let step = Order.Step(tokens: Array(prompt[range]), purpose: isLast ? .choose : .none)
+            outcome = try perform(.forward(step))
+        }
+        return try chosen(outcome)
+    }
+
+    private func chosen(_ outcome: Outcome) throws -> Int {
+        if let token = outcome.token { return token }
+        guard let token = try perform(.gatherLogits).token else {
+            throw EngineError.invalidSetting("sampling: no token may be chosen")
+        }
+        return token
+    }
+}
+
+extension Duration {
+    var seconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) + Double(attoseconds) * 1e-18
+    }
+}
+
+extension MPI.Traffic {
+    static func - (later: MPI.Traffic, earlier: MPI.Traffic) -> MPI.Traffic {
+        MPI.Traffic(
+            collectives: later.collectives - earlier.collectives, byteCount: later.byteCount - earlier.byteCount)
+    }
+}

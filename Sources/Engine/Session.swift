@@ -1,0 +1,172 @@
+import Compute
+import Foundation
+public import MPI
+public import Partition
+import Weights
+
+/// One rank's end of a running model.
+///
+/// Rank 0 leads: it turns requests into orders, and every rank, 0 too, obeys each of them. The others follow until
+/// rank 0 says stop. Not Sendable: a session stays on the thread of MPI.
+public final class Session {
+    /// The plan that all ranks work by.
+    public let plan: Plan
+    /// The model's file and texts.
+    public let model: Model
+    /// What loading took.
+    public internal(set) var loading: Loading
+    let communicator: Communicator
+    let transformer: Transformer
+    let state: SequenceState
+    let bench: Workbench
+    private var sampling = Sampling.greedy
+    /// The logits of the last choice, in case its candidates were too few.
+    var lastLogits: LocalLogits?
+    /// Receives the logits that an order asked for, on rank 0: `[rows, vocabulary]` and the position of the first row.
+    var receiveLogits: ((_ firstPosition: Int, _ logits: [Float]) throws -> Void)?
+
+    /// Reads this rank's slices into one arena and builds its layers on them.
+    init(model: Model, plan: Plan, communicator: Communicator, threads: Int) throws {
+        let rank = communicator.rank
+        let workspace = plan.workspace(rank: rank)
+        let arena = try Arena(
+            byteCount: Shard.byteCount(plan: plan, rank: rank, file: model.file)
+                + Buffers.byteCount(workspace) + SequenceState.byteCount(plan: plan, rank: rank))
+        let operations = Operations(pool: Pool(threads: threads), instructionSet: try .ofEnvironment)
+        let buffers = try Buffers(workspace, in: arena)
+        let shard = try Shard(file: model.file, plan: plan, rank: rank, arena: arena)
+        self.model = model
+        self.plan = plan
+        self.communicator = communicator
+        bench = Workbench(
+            operations: operations, buffers: buffers,
+            group: Group(communicator: communicator, plan: plan, exchange: buffers.exchange))
+        transformer = Transformer(plan: plan, shard: shard, bench: bench)
+        state = try SequenceState(plan: plan, rank: rank, in: arena)
+        loading = Loading(byteCount: shard.byteCountRead)
+    }
+
+    /// Whether this is rank 0, which leads.
+    public var isLead: Bool { communicator.rank == 0 }
+
+    /// The number of ranks.
+    public var rankCount: Int { communicator.size }
+
+    /// The threads of this rank.
+    public var threadCount: Int { bench.operations.pool.threads }
+
+    /// The collectives and their payload so far.
+    public var traffic: MPI.Traffic { communicator.traffic }
+
+    /// Lets rank 0 do `work` while the others follow its orders.
+    ///
+    /// - Returns: what `work` returned, on rank 0; nil on the others.
+    public func run<R>(_ work: (Session) throws -> R) throws -> R? {
+        try communicator.watchdog.working {
+            guard isLead else {
+                try follow()
+                return nil
+            }
+            let result = try work(self)
+            try send(.stop)
+            return result
+        }
+    }
+
+    /// Runs `body` without a deadline on rank 0: it waits for something outside, such as a terminal.
+    public func waiting<R>(_ body: () throws -> R) rethrows -> R {
+        try communicator.watchdog.idle(body)
+    }
+
+    /// Sends an order and obeys it.
+    func perform(_ order: Order) throws -> Outcome {
+        try send(order)
+        return try obey(order)
+    }
+
+    private func follow() throws {
+        while true {
+            let order = try receive()
+            if order == .stop { return }
+            _ = try obey(order)
+        }
+    }
+
+    private func send(_ order: Order) throws(MPIError) {
+        guard rankCount > 1 else { return }
+        var header = order.header
+        var remainder = order.remainder
+        var span = header.mutableSpan
+        try communicator.broadcastPatiently(&span, from: 0)
+        guard !remainder.isEmpty else { return }
+        var rest = remainder.mutableSpan
+        try communicator.broadcast(&rest, from: 0)
+    }
+
+    private func receive() throws(MPIError) -> Order {
+        var header = [Int32](repeating: 0, count: Order.headerCount)
+        var span = header.mutableSpan
+        try communicator.broadcastPatiently(&span, from: 0)
+        var remainder = [Int32](repeating: 0, count: Order.remainderCount(header: header))
+        if !remainder.isEmpty {
+            var rest = remainder.mutableSpan
+            try communicator.broadcast(&rest, from: 0)
+        }
+        return Order(header: header, remainder: remainder)
+    }
+
+    private func obey(_ order: Order) throws -> Outcome {
+        defer { communicator.watchdog.stepFinished() }
+        switch order {
+        case .stop:
+            return Outcome()
+        case .begin(let sampling):
+            self.sampling = sampling
+            state.clear()
+            return Outcome()
+        case .gatherLogits:
+            return Outcome(token: try chooseFromAll(sampling))
+        case .forward(let step):
+            try transformer.forward(step.tokens, state: state)
+            switch step.purpose {
+            case .none: return Outcome()
+            case .choose: return Outcome(token: try choose(sampling, lastRow: step.tokens.count - 1))
+            case .score: return Outcome(scores: try score(step))
+            case .logits:
+                try gatherLogits(step)
+                return Outcome()
+            }
+        }
+    }
+}
+
+/// What came of an order; meaningful on rank 0.
+struct Outcome {
+    /// The chosen token; nil where the candidates were too few to be sure.
+    var token: Int?
+    /// One per token of the chunk that has a follower.
+    var scores: [TokenScore] = []
+}
+
+/// How well the model expected a token.
+public struct TokenScore: Hashable, Sendable {
+    /// The natural logarithm of its probability.
+    public var logProbability: Double
+    /// The best tokens at its place with their log-probabilities, best first.
+    public var top: [Choice]
+
+    /// A token and its log-probability.
+    public struct Choice: Hashable, Sendable {
+        /// The token's id.
+        public var token: Int
+        /// The natural logarithm of its probability.
+        public var logProbability: Double
+    }
+}
+
+extension InstructionSet {
+    /// The best of this machine, or what `LOCKSTEP_ISA` forces.
+    static var ofEnvironment: InstructionSet {
+        get throws(ComputeError) { try named(ProcessInfo.processInfo.environment["LOCKSTEP_ISA"]) }
+    }
+}

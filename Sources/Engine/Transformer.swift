@@ -1,0 +1,98 @@
+import Blueprint
+import Compute
+import Foundation
+import Partition
+import Weights
+
+/// One rank's part of a model: tokens in, its rows of the logits out, in step with the others of its group.
+final class Transformer {
+    private struct Residual {
+        let norm: Vector  // [width]
+        let epsilon: Float
+        let mixer: any MixerLayer
+    }
+
+    private let plan: Plan
+    private let bench: Workbench
+    private let embedding: Matrix  // [local vocabulary, width]
+    private let layers: [[Residual]]
+    private let finalNorm: Vector  // [width]
+    private let head: Matrix  // [local vocabulary, width]
+    /// The global ids of this rank's rows of the vocabulary.
+    let localVocabulary: Range<Int>
+    /// Called with the residual stream before the first layer and after each one.
+    var observe: ((_ layersDone: Int, _ hidden: Buffer, _ tokens: Int) throws -> Void)?
+
+    init(plan: Plan, shard: Shard, bench: Workbench) {
+        let blueprint = plan.blueprint
+        let rank = bench.group.rank
+        self.plan = plan
+        self.bench = bench
+        embedding = shard.matrix(blueprint.embedding)
+        finalNorm = shard.vector(blueprint.finalNorm.weight)
+        head = shard.matrix(blueprint.head)
+        localVocabulary = plan.split(of: blueprint.vocabularyAxis)[rank]
+        var cacheCount = 0
+        var layers: [[Residual]] = []
+        for layer in blueprint.layers {
+            var residuals: [Residual] = []
+            for branch in layer.branches {
+                let mixer: any MixerLayer
+                switch branch.mixer {
+                case .attention(let attention):
+                    mixer = AttentionLayer(
+                        attention, cacheIndex: cacheCount, plan: plan, shard: shard, rank: rank)
+                    cacheCount += 1
+                case .mlp(let mlp):
+                    mixer = MLPLayer(mlp, plan: plan, shard: shard)
+                }
+                let norm = shard.vector(branch.norm.weight)
+                residuals.append(Residual(norm: norm, epsilon: branch.norm.epsilon, mixer: mixer))
+            }
+            layers.append(residuals)
+        }
+        self.layers = layers
+    }
+
+    /// Runs the tokens through every layer; their residual stream is left in `buffers.hidden`.
+    func forward(_ tokens: [Int32], state: SequenceState) throws {
+        let chunk = Chunk(tokens: tokens.count, firstPosition: state.position)
+        let (operations, buffers) = (bench.operations, bench.buffers)
+        operations.embed(tokens.span, table: embedding, firstRow: localVocabulary.lowerBound, into: buffers.hidden)
+        try bench.group.sum(buffers.hidden, tokens: chunk.tokens)
+        try observe?(0, buffers.hidden, chunk.tokens)
+        for (index, layer) in layers.enumerated() {
+            for residual in layer {
+                operations.normalize(
+                    buffers.hidden, tokens: chunk.tokens, weight: residual.norm, epsilon: residual.epsilon,
+                    into: buffers.normed)
+                try residual.mixer.forward(chunk, state: state, on: bench)
+                operations.add(buffers.branch, to: buffers.hidden, tokens: chunk.tokens)
+            }
+            try observe?(index + 1, buffers.hidden, chunk.tokens)
+        }
+        state.append(tokens)
+    }
+
+    /// This rank's part of the logits of some tokens of the last chunk.
+    func logits(_ rows: Range<Int>) -> LocalLogits {
+        let hidden = bench.buffers.hidden.rows(rows)
+        let logits = bench.buffers.logits.viewed(columns: head.rows)
+        bench.operations.normalize(
+            hidden, tokens: rows.count, weight: finalNorm, epsilon: plan.blueprint.finalNorm.epsilon,
+            into: bench.buffers.normed)
+        bench.operations.multiply(bench.buffers.normed, tokens: rows.count, by: head, bias: nil, into: logits)
+        return LocalLogits(buffer: logits, columns: localVocabulary.count)
+    }
+}
+
+/// One rank's part of the logits of some tokens.
+struct LocalLogits {
+    fileprivate let buffer: Buffer  // [rows, local vocabulary and padding]
+    fileprivate let columns: Int
+
+    /// The logits of one token, `[1, local vocabulary]`, without padding.
+    func row(_ index: Int) -> Buffer {
+        buffer.view(from: index * buffer.columns, rows: 1, columns: columns)
+    }
+}

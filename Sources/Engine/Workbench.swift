@@ -1,0 +1,16 @@
+import Compute
+
+/// What every layer of one rank works with: operations on its threads, its activations, and its group.
+struct Workbench {
+    let operations: Operations
+    let buffers: Buffers
+    let group: Group
+}
+
+/// The tokens of one forward pass.
+struct Chunk {
+    /// Their number.
+    var tokens: Int
+    /// The position of the first.
+    var firstPosition: Int
+}

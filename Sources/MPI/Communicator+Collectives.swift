@@ -1,0 +1,186 @@
+internal import CMPI
+
+extension Communicator {
+    /// Gives every rank the values of `root`.
+    ///
+    /// `values` has the same length on every rank. Corresponds to `MPI_Bcast`.
+    public func broadcast<T: Element>(_ values: inout MutableSpan<T>, from root: Int) throws(MPIError) {
+        let root = cRank(root)
+        countTraffic(T.self, values.count)
+        try unsafe values.withUnsafeMutableBufferPointer { (buffer) throws(MPIError) in
+            try unsafe inPieces(of: buffer) { (start, count) throws(MPIError) in
+                try collective("MPI_Bcast") { unsafe MPI_Bcast(start, count, T.datatype, root, handle) }
+            }
+        }
+    }
+
+    /// Replaces each element by the sum, maximum or minimum of all ranks' elements at that place.
+    ///
+    /// `values` has the same length on every rank, and holds the same bits on every rank afterwards. Corresponds to
+    /// `MPI_Allreduce` with `MPI_IN_PLACE`.
+    public func allReduce<T: Element>(
+        _ values: inout MutableSpan<T>, _ operation: Reduction
+    ) throws(MPIError) {
+        countTraffic(T.self, values.count)
+        try unsafe values.withUnsafeMutableBufferPointer { (buffer) throws(MPIError) in
+            try unsafe inPieces(of: buffer) { (start, count) throws(MPIError) in
+                try collective("MPI_Allreduce") {
+                    unsafe MPI_Allreduce(cmpi_in_place(), start, count, T.datatype, operation.operation, handle)
+                }
+            }
+        }
+    }
+
+    /// Gives every rank the parts of all ranks, laid out as `parts` says.
+    ///
+    /// `part` has this rank's length in `parts`, `whole` has `parts.total` elements. Throws if that does not fit in 32
+    /// bits. Corresponds to `MPI_Allgatherv`.
+    public func allGather<T: Element>(
+        _ part: Span<T>, into whole: inout MutableSpan<T>, parts: Parts
+    ) throws(MPIError) {
+        precondition(part.count == parts.counts[rank], "this rank's part has the length that the parts say")
+        try unsafe part.withUnsafeBufferPointer { (part) throws(MPIError) in
+            try unsafe allGather(from: part.baseAddress, count: Int32(clamping: part.count), &whole, parts)
+        }
+    }
+
+    /// Gives every rank the parts of all ranks; this rank's part already stands at its place in `whole`.
+    ///
+    /// `whole` has `parts.total` elements. Throws if that does not fit in 32 bits. Corresponds to `MPI_Allgatherv` with
+    /// `MPI_IN_PLACE`.
+    public func allGather<T: Element>(
+        inPlace whole: inout MutableSpan<T>, parts: Parts
+    ) throws(MPIError) {
+        try unsafe allGather(from: cmpi_in_place(), count: 0, &whole, parts)
+    }
+
+    private func allGather<T: Element>(
+        from source: UnsafeRawPointer?, count: Int32, _ whole: inout MutableSpan<T>, _ parts: Parts
+    ) throws(MPIError) {
+        try parts.requireNarrow("MPI_Allgatherv")
+        requireFit(parts, whole: whole.count)
+        countTraffic(T.self, parts.total)
+        try unsafe whole.withUnsafeMutableBufferPointer { (whole) throws(MPIError) in
+            try collective("MPI_Allgatherv") {
+                unsafe MPI_Allgatherv(
+                    source, count, T.datatype, whole.baseAddress, parts.narrowCounts, parts.narrowOffsets,
+                    T.datatype, handle)
+            }
+        }
+    }
+
+    /// Gives every rank the parts of all ranks, which are equally long, in rank order.
+    ///
+    /// `whole` has `size` times as many elements as `part`. Corresponds to `MPI_Allgather`.
+    public func allGatherEqual<T: Element>(
+        _ part: Span<T>, into whole: inout MutableSpan<T>
+    ) throws(MPIError) {
+        precondition(whole.count == part.count * size, "the whole has room for one part per rank")
+        let count = try cCount("MPI_Allgather", part.count)
+        countTraffic(T.self, whole.count)
+        try unsafe part.withUnsafeBufferPointer { (part) throws(MPIError) in
+            try unsafe whole.withUnsafeMutableBufferPointer { (whole) throws(MPIError) in
+                try collective("MPI_Allgather") {
+                    unsafe MPI_Allgather(
+                        part.baseAddress, count, T.datatype, whole.baseAddress, count, T.datatype, handle)
+                }
+            }
+        }
+    }
+
+    /// Gives `root` the parts of all ranks, which are equally long, in rank order.
+    ///
+    /// On `root`, `whole` has `size` times as many elements as `part`; elsewhere it is not touched and may be empty.
+    /// Corresponds to `MPI_Gather`.
+    public func gather<T: Element>(
+        _ part: Span<T>, into whole: inout MutableSpan<T>, root: Int
+    ) throws(MPIError) {
+        precondition(rank != root || whole.count == part.count * size, "the whole has room for one part per rank")
+        let count = try cCount("MPI_Gather", part.count)
+        let root = cRank(root)
+        countTraffic(T.self, part.count * size)
+        try unsafe part.withUnsafeBufferPointer { (part) throws(MPIError) in
+            try unsafe whole.withUnsafeMutableBufferPointer { (whole) throws(MPIError) in
+                try collective("MPI_Gather") {
+                    unsafe MPI_Gather(
+                        part.baseAddress, count, T.datatype, whole.baseAddress, count, T.datatype, root, handle)
+                }
+            }
+        }
+    }
+
+    /// Puts all ranks' vectors together element by element and gives each rank its own part of the result.
+    ///
+    /// `values` has `parts.total` elements, `part` this rank's length in `parts`. Throws if the total does not fit in
+    /// 32 bits. Corresponds to `MPI_Reduce_scatter`.
+    public func reduceScatter<T: Element>(
+        _ values: Span<T>, into part: inout MutableSpan<T>, parts: Parts, _ operation: Reduction
+    ) throws(MPIError) {
+        try parts.requireNarrow("MPI_Reduce_scatter")
+        requireFit(parts, whole: values.count)
+        precondition(part.count == parts.counts[rank], "this rank's part has the length that the parts say")
+        countTraffic(T.self, parts.total)
+        try unsafe values.withUnsafeBufferPointer { (values) throws(MPIError) in
+            try unsafe part.withUnsafeMutableBufferPointer { (part) throws(MPIError) in
+                try collective("MPI_Reduce_scatter") {
+                    unsafe MPI_Reduce_scatter(
+                        values.baseAddress, part.baseAddress, parts.narrowCounts, T.datatype,
+                        operation.operation, handle)
+                }
+            }
+        }
+    }
+
+    /// Waits until every rank has come here.
+    ///
+    /// Corresponds to `MPI_Barrier`.
+    public func barrier() throws(MPIError) {
+        traffic.collectives += 1
+        try collective("MPI_Barrier") { unsafe MPI_Barrier(handle) }
+    }
+}
+
+extension Communicator {
+    /// Makes one call of the MPI library that waits for other ranks, in view of the watchdog.
+    func collective(_ function: StaticString, _ call: () -> Int32) throws(MPIError) {
+        watchdog.arrive()
+        let code = call()
+        watchdog.leave()
+        try check(function, code)
+    }
+
+    func countTraffic<T: Element>(_ type: T.Type, _ count: Int) {
+        traffic.collectives += 1
+        traffic.byteCount += count * MemoryLayout<T>.stride
+    }
+
+    func cRank(_ rank: Int) -> Int32 {
+        precondition(rank >= 0 && rank < size, "the root is a rank of this communicator")
+        return Int32(truncatingIfNeeded: rank)
+    }
+
+    /// Calls `body` for successive runs of the buffer that are short enough for a C int; once if it is empty.
+    func inPieces<T>(
+        of buffer: UnsafeMutableBufferPointer<T>,
+        _ body: (UnsafeMutablePointer<T>?, Int32) throws(MPIError) -> Void
+    ) throws(MPIError) {
+        var start = 0
+        repeat {
+            let count = min(buffer.count - start, largestPiece)
+            try unsafe body(buffer.baseAddress.map { unsafe $0 + start }, Int32(clamping: count))
+            start += count
+        } while start < buffer.count
+    }
+
+    private func cCount(_ function: String, _ count: Int) throws(MPIError) -> Int32 {
+        guard let narrow = Int32(exactly: count * size) else {
+            throw .tooLong(function: function, count: count * size)
+        }
+        return narrow / Int32(clamping: size)
+    }
+
+    private func requireFit(_ parts: Parts, whole: Int) {
+        precondition(parts.counts.count == size, "there is one part per rank")
+        precondition(whole == parts.total, "the whole is as long as all parts together")
+    }
+}

@@ -1,0 +1,14 @@
+internal import Glibc
+
+/// A small file in which the kernel tells something.
+enum SystemFile {
+    /// The text of a file of at most 16 KiB; nil if it cannot be read.
+    static func text(of path: String) -> String? {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 16384)
+        let count = unsafe read(file, &bytes, bytes.count)
+        return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+}

@@ -1,0 +1,79 @@
+import Blueprint
+public import Engine
+import Partition
+public import Weights
+
+extension Verification {
+    /// Computes tokens on all ranks, then on rank 0 alone or from a file, and compares.
+    ///
+    /// To be called on every rank.
+    ///
+    /// - Parameters:
+    ///   - tokens: on rank 0.
+    ///   - comparesWithFile: whether a reference is used, on every rank.
+    ///   - reference: logits of the same tokens, on rank 0, instead of computing them alone.
+    /// - Returns: the comparison on rank 0, nil on the others.
+    public static func run(
+        _ session: Session, tokens: [Int], comparesWithFile: Bool, reference: LogitsFile?, tolerance: Double
+    ) throws -> Verification? {
+        var areSame = true
+        let found = try record(session, tokens) { areSame = areSame && $0 }
+        var expected: Recording?
+        if let reference {
+            expected = Recording(vocabulary: session.plan.blueprint.vocabulary, logits: reference.logits)
+        } else if !comparesWithFile {
+            expected = try session.alone().flatMap { try record($0, tokens) { _ in } }
+        }
+        guard let found, let expected else { return nil }
+        return Verification(found, reference: expected, ranksAgree: areSame, tolerance: tolerance)
+    }
+
+    /// Tokens from all over a vocabulary, the same on every machine.
+    public static func defaultTokens(vocabulary: Int, count: Int = 64) -> [Int] {
+        (0..<count).map { Int((UInt64($0 + 1) &* 0x9E37_79B9_7F4A_7C15) >> 33) % vocabulary }
+    }
+
+    private static func record(
+        _ session: Session, _ tokens: [Int], agreement: @escaping (Bool) -> Void
+    ) throws -> Recording? {
+        var recording = Recording(vocabulary: session.plan.blueprint.vocabulary)
+        session.observe { layersDone, hidden, ranksAgree in
+            agreement(ranksAgree)
+            recording.append(hidden, at: layersDone == 0 ? "embedding" : "layer \(layersDone - 1)")
+        }
+        return try session.run { session in
+            try session.logits(tokens) { _, logits in recording.logits += logits }
+            return recording
+        }
+    }
+}
+
+extension Verification: CustomStringConvertible {
+    /// A line per place, then the verdict.
+    public var description: String {
+        let rows = differences.map { difference in
+            [difference.place, Figure.scientific(difference.largest), Figure.scientific(difference.relative)]
+        }
+        let verdict =
+            passes
+            ? "equal within the tolerance of \(Figure.scientific(tolerance))"
+                + (tolerance == 0 ? ", to the last bit" : "")
+            : "NOT equal within the tolerance of \(Figure.scientific(tolerance))"
+        return Figure.table([["after", "largest difference", "in units of the spread"]] + rows)
+            + "best tokens: \(greedyTokensAgree ? "agree" : "differ, first at position \(firstDisagreement ?? 0)")"
+            + " over \(tokenCount) positions\n"
+            + "ranks: \(ranksAgree ? "hold the same bits" : "DO NOT hold the same bits")\n"
+            + "verdict: \(verdict)\n"
+    }
+}
+
+extension Recording {
+    /// Adds the values of a chunk at a place.
+    mutating func append(_ values: [Float], at place: String) {
+        if let index = stages.firstIndex(where: { $0.place == place }) {
+            stages[index].values += values
+        } else {
+            stages.append((place, values))
+        }
+    }
+}

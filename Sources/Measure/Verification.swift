@@ -1,0 +1,99 @@
+import Foundation
+
+/// How far N ranks are from one, layer by layer.
+public struct Verification: Sendable, Codable {
+    /// The comparison of one place in the model.
+    public struct Difference: Sendable, Codable {
+        /// `embedding`, `layer 0` …, `logits`.
+        public var place: String
+        /// The largest absolute difference.
+        public var largest: Double
+        /// The standard deviation of the reference's values there.
+        public var spread: Double
+
+        /// The largest difference in units of the spread.
+        public var relative: Double { spread > 0 ? largest / spread : (largest == 0 ? 0 : .infinity) }
+    }
+
+    /// In order of computation; the logits last.
+    public var differences: [Difference]
+    /// Whether the best token is the same at every position.
+    public var greedyTokensAgree: Bool
+    /// The first position where it is not.
+    public var firstDisagreement: Int?
+    /// Whether all ranks held the same bits of the residual stream after every layer.
+    public var ranksAgree: Bool
+    /// Tokens compared.
+    public var tokenCount: Int
+    /// The largest relative difference of the logits that is accepted.
+    public var tolerance: Double
+
+    /// Whether the logits are within the tolerance, the tokens agree, and the ranks agree.
+    public var passes: Bool {
+        let logits = differences.last
+        return greedyTokensAgree && ranksAgree && (logits.map { isAccepted($0) } ?? false)
+            && (tolerance > 0 || differences.allSatisfy { $0.largest == 0 })
+    }
+
+    private func isAccepted(_ difference: Difference) -> Bool {
+        tolerance == 0 ? difference.largest == 0 : difference.relative <= tolerance
+    }
+
+    /// Compares what was recorded on N ranks with a reference.
+    public init(_ found: Recording, reference: Recording, ranksAgree: Bool, tolerance: Double) {
+        differences = []
+        for (place, values) in reference.stages {
+            guard let own = found.stages.first(where: { $0.place == place })?.values else { continue }
+            differences.append(Self.difference(place, own, values))
+        }
+        differences.append(Self.difference("logits", found.logits, reference.logits))
+        let vocabulary = found.vocabulary
+        let best = Self.bestTokens(found.logits, vocabulary)
+        let expected = Self.bestTokens(reference.logits, vocabulary)
+        firstDisagreement = best.indices.first { $0 >= expected.count || best[$0] != expected[$0] }
+        greedyTokensAgree = firstDisagreement == nil && best.count == expected.count
+        self.ranksAgree = ranksAgree
+        tokenCount = best.count
+        self.tolerance = tolerance
+    }
+
+    private static func difference(_ place: String, _ found: [Float], _ reference: [Float]) -> Difference {
+        guard found.count == reference.count, !reference.isEmpty else {
+            return Difference(place: place, largest: .infinity, spread: 0)
+        }
+        var largest = 0.0
+        var (sum, squares) = (0.0, 0.0)
+        for (own, expected) in zip(found, reference) {
+            let difference = abs(Double(own) - Double(expected))
+            largest = difference.isNaN ? .infinity : max(largest, difference)
+            sum += Double(expected)
+            squares += Double(expected) * Double(expected)
+        }
+        let count = Double(reference.count)
+        let variance = max(0, squares / count - (sum / count) * (sum / count))
+        return Difference(place: place, largest: largest, spread: variance.squareRoot())
+    }
+
+    private static func bestTokens(_ logits: [Float], _ vocabulary: Int) -> [Int] {
+        stride(from: 0, to: logits.count, by: vocabulary).map { start in
+            let row = logits[start..<min(start + vocabulary, logits.count)]
+            return (row.indices.max { row[$0] != row[$1] ? row[$0] < row[$1] : $0 > $1 } ?? start) - start
+        }
+    }
+}
+
+/// The residual stream after every layer and the logits of some tokens.
+public struct Recording: Sendable {
+    /// `[tokens, width]` at each place, in order of computation.
+    public var stages: [(place: String, values: [Float])] = []
+    /// `[tokens, vocabulary]`.
+    public var logits: [Float]
+    /// Logits of one token.
+    public var vocabulary: Int
+
+    /// A recording without stages.
+    public init(vocabulary: Int, logits: [Float] = []) {
+        self.vocabulary = vocabulary
+        self.logits = logits
+    }
+}

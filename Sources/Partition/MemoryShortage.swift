@@ -1,0 +1,52 @@
+public import Blueprint
+
+/// A rank that would need more memory than it may use, and plans that would fit.
+public struct MemoryShortage: Sendable, Hashable {
+    /// The first rank that does not fit.
+    public var rank: Int
+    /// What it would hold.
+    public var needed: Holdings
+    /// Bytes that it may use.
+    public var limit: Int
+    /// The axis with the most units.
+    public var axis: Axis
+    /// The rank's range of it.
+    public var range: Range<Int>
+    /// The longest context that fits with the same shares.
+    public var longestContext: Int?
+    /// Shares in proportion to memory that fit at the same context.
+    public var fittingShares: [Double]?
+    /// Where neither helps alone: shares in proportion to memory, and the longest context that fits with them.
+    public var fittingBoth: Both?
+
+    /// Shares and a context that fit together.
+    public struct Both: Sendable, Hashable {
+        /// In proportion to memory.
+        public var shares: [Double]
+        /// The longest that fits.
+        public var context: Int
+    }
+
+    /// Bytes that are missing.
+    public var missingByteCount: Int { needed.peakByteCount - limit }
+}
+
+extension MemoryShortage: CustomStringConvertible {
+    /// `where: expected, found; what to do`.
+    public var description: String {
+        "rank \(rank): expected to fit in \(Figure.bytes(limit)), found \(Figure.bytes(needed.peakByteCount)) to hold, "
+            + "\(Figure.bytes(missingByteCount)) too much (weights \(Figure.bytes(needed.weightByteCount)), "
+            + "cache \(Figure.bytes(needed.cacheByteCount)), buffers \(Figure.bytes(needed.workspaceByteCount)); "
+            + "\(range.count) of \(axis.count) units of \(axis)); \(advice)"
+    }
+
+    private var advice: String {
+        let context = longestContext.map { "--context \($0)" }
+        let shares = fittingShares.map { "--shares \(Figure.shares($0))" }
+        let both = fittingBoth.map { "--shares \(Figure.shares($0.shares)) --context \($0.context)" }
+        let ways = [context, shares, both].compactMap { $0 }
+        return ways.isEmpty
+            ? "no context fits, nor do shares in proportion to memory: add a machine or use a smaller encoding"
+            : "use " + ways.joined(separator: " or ")
+    }
+}

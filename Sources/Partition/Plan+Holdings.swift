@@ -1,0 +1,70 @@
+import Blueprint
+
+extension Plan {
+    /// What a rank holds, in bytes.
+    public func holdings(rank: Int) -> Holdings {
+        var holdings = Holdings(
+            weightByteCount: 0, replicatedByteCount: 0, fileByteCount: 0, keyValueHeadsHeldTwice: 0,
+            cacheByteCount: 0, workspaceByteCount: workspace(rank: rank).byteCount)
+        for weight in weights {
+            let slice = slice(of: weight, rank: rank)
+            let encoding = encoding(of: weight)
+            let byteCount = encoding.memoryByteCount(weight, slice.heldElementCount)
+            holdings.weightByteCount += byteCount
+            holdings.replicatedByteCount += weight.distribution == .replicated ? byteCount : 0
+            holdings.fileByteCount += encoding.byteCount(slice.elementCount)
+        }
+        for attention in attentions {
+            let keyValues = heldCount(attention.keyValueAxis, rank: rank)
+            holdings.cacheByteCount += 2 * Encoding.f32.byteCount(keyValues * policy.context * attention.headSize)
+            holdings.keyValueHeadsHeldTwice += split(of: attention.keyValueAxis).repeatedUnitCount(rank: rank)
+        }
+        return holdings
+    }
+
+    /// The buffers of a forward on a rank.
+    public func workspace(rank: Int) -> Workspace {
+        let chunk = policy.chunk
+        func buffer(_ columns: Int) -> Workspace.Buffer { Workspace.Buffer(chunk, columns) }
+        let queries = attentions.map { heldCount($0.queryAxis, rank: rank) * $0.headSize }.max() ?? 0
+        let keyValues = attentions.map { heldCount($0.keyValueAxis, rank: rank) * $0.headSize }.max() ?? 0
+        let channels = mlps.map { heldCount($0.axis, rank: rank) }.max() ?? 0
+        let (gathered, part, exchange) = gatherColumns
+        return Workspace(
+            hidden: buffer(blueprint.width), normed: buffer(blueprint.width), branch: buffer(blueprint.width),
+            queries: buffer(queries), keys: buffer(keyValues), values: buffer(keyValues), heads: buffer(queries),
+            gate: buffer(channels), up: buffer(channels),
+            gathered: buffer(gathered), part: buffer(part), exchange: buffer(exchange),
+            logits: Workspace.Buffer(
+                min(chunk, Workspace.logitRows), heldCount(blueprint.vocabularyAxis, rank: rank)),
+            rotation: Workspace.Buffer(policy.context, attentions.map(\.rotary.size).max() ?? 0))
+    }
+
+    private var gatherColumns: (gathered: Int, part: Int, exchange: Int) {
+        guard policy.way == .gather else { return (0, 0, 0) }
+        let inner = attentions.map { $0.heads * $0.headSize } + mlps.map(\.axis.count)
+        let exchanged =
+            attentions.map { gatheredCount($0.queryAxis) * $0.headSize } + mlps.map { gatheredCount($0.axis) }
+        return (
+            inner.max() ?? 0, split(of: blueprint.widthAxis).longest,
+            max(exchanged.max() ?? 0, gatheredCount(blueprint.widthAxis))
+        )
+    }
+
+    /// The part of the work that a rank was to get, of 1.
+    public func shareAsked(rank: Int) -> Double {
+        let largest = policy.shares.max() ?? 1
+        return policy.shares[rank] / largest / policy.shares.reduce(0) { $0 + $1 / largest }
+    }
+
+    /// The part of the weights that a rank has got, of 1, by bytes; replicated ones count for nobody.
+    public func shareReached(rank: Int) -> Double { Self.sharesReached(allHoldings)[rank] }
+
+    var allHoldings: [Holdings] { (0..<rankCount).map(holdings) }
+
+    static func sharesReached(_ holdings: [Holdings]) -> [Double] {
+        let byteCounts = holdings.map { Double($0.weightByteCount - $0.replicatedByteCount) }
+        let sum = byteCounts.reduce(0, +)
+        return byteCounts.map { $0 / sum }
+    }
+}

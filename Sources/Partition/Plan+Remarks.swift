@@ -1,0 +1,109 @@
+import Blueprint
+
+extension Plan {
+    /// What a user should know about the plan, in sentences.
+    public var remarks: [String] {
+        guard rankCount > 1 else { return [] }
+        return headDealings.flatMap(remarks) + blockRemarks + emptyRemarks + shareRemarks + paddingRemarks
+    }
+
+    private func remarks(_ dealing: HeadDealing, layerCount: Int) -> [String] {
+        guard dealing.shape.heads > dealing.shape.keyValueHeads else { return [] }
+        return [cutRemark(dealing, layerCount)] + repetitionRemark(dealing, layerCount)
+    }
+
+    private func cutRemark(_ dealing: HeadDealing, _ layerCount: Int) -> String {
+        let place = "attention (\(layerCount) layers): "
+        let anywhere = "\(Figure.list(dealing.anywhere)) heads"
+        let onBorders = "\(Figure.list(dealing.onBorders)) heads"
+        guard dealing.anywhere != dealing.onBorders else {
+            return place + "query heads are cut on the borders of key-value groups, the best place anyway (\(anywhere))"
+        }
+        let (taken, left) = dealing.cutsAnywhere ? (anywhere, onBorders) : (onBorders, anywhere)
+        let (takenBytes, leftBytes) =
+            dealing.cutsAnywhere
+            ? (dealing.anywhereByteCount, dealing.onBordersByteCount)
+            : (dealing.onBordersByteCount, dealing.anywhereByteCount)
+        return place
+            + (dealing.cutsAnywhere
+                ? "query heads are cut anywhere, not on the borders of key-value groups only: "
+                : "query heads are cut on the borders of key-value groups, not anywhere: ")
+            + "with \(taken) the slowest rank reads \(Figure.bytes(takenBytes)) a token and layer at context "
+            + "\(policy.context), with \(left) \(Figure.bytes(leftBytes))"
+    }
+
+    private func repetitionRemark(_ dealing: HeadDealing, _ layerCount: Int) -> [String] {
+        let (repeated, count) = (dealing.keyValues.repeatedUnitCount, dealing.shape.keyValueHeads)
+        guard repeated > 0 else { return [] }
+        let cache = 2 * Encoding.f32.byteCount(policy.context * dealing.shape.headSize)
+        return [
+            "key-value heads: in each of \(layerCount) layers the ranks hold \(count + repeated) for the model's "
+                + "\(count), because ranks that meet inside a group hold the same one "
+                + "(\(Figure.bytes(repeated * layerCount * cache)) more cache)"
+        ]
+    }
+
+    private var blockRemarks: [String] {
+        let axes = representativeAxes.filter { $0.kind != .queryHeads }
+        let inBlocks = axes.filter { axis in
+            split(of: axis).ranges.allSatisfy {
+                $0.upperBound.isMultiple(of: Self.rowBlock) || $0.upperBound == axis.count
+            }
+        }
+        let others = axes.filter { !inBlocks.contains($0) }
+        let block = "multiples of \(Self.rowBlock)"
+        return (inBlocks.isEmpty ? [] : ["\(names(inBlocks)): dealt in \(block)"])
+            + (others.isEmpty ? [] : ["\(names(others)): not in \(block), which would be 1 % slower or more"])
+    }
+
+    private var emptyRemarks: [String] {
+        representativeAxes.compactMap { axis in
+            let ranks = (0..<rankCount).filter { split(of: axis)[$0].isEmpty }
+            guard !ranks.isEmpty else { return nil }
+            return "\(name(axis)): \(ranks.count == 1 ? "rank" : "ranks") \(Figure.list(ranks)) of \(rankCount) "
+                + "\(ranks.count == 1 ? "holds" : "hold") none of \(axis.count)"
+        }
+    }
+
+    private var shareRemarks: [String] {
+        let sharesReached = Self.sharesReached(allHoldings)
+        return (0..<rankCount).compactMap { rank in
+            let (asked, reached) = (shareAsked(rank: rank), sharesReached[rank])
+            guard policy.cutting == .uneven, (reached - asked).magnitude > asked / 20 else { return nil }
+            return "rank \(rank) was to get \(Figure.percent(asked)) of the weights and gets "
+                + "\(Figure.percent(reached)): whole heads do not divide more evenly"
+        }
+    }
+
+    private var paddingRemarks: [String] {
+        guard policy.cutting == .padded else { return [] }
+        let real = Plan(unchecked: blueprint, unpaddedPolicy, encodings)
+        let padding = (0..<rankCount).reduce(0) {
+            $0 + holdings(rank: $1).weightByteCount - real.holdings(rank: $1).weightByteCount
+        }
+        return ["padding: all ranks together hold \(Figure.bytes(padding)) of zeros beside the weights"]
+    }
+
+    private var unpaddedPolicy: Policy {
+        var policy = policy
+        policy.cutting = .uneven
+        return policy
+    }
+
+    /// One axis of each kind and size.
+    private var representativeAxes: [Axis] {
+        var axes: [Axis] = []
+        let all =
+            attentions.map(\.queryAxis) + mlps.map(\.axis) + [blueprint.vocabularyAxis]
+            + (policy.way == .gather ? [blueprint.widthAxis] : [])
+        for axis in all where !axes.contains(where: { $0.kind == axis.kind && split(of: $0) == split(of: axis) }) {
+            axes.append(axis)
+        }
+        return axes
+    }
+
+    private func names(_ axes: [Axis]) -> String { axes.map(name).joined(separator: ", ") }
+
+    /// The name of an axis without its layer.
+    private func name(_ axis: Axis) -> String { Axis(axis.kind, layer: nil, count: axis.count).description }
+}

@@ -1,0 +1,60 @@
+public import Blueprint
+
+extension Plan {
+    /// The part of a weight that a rank holds.
+    ///
+    /// In way gather a last projection is split by the rows of the width axis and keeps all its columns.
+    public func slice(of weight: Weight, rank: Int) -> Slice {
+        switch weight.distribution {
+        case .replicated:
+            return Slice(
+                rows: 0..<weight.rows, columns: 0..<weight.columns, heldRows: weight.rows, heldColumns: weight.columns)
+        case .rows(let axis, let perUnit):
+            return rows(of: weight, axis, perUnit: perUnit, rank: rank)
+        case .columns(let axis, let perUnit):
+            switch policy.way {
+            case .sum:
+                return Slice(
+                    rows: 0..<weight.rows, columns: split(of: axis)[rank].scaled(by: perUnit),
+                    heldRows: weight.rows, heldColumns: heldCount(axis, rank: rank) * perUnit)
+            case .gather:
+                return rows(of: weight, blueprint.widthAxis, perUnit: 1, rank: rank)
+            }
+        }
+    }
+
+    private func rows(of weight: Weight, _ axis: Axis, perUnit: Int, rank: Int) -> Slice {
+        Slice(
+            rows: split(of: axis)[rank].scaled(by: perUnit), columns: 0..<weight.columns,
+            heldRows: heldCount(axis, rank: rank) * perUnit, heldColumns: weight.columns)
+    }
+
+    /// The heads of an attention that a rank computes.
+    public func heads(of attention: Attention, rank: Int) -> LocalHeads {
+        LocalHeads(
+            queries: split(of: attention.queryAxis)[rank], keyValues: split(of: attention.keyValueAxis)[rank],
+            heldQueries: heldCount(attention.queryAxis, rank: rank),
+            heldKeyValues: heldCount(attention.keyValueAxis, rank: rank), groupSize: attention.groupSize)
+    }
+
+    /// Units of an axis in a rank's memory, padding included.
+    public func heldCount(_ axis: Axis, rank: Int) -> Int {
+        switch policy.cutting {
+        case .uneven: split(of: axis)[rank].count
+        case .padded: split(of: axis).longest
+        }
+    }
+
+    /// Units of an axis in the memory of all ranks, padding included: the length of what a gather brings together.
+    func gatheredCount(_ axis: Axis) -> Int {
+        switch policy.cutting {
+        case .uneven: split(of: axis).ranges.reduce(0) { $0 + $1.count }
+        case .padded: rankCount * split(of: axis).longest
+        }
+    }
+}
+
+extension Range<Int> {
+    /// The elements of a range of units.
+    func scaled(by perUnit: Int) -> Range<Int> { lowerBound * perUnit..<upperBound * perUnit }
+}

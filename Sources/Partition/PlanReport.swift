@@ -1,0 +1,118 @@
+/// A plan as a table for people, at most 120 columns wide where hosts have short names.
+public struct PlanReport: Sendable, Hashable {
+    private let summary: PlanSummary
+
+    /// The report of a plan's figures.
+    public init(_ summary: PlanSummary) {
+        self.summary = summary
+    }
+
+    /// Header, one line per rank, traffic, remarks.
+    public var text: String {
+        (header + [""] + table + [""] + traffic + remarks).joined(separator: "\n") + "\n"
+    }
+
+    private var header: [String] {
+        let model = summary.model
+        let encodings = model.byteCounts.sorted { $0.key < $1.key }
+            .map { "\(Figure.bytes($0.value)) in \($0.key)" }.joined(separator: " and ")
+        let split =
+            switch summary.split {
+            case .uneven: "uneven"
+            case .padded: "padded"
+            }
+        return [
+            "model    \(model.architecture), \(model.layerCount) layers, \(Figure.grouped(model.parameterCount)) "
+                + "parameters, \(encodings)",
+            "plan     \(summary.rankCount) \(summary.rankCount == 1 ? "rank" : "ranks"), way \(summary.way.rawValue), "
+                + "split \(split), context \(summary.context), chunk \(summary.chunk), "
+                + "fingerprint \(summary.fingerprint)",
+        ]
+    }
+
+    private var table: [String] {
+        let rows = [Self.titles, Self.subtitles] + summary.ranks.map(cells)
+        let used = Self.titles.indices.filter { column in
+            column != Self.hostColumn || summary.ranks.contains { $0.host != nil }
+        }
+        let widths = used.map { column in rows.reduce(0) { max($0, $1[column].count) } }
+        let isWide = widths.reduce(0, +) + 2 * (widths.count - 1) > Self.lineLength
+        let gap = isWide ? " " : "  "
+        return rows.map { row in
+            let line = zip(used, widths).map { column, width in
+                let padding = String(repeating: " ", count: width - row[column].count)
+                return column == Self.hostColumn ? row[column] + padding : padding + row[column]
+            }.joined(separator: gap)
+            return String(line.reversed().drop { $0 == " " }.reversed())
+        }
+    }
+
+    private static let lineLength = 120
+    private static let hostColumn = 1
+    private static let titles = [
+        "", "", "share", "share", "query", "key-value", "MLP", "vocabulary", "", "of it", "", "", "",
+    ]
+    private static let subtitles = [
+        "rank", "host", "asked", "reached", "heads", "heads", "channels", "rows", "weights", "on all", "cache",
+        "buffers", "peak",
+    ]
+
+    private func cells(_ rank: PlanSummary.Rank) -> [String] {
+        [
+            "\(rank.rank)", Self.shortened(rank.host ?? ""), Figure.percent(rank.shareAsked),
+            Figure.percent(rank.shareReached), Self.range(rank.queryHeads), Self.range(rank.keyValueHeads),
+            Self.range(rank.mlpWidth), Self.range(rank.vocabulary), Figure.bytes(rank.weightByteCount),
+            Figure.bytes(rank.replicatedByteCount), Figure.bytes(rank.cacheByteCount),
+            Figure.bytes(rank.workspaceByteCount), Figure.bytes(rank.peakByteCount),
+        ]
+    }
+
+    /// First and last unit.
+    private static func range(_ units: PlanSummary.Units) -> String {
+        switch units.end - units.start {
+        case ..<1: "none"
+        case 1: "\(units.start)"
+        default: "\(units.start)-\(units.end - 1)"
+        }
+    }
+
+    private static func shortened(_ host: String) -> String {
+        host.count > 16 ? String(host.prefix(15)) + "…" : host
+    }
+
+    private var traffic: [String] {
+        [
+            line("a decoded token", summary.decodedToken),
+            line("a prompt chunk of \(summary.chunk)", summary.promptChunk),
+        ]
+    }
+
+    private func line(_ name: String, _ messages: PlanSummary.Messages) -> String {
+        "\(name) exchanges \(Figure.bytes(messages.byteCount)) in \(messages.collectives) messages"
+    }
+
+    private var remarks: [String] {
+        summary.remarks.isEmpty ? [] : [""] + summary.remarks.flatMap(Self.wrapped)
+    }
+
+    /// A remark as lines of at most the line length, the first with a bullet.
+    private static func wrapped(_ remark: String) -> [String] {
+        var lines: [String] = []
+        var line = "-"
+        for word in remark.split(separator: " ") {
+            if line.count + 1 + word.count > lineLength {
+                lines.append(line)
+                line = " "
+            }
+            line += " " + word
+        }
+        return lines + [line]
+    }
+}
+
+extension Plan {
+    /// The plan as a table for people.
+    ///
+    /// - Parameter hosts: the host of each rank, where that is known.
+    public func report(hosts: [String]?) -> String { PlanReport(summary(hosts: hosts)).text }
+}

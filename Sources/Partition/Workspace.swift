@@ -1,0 +1,66 @@
+import Blueprint
+
+/// Every float32 buffer that a forward needs on a rank, `[rows, columns]` each; allocated once.
+public struct Workspace: Sendable, Hashable {
+    /// The size of one buffer.
+    public struct Buffer: Sendable, Hashable {
+        /// Rows: tokens, or positions.
+        public var rows: Int
+        /// Elements of one row.
+        public var columns: Int
+
+        /// A buffer of `rows` times `columns` elements.
+        public init(_ rows: Int, _ columns: Int) {
+            self.rows = rows
+            self.columns = columns
+        }
+
+        /// Elements.
+        public var elementCount: Int { rows * columns }
+        /// Bytes.
+        public var byteCount: Int { Encoding.f32.byteCount(elementCount) }
+    }
+
+    /// The most tokens whose logits are computed at a time.
+    public static let logitRows = 16
+
+    /// `[chunk, width]`: the residual stream.
+    public var hidden: Buffer
+    /// `[chunk, width]`: the input of a mixer.
+    public var normed: Buffer
+    /// `[chunk, width]`: the output of a mixer.
+    public var branch: Buffer
+    /// `[chunk, held query heads * headSize]`.
+    public var queries: Buffer
+    /// `[chunk, held key-value heads * headSize]`.
+    public var keys: Buffer
+    /// `[chunk, held key-value heads * headSize]`.
+    public var values: Buffer
+    /// `[chunk, held query heads * headSize]`: what the heads have read.
+    public var heads: Buffer
+    /// `[chunk, held MLP width]`.
+    public var gate: Buffer
+    /// `[chunk, held MLP width]`.
+    public var up: Buffer
+    /// `[chunk, max(heads * headSize, MLP width)]`: the gathered input of a last projection; no columns in way sum.
+    public var gathered: Buffer
+    /// `[chunk, longest range of the width]`: this rank's rows of a last projection; no columns in way sum.
+    public var part: Buffer
+    /// `[chunk, longest vector gathered from all ranks, padding included]`: where a gather arrives, one rank's block
+    /// after the other; no columns in way sum.
+    public var exchange: Buffer
+    /// `[min(chunk, 16), held vocabulary rows]`.
+    public var logits: Buffer
+    /// `[context, channels that turn]`: cosines and sines of the rotary embedding.
+    public var rotation: Buffer
+
+    /// All of them.
+    public var buffers: [Buffer] {
+        [
+            hidden, normed, branch, queries, keys, values, heads, gate, up, gathered, part, exchange, logits, rotation,
+        ]
+    }
+
+    /// Bytes of all of them.
+    public var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
+}

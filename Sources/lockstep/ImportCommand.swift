@@ -1,0 +1,46 @@
+public import ArgumentParser
+import Blueprint
+import Foundation
+public import Weights
+
+extension ImportEncoding: ExpressibleByArgument {}
+
+/// A checkpoint into a weights file.
+struct ImportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Make a weights file from a Hugging Face checkpoint folder.",
+        discussion: """
+            The folder has config.json, one or many *.safetensors files, and the tokenizer's files. Everything is checked
+            before anything is written, and the file has its name only when it is complete.
+
+              lockstep import ~/Qwen3-8B -o qwen3.h5 --encoding bf16
+            """)
+
+    @Argument(help: "The folder.")
+    var source: String
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("The weights file to write.", valueName: "file"))
+    var output: String
+
+    @Option(help: "Encoding of the matrices; keep leaves each as it is. Norms and biases are kept as they are.")
+    var encoding: ImportEncoding = .keep
+
+    func run() throws {
+        let bar = ProgressBar("import")
+        let summary = try Importer.run(
+            source: source, destination: output, encoding: encoding, programVersion: Lockstep.version
+        ) { bar.show($0.byteCount, of: $0.totalByteCount) }
+        bar.finish()
+        for warning in summary.warnings { Output.remark("warning: \(warning)") }
+        if !summary.ignored.isEmpty {
+            Output.remark("left out, without effect on the text: \(summary.ignored.joined(separator: ", "))")
+        }
+        for text in summary.missingTexts { Output.remark("not in the folder: \(text.rawValue)") }
+        let sizes = summary.byteCounts.sorted { $0.key.rawValue < $1.key.rawValue }
+            .map { "\(Output.bytes($0.value)) \($0.key.rawValue)" }.joined(separator: ", ")
+        Output.remark(
+            "\(summary.path): \(summary.tensorCount) tensors, \(summary.parameterCount) parameters, \(sizes); "
+                + "model hash \(summary.modelHash)")
+    }
+}

@@ -1,0 +1,85 @@
+public import ArgumentParser
+public import Blueprint
+import Engine
+import Foundation
+import Partition
+import Weights
+
+/// What each rank would hold and send.
+struct PlanCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Print what each rank would hold, compute and send. Needs neither mpirun nor weights.",
+        discussion:
+            "  lockstep plan qwen3.h5 --ranks 3 --shares 5:3:2 --context 8192\n  lockstep plan config.json --ranks 5")
+
+    @Argument(help: "A weights file, a config.json, or a folder that holds one. Default: the embedded model.")
+    var model: String?
+
+    @Option(help: "The number of ranks. Default: as many as there are shares, or one.")
+    var ranks: Int?
+
+    @OptionGroup var share: ShareOptions
+
+    @Option(
+        help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
+    var context: Int?
+
+    @Option(help: "The most tokens of a prompt in one forward pass.")
+    var chunk: Int = 256
+
+    @Option(help: "Encoding of the weights, for a bare config.json. Default: the one that it states, or bf16.")
+    var encoding: Encoding?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() throws {
+        let (blueprint, encodings) = try source()
+        let shares = try shares()
+        let fallback = encoding ?? blueprint.statedEncoding ?? .bf16
+        let plan = try Plan(
+            blueprint,
+            policy: Policy(
+                shares: shares, way: share.way, cutting: share.split,
+                context: context ?? min(blueprint.maximumContext, Request.defaultContext), chunk: chunk),
+            encoding: { encodings[$0.name] ?? fallback })
+        if json { try Output.json(plan.summary) } else { Output.product(plan.report(hosts: nil)) }
+    }
+
+    private func shares() throws -> [Double] {
+        switch try share.wanted() {
+        case nil: return Array(repeating: 1, count: ranks ?? 1)
+        case .perRank(let shares)?:
+            guard shares.count == ranks ?? shares.count else {
+                throw ValidationError("--shares: expected \(ranks ?? 0) for as many ranks, found \(shares.count)")
+            }
+            return shares
+        case .perHost(let shares)?:
+            let ordered = shares.sorted { $0.key < $1.key }.map(\.value)
+            guard ordered.count == ranks ?? ordered.count else {
+                throw ValidationError("--shares-file: expected \(ranks ?? 0) hosts, found \(ordered.count)")
+            }
+            return ordered
+        }
+    }
+
+    private func source() throws -> (Blueprint, [String: Encoding]) {
+        let path = try model ?? Model.embeddedPath
+        var isFolder: ObjCBool = false
+        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        if isFolder.boolValue || path.hasSuffix(".json") {
+            let file = isFolder.boolValue ? "\(path)/config.json" : path
+            let text = String(decoding: try TextFile.bytes(file), as: UTF8.self)
+            return (try Blueprint(configuration: text), [:])
+        }
+        let model = try Model(path: path)
+        return (model.blueprint, model.file.encodings)
+    }
+
+    func validate() throws {
+        if let ranks, ranks < 1 { throw ValidationError("--ranks: expected at least 1, found \(ranks)") }
+    }
+}
+
+extension Encoding: ExpressibleByArgument {}

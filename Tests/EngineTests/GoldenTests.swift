@@ -1,0 +1,120 @@
+import Compute
+import Foundation
+import Launching
+import Testing
+import Weights
+
+/// Every model of the reference folder, at every number of ranks, against the reference implementation and itself.
+@Suite(.serialized, .enabled(if: Launch.isPossible, "\(Launch.reasonToSkip)"))
+struct GoldenTests {
+    /// Equal shares, then uneven ones; the last leave ranks without heads.
+    private static let shares = [
+        1: ["1"], 2: ["1:1", "3:1", "1:9"], 3: ["1:1:1", "5:3:2", "1:20:2"], 4: ["1:1:1:1", "4:3:2:1", "1:1:8:1"],
+        5: ["1:1:1:1:1", "5:3:2:1:1", "1:2:9:2:1"],
+    ]
+
+    @Test(arguments: 1...5)
+    func everyModelGivesTheReferencesLogitsAndTokens(ranks: Int) throws {
+        let cases = try Self.outcomes(ranks: ranks)
+        #expect(Self.models.count >= 7)
+        #expect(cases.count == Self.models.count * 4 * (Self.shares[ranks]?.count ?? 0))
+        for outcome in cases {
+            #expect(outcome.logitsError <= 5e-4, "\(outcome)")
+            #expect(outcome.hiddenError <= 5e-4, "\(outcome)")
+            #expect(outcome.meanTextError <= 1e-4, "\(outcome)")
+            #expect(outcome.textError <= 2e-3, "\(outcome)")
+            #expect(outcome.greedyAgrees, "\(outcome)")
+            #expect(outcome.ranksAgree, "\(outcome)")
+        }
+    }
+
+    @Test(arguments: 1...5)
+    func aTokenExchangesWhatThePlanSays(ranks: Int) throws {
+        for outcome in try Self.outcomes(ranks: ranks) {
+            #expect(outcome.collectives == outcome.plannedCollectives, "\(outcome)")
+            #expect(outcome.bytes == outcome.plannedBytes, "\(outcome)")
+            #expect(ranks > 1 ? outcome.bytes > 0 : outcome.bytes == 0, "\(outcome)")
+            #expect(outcome.bytesRead >= outcome.plannedBytesRead, "\(outcome)")
+        }
+    }
+
+    @Test func exactLogitsHaveTheSameBitsEverywhere() throws {
+        var bits: [String: Set<String>] = [:]
+        func add(_ outcomes: [GoldenOutcome]) {
+            for outcome in outcomes where outcome.way == "gather" || outcome.ranks == 1 {
+                bits[outcome.model, default: []].insert(outcome.bits)
+            }
+        }
+        for ranks in 1...5 { add(try Self.outcomes(ranks: ranks)) }
+        for threads in [2, 3] {
+            add(try Self.run(ranks: 1, shares: ["1"], threads: threads))
+            add(try Self.run(ranks: 2, shares: ["3:1"], threads: threads))
+        }
+        for chunk in [1, 7] { add(try Self.run(ranks: 3, shares: ["5:3:2"], chunk: chunk)) }
+        for instructionSet in InstructionSet.supported {
+            add(try Self.run(ranks: 3, shares: ["5:3:2"], instructionSet: instructionSet.rawValue))
+        }
+        #expect(bits.count == Self.models.count)
+        #expect(bits.count >= 7)
+        for (model, different) in bits { #expect(different.count == 1, "\(model): \(different)") }
+    }
+
+    // MARK: - Running
+
+    private static let models = Reference.names
+    private static let cache = OutcomeCache()
+
+    /// One launch per number of ranks serves several tests.
+    private static func outcomes(ranks: Int) throws -> [GoldenOutcome] {
+        try cache.outcomes(ranks) { try run(ranks: ranks, shares: shares[ranks] ?? []) }
+    }
+
+    private static func run(
+        ranks: Int, shares: [String], threads: Int = 1, chunk: Int = 16, instructionSet: String = "best"
+    ) throws -> [GoldenOutcome] {
+        let launch = try Launch.mpirun(
+            ranks: ranks, "EngineProbe",
+            [try Reference.importedFolder(), shares.joined(separator: ","), "\(threads)", "\(chunk)", instructionSet],
+            limit: 300)
+        try #require(launch.status == 0, "\(launch.errors)")
+        return try launch.output.split(separator: "\n").map {
+            try JSONDecoder().decode(GoldenOutcome.self, from: Data($0.utf8))
+        }
+    }
+}
+
+/// What the probe says of a case.
+struct GoldenOutcome: Decodable {
+    var model: String
+    var ranks: Int
+    var way: String
+    var cutting: String
+    var logitsError: Double
+    var hiddenError: Double
+    var textError: Double
+    var meanTextError: Double
+    var greedyAgrees: Bool
+    var ranksAgree: Bool
+    var bits: String
+    var collectives: Int
+    var plannedCollectives: Int
+    var bytes: Int
+    var plannedBytes: Int
+    var bytesRead: Int
+    var plannedBytesRead: Int
+}
+
+/// Outcomes that were computed already.
+private final class OutcomeCache: @unchecked Sendable {
+    private let lock = NSLock()
+    private var known: [Int: [GoldenOutcome]] = [:]
+
+    func outcomes(_ ranks: Int, _ compute: () throws -> [GoldenOutcome]) throws -> [GoldenOutcome] {
+        try lock.withLock {
+            if let outcomes = known[ranks] { return outcomes }
+            let outcomes = try compute()
+            known[ranks] = outcomes
+            return outcomes
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Foundation
+
+/// A program that was run under `mpirun`, and what came of it.
+///
+/// One launch at a time on this machine: a rank waits by spinning, and several jobs at once would starve each other.
+package struct Launch {
+    /// The status of `mpirun`; 124 or 137 if it ran into the time limit.
+    package let status: Int32
+    /// What it wrote to standard output.
+    package let output: String
+    /// What it wrote to standard error.
+    package let errors: String
+
+    /// Whether `mpirun` can be started at all; tests are skipped with `reasonToSkip` if not.
+    package static let isPossible = mpirun != nil && timeout != nil
+    package static let reasonToSkip = "mpirun (package openmpi-bin) or timeout (package coreutils) is not installed"
+
+    private static let mpirun = find("mpirun")
+    private static let timeout = find("timeout")
+
+    /// Runs the product `executable` of this package on `ranks` ranks of this machine, for `limit` seconds at the most.
+    package static func mpirun(
+        ranks: Int, _ executable: String, _ arguments: [String], limit: Int = 60
+    ) throws -> Launch {
+        let options = [
+            "-n", "\(ranks)", "--oversubscribe", "--allow-run-as-root", "--bind-to", "none",
+            "--mca", "mpi_yield_when_idle", "1", "--mca", "btl_vader_single_copy_mechanism", "none",
+        ]
+        return try run([mpirun ?? "mpirun"] + options + [product(executable)] + arguments, limit: limit)
+    }
+
+    /// Runs the product `executable` by itself, without `mpirun`.
+    package static func alone(_ executable: String, _ arguments: [String], limit: Int = 60) throws -> Launch {
+        try run([product(executable)] + arguments, limit: limit)
+    }
+
+    /// This host as Open MPI names it: without its domain.
+    package static let host = ProcessInfo.processInfo.hostName.split(separator: ".").first.map(String.init) ?? ""
+
+    /// The executable stands beside the test program.
+    package static func product(_ name: String) -> String {
+        URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+            .deletingLastPathComponent().appendingPathComponent(name).path
+    }
+
+    private static func run(_ command: [String], limit: Int) throws -> Launch {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("launch-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let output = folder.appendingPathComponent("output")
+        let errors = folder.appendingPathComponent("errors")
+        for file in [output, errors] { try Data().write(to: file) }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: timeout ?? "timeout")
+        // Asked to end, mpirun ends its ranks as well, even stopped ones; only then it is killed with its process
+        // group.
+        process.arguments = ["--kill-after=10", "\(limit)"] + command
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: output)
+        process.standardError = try FileHandle(forWritingTo: errors)
+        try withTurn {
+            try withAllSignals { try process.run() }
+            process.waitUntilExit()
+        }
+        return Launch(
+            status: process.terminationStatus,
+            output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
+            errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self))
+    }
+
+    /// Waits until no other launch is under way, in this or any other test program of the same user.
+    private static func withTurn(_ body: () throws -> Void) throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("lockstep-tests-\(getuid()).lock").path
+        let file = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw CocoaError(.fileWriteUnknown) }
+        defer { close(file) }
+        flock(file, LOCK_EX)
+        try body()
+    }
+
+    /// Test threads block signals; a program started from one would inherit that, and could not be asked to end.
+    private static func withAllSignals(_ body: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var previous = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &previous)
+        defer { pthread_sigmask(SIG_SETMASK, &previous, nil) }
+        try body()
+    }
+
+    private static func find(_ name: String) -> String? {
+        let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
+        return folders.map { "\($0)/\(name)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+}
+
+/// The processes of a job that have told their numbers.
+extension Launch {
+    /// The numbers after `process` in the output.
+    package var processes: [Int32] {
+        output.split(separator: "\n").filter { $0.hasPrefix("process ") }.compactMap { Int32($0.dropFirst(8)) }
+    }
+
+    /// Whether all of them end within five seconds; ends those that do not.
+    package func allProcessesAreGone() -> Bool {
+        for _ in 0..<50 {
+            if processes.allSatisfy({ !Self.isAlive($0) }) { return true }
+            usleep(100_000)
+        }
+        for process in processes where Self.isAlive(process) { kill(process, SIGKILL) }
+        return false
+    }
+
+    /// A process that has ended may be listed until its parent looks after it.
+    private static func isAlive(_ process: Int32) -> Bool {
+        guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+            let end = text.lastIndex(of: ")")
+        else { return false }
+        let state = text[end...].dropFirst(2).first
+        return state != "Z" && state != "X"
+    }
+}

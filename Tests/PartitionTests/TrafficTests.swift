@@ -1,0 +1,55 @@
+import Blueprint
+import Partition
+import Testing
+
+@Suite struct TrafficTests {
+    /// Five layers of two branches, width 160, ten heads of 16 channels, an MLP of 411.
+    static let (layers, width, inner, mlpWidth) = (5, 160, 160, 411)
+
+    @Test(arguments: [1, 7, 256])
+    func aSumPerBranchAndOneForTheEmbeddingAreExchanged(tokens: Int) throws {
+        for shares in Resource.shares where shares.count > 1 {
+            for cutting in Cutting.allCases {
+                let traffic = try Resource.plan("alice", shares, .sum, cutting).traffic(tokens: tokens)
+                #expect(traffic.collectives == 1 + 2 * Self.layers)
+                #expect(traffic.byteCount == 4 * tokens * Self.width * (1 + 2 * Self.layers))
+            }
+        }
+    }
+
+    @Test(arguments: [1, 7, 256])
+    func twoGathersPerBranchAreExchangedInWayGather(tokens: Int) throws {
+        for shares in Resource.shares where shares.count > 1 {
+            let traffic = try Resource.plan("alice", shares, .gather).traffic(tokens: tokens)
+            #expect(traffic.collectives == 1 + 4 * Self.layers)
+            let perLayer = Self.inner + Self.width + Self.mlpWidth + Self.width
+            #expect(traffic.byteCount == 4 * tokens * (Self.width + Self.layers * perLayer))
+        }
+    }
+
+    @Test func paddedGathersExchangeTheLongestRangeOfEveryRank() throws {
+        let plan = try Resource.plan("alice", [5, 3, 2], .gather, .padded)
+        let longestHeads = try #require(Resource.attentions(plan.blueprint).first.map { plan.split(of: $0.queryAxis) })
+        let mlp = try #require(plan.blueprint.layers.first?.branches.last?.mixer.axis)
+        let perLayer =
+            3 * (longestHeads.longest * 16 + plan.split(of: mlp).longest)
+            + 2 * 3 * plan.split(of: plan.blueprint.widthAxis).longest
+        #expect(plan.traffic(tokens: 2).byteCount == 4 * 2 * (Self.width + Self.layers * perLayer))
+        #expect(plan.traffic(tokens: 2).collectives == 1 + 4 * Self.layers)
+    }
+
+    @Test func aDecodedTokenAddsAnOrderAndACandidatePerRank() throws {
+        for shares in Resource.shares where shares.count > 1 {
+            let plan = try Resource.plan("alice", shares)
+            #expect(plan.decodingTraffic.collectives == plan.traffic(tokens: 1).collectives + 2)
+            #expect(plan.decodingTraffic.byteCount == plan.traffic(tokens: 1).byteCount + 32 + 8 * shares.count)
+        }
+    }
+
+    @Test func oneRankExchangesNothing() throws {
+        for way in Way.allCases {
+            let plan = try Resource.plan("alice", [1], way)
+            #expect(plan.traffic(tokens: 9) == .none && plan.decodingTraffic == .none)
+        }
+    }
+}
