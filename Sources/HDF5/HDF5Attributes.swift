@@ -44,12 +44,7 @@ public struct HDF5Attributes: ~Copyable {
         try check(datatype, is: H5T_STRING, "a text", name)
         let (raw, stored) = (attribute.raw, datatype.raw)
         let isVariable = try Library.check("H5Tis_variable_str", at: place(of: name)) { H5Tis_variable_str(stored) }
-        guard isVariable == 0 else {
-            throw .typeMismatch(location: place(of: name), expected: "a text of fixed length", found: "a variable one")
-        }
-        var bytes = [UInt8](repeating: 0, count: Library.locked { H5Tget_size(stored) })
-        try Library.check("H5Aread", at: place(of: name)) { unsafe H5Aread(raw, stored, &bytes) }
-        return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        return isVariable == 0 ? try fixedText(raw, stored, name) : try variableText(raw, stored, name)
     }
 
     /// The integer of this name; throws when it is absent or no integer.
@@ -77,6 +72,22 @@ public struct HDF5Attributes: ~Copyable {
 
 extension HDF5Attributes {
     private func place(of name: String) -> String { "\(location), attribute '\(name)'" }
+
+    private func fixedText(_ attribute: hid_t, _ stored: hid_t, _ name: String) throws(HDF5Error) -> String {
+        var bytes = [UInt8](repeating: 0, count: Library.locked { H5Tget_size(stored) })
+        try Library.check("H5Aread", at: place(of: name)) { unsafe H5Aread(attribute, stored, &bytes) }
+        return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    /// A text as other programs, h5py among them, write it.
+    private func variableText(_ attribute: hid_t, _ stored: hid_t, _ name: String) throws(HDF5Error) -> String {
+        var characters: UnsafeMutablePointer<CChar>?
+        try Library.check("H5Aread", at: place(of: name)) { unsafe H5Aread(attribute, stored, &characters) }
+        // A text that was never written has no characters.
+        guard let allocated = unsafe characters else { return "" }
+        defer { _ = Library.locked { unsafe H5free_memory(allocated) } }
+        return unsafe String(cString: allocated)
+    }
 
     private func textType(byteCount: Int, at place: String) throws(HDF5Error) -> Identifier {
         let type = try Identifier("H5Tcopy", at: place) { H5Tcopy(chdf5_text()) }

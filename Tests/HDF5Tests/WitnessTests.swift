@@ -60,6 +60,23 @@ import Testing
                 """)
     }
 
+    @Test(.enabled(if: Witness.hasPython, "python3 with h5py is not installed"))
+    func textsThatPythonWroteAreRead() throws {
+        let path = folder.path("python.h5")
+        let program = """
+            import h5py, numpy, sys
+            with h5py.File(sys.argv[1], 'w') as f:
+                f.attrs['variable'] = 'Größe'
+                f.attrs['fixed'] = numpy.bytes_('Größe'.encode())
+                f.attrs['empty'] = ''
+            """
+        #expect(try Witness.run("python3", ["-c", program, path]).status == 0)
+        let attributes = try HDF5File(opening: path).root().attributes()
+        #expect(try attributes.text("variable") == "Größe")
+        #expect(try attributes.text("fixed") == "Größe")
+        #expect(try attributes.text("empty") == "")
+    }
+
     private func writeNumbers(_ path: String) throws {
         let file = try HDF5File(creating: path)
         try write(file, .float32, [1.5, -0.25, 3, 65504] as [Float])
