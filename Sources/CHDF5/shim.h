@@ -11,7 +11,6 @@ static inline hid_t chdf5_float64(void) { return H5T_IEEE_F64LE; }
 static inline hid_t chdf5_native_signed64(void) { return H5T_NATIVE_INT64; }
 static inline hid_t chdf5_native_float64(void) { return H5T_NATIVE_DOUBLE; }
 static inline hid_t chdf5_text(void) { return H5T_C_S1; }
-static inline size_t chdf5_variable(void) { return H5T_VARIABLE; }
 
 static inline hid_t chdf5_create_properties(void) { return H5Pcreate(H5P_DATASET_CREATE); }
 static inline hid_t chdf5_access_properties(void) { return H5Pcreate(H5P_FILE_ACCESS); }

@@ -18,12 +18,11 @@ public struct HDF5Attributes: ~Copyable {
 
     /// Stores a text without zero characters, in place of a value that may be there.
     public func set(_ name: String, to text: String) throws(HDF5Error) {
-        let type = try textType(at: place(of: name))
-        // Of variable length: h5py gives those as texts, and ones of fixed length as bytes.
-        try unsafe text.utf8CString.withUnsafeBufferPointer { (characters) throws(HDF5Error) in
-            let pointer = characters.baseAddress
-            try write(name, type, unsafe withUnsafeBytes(of: pointer) { unsafe Array($0) })
-        }
+        // Of fixed length, with the zero that other programs may expect: texts of variable length live in a heap
+        // without checksums, where a damaged length sends the library astray.
+        let bytes = Array(text.utf8) + [0]
+        let type = try textType(byteCount: bytes.count, at: place(of: name))
+        try write(name, type, bytes)
     }
 
     /// Stores an integer, in place of a value that may be there.
@@ -45,15 +44,7 @@ public struct HDF5Attributes: ~Copyable {
         try check(datatype, is: H5T_STRING, "a text", name)
         let (raw, stored) = (attribute.raw, datatype.raw)
         let isVariable = try Library.check("H5Tis_variable_str", at: place(of: name)) { H5Tis_variable_str(stored) }
-        guard isVariable > 0 else {
-            throw .typeMismatch(location: place(of: name), expected: "a text of variable length", found: "a fixed one")
-        }
-        var characters: UnsafeMutablePointer<CChar>?
-        try Library.check("H5Aread", at: place(of: name)) { unsafe H5Aread(raw, stored, &characters) }
-        // A text that was never written has no characters.
-        guard let allocated = unsafe characters else { return "" }
-        defer { _ = Library.locked { unsafe H5free_memory(allocated) } }
-        return unsafe String(cString: allocated)
+        return isVariable == 0 ? try fixedText(raw, stored, name) : try variableText(raw, stored, name)
     }
 
     /// The integer of this name; throws when it is absent or no integer.
@@ -82,10 +73,26 @@ public struct HDF5Attributes: ~Copyable {
 extension HDF5Attributes {
     private func place(of name: String) -> String { "\(location), attribute '\(name)'" }
 
-    private func textType(at place: String) throws(HDF5Error) -> Identifier {
+    private func fixedText(_ attribute: hid_t, _ stored: hid_t, _ name: String) throws(HDF5Error) -> String {
+        var bytes = [UInt8](repeating: 0, count: Library.locked { H5Tget_size(stored) })
+        try Library.check("H5Aread", at: place(of: name)) { unsafe H5Aread(attribute, stored, &bytes) }
+        return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    /// A text as other programs, h5py among them, write it.
+    private func variableText(_ attribute: hid_t, _ stored: hid_t, _ name: String) throws(HDF5Error) -> String {
+        var characters: UnsafeMutablePointer<CChar>?
+        try Library.check("H5Aread", at: place(of: name)) { unsafe H5Aread(attribute, stored, &characters) }
+        // A text that was never written has no characters.
+        guard let allocated = unsafe characters else { return "" }
+        defer { _ = Library.locked { unsafe H5free_memory(allocated) } }
+        return unsafe String(cString: allocated)
+    }
+
+    private func textType(byteCount: Int, at place: String) throws(HDF5Error) -> Identifier {
         let type = try Identifier("H5Tcopy", at: place) { H5Tcopy(chdf5_text()) }
         let raw = type.raw
-        try Library.check("H5Tset_size", at: place) { H5Tset_size(raw, chdf5_variable()) }
+        try Library.check("H5Tset_size", at: place) { H5Tset_size(raw, byteCount) }
         try Library.check("H5Tset_cset", at: place) { H5Tset_cset(raw, H5T_CSET_UTF8) }
         return type
     }

@@ -6,7 +6,7 @@ import Synchronization
 /// A serial build of HDF5 keeps its error stack and caches in global variables, so two calls must never overlap,
 /// whatever thread they come from.
 enum Library {
-    private static let lock = Mutex(())
+    private static let isPrepared = Mutex(false)
 
     /// Runs one C call and returns its result, or throws the innermost message of the error stack when it is negative.
     @discardableResult
@@ -23,7 +23,13 @@ enum Library {
 
     /// Runs C calls whose failure has no consequence, or a meaning of its own.
     static func locked<Result: Sendable>(_ body: () -> Result) -> Result {
-        lock.withLock { _ in
+        isPrepared.withLock { isPrepared in
+            if !isPrepared {
+                // At exit the library would flush what could not be written, a full disk's file say, and crash. Every
+                // owner closes its own object before.
+                H5dont_atexit()
+                isPrepared = true
+            }
             // The library prints its stack on standard error unless told otherwise; messages are ours to print. It is
             // told each time, because builds that know threads keep one stack per thread.
             H5Eset_auto2(chdf5_default(), nil, nil)

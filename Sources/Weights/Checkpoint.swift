@@ -46,8 +46,11 @@ public struct Checkpoint {
         self.parts = parts
     }
 
-    /// The folder's own name.
-    public var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+    /// The folder's own name, whatever path leads to it.
+    public var name: String {
+        let resolved = URL(filePath: path).resolvingSymlinksInPath().standardizedFileURL
+        return resolved.lastPathComponent
+    }
 
     /// The text of config.json.
     public var configuration: String { texts[.configuration] ?? "" }

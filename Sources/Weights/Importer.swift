@@ -14,9 +14,9 @@ public enum Importer {
 
     /// Imports a Hugging Face checkpoint folder.
     ///
-    /// Everything that can be checked is, before anything is written: config.json is understood in full, every tensor it
-    /// asks for is there in its shape and an encoding that is known, no other is. The file is written under a temporary
-    /// name and takes its own, in place of an older one, when it is complete. Memory stays under 100 MB.
+    /// Everything that can be checked is, before anything is written: config.json is understood in full, every tensor
+    /// it asks for is there in its shape and an encoding that is known, no other is. The file is written under a
+    /// temporary name and takes its own, in place of an older one, when it is complete. Memory stays under 100 MB.
     ///
     /// - Parameters:
     ///   - source: the folder.

@@ -1,6 +1,7 @@
 import Glibc
 
-/// A file on its way: it has a temporary name beside its destination until `publish()`, and is gone if that never comes.
+/// A file on its way: it has a temporary name beside its destination until `publish()`, and is gone if that never
+/// comes.
 struct PartialFile: ~Copyable {
     let path: String
     private let destination: String

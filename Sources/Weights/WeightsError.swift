@@ -57,8 +57,8 @@ extension WeightsError: CustomStringConvertible {
         case .unsupportedModel(let path, let reason):
             "\(path)/\(reason)"
         case .diskFull(let path, let needed, let available):
-            "\(path): expected room for \(needed.map(Self.size) ?? "the file"), found \(available.map(Self.size) ?? "a full disk"); "
-                + "free some space or choose another folder"
+            "\(path): expected room for \(needed.map(Self.size) ?? "the file"), "
+                + "found \(available.map(Self.size) ?? "a full disk"); free some space or choose another folder"
         case .notWeightsFile(let path, let found):
             "\(path): expected a weights file, found \(found); make one with 'lockstep import'"
         case .otherVersion(let path, let found, let known):
@@ -109,8 +109,11 @@ func writing<Result: ~Copyable>(
 
 /// What HDF5 reports about a weights file that is being written, in our words.
 func wordingOfWriting(_ error: HDF5Error, _ path: String) -> WeightsError {
-    if case .refused(_, _, let reason) = error, reason.contains("No space left") || reason.contains("quota") {
+    guard case .refused(_, let call, let reason) = error else {
+        return .unwritable(path: path, reason: error.description)
+    }
+    if reason.contains("No space left") || reason.contains("quota") {
         return .diskFull(path: path, neededByteCount: nil, availableByteCount: nil)
     }
-    return .unwritable(path: path, reason: error.description)
+    return .unwritable(path: path, reason: "\(call): \(reason)")
 }

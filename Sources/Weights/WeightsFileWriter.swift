@@ -1,7 +1,8 @@
 import Blueprint
 import HDF5
 
-/// Writes a weights file: texts, then tensors, then `finish`. Until then it has a temporary name; dropped, it is removed.
+/// Writes a weights file: texts, then tensors, then `finish`. Until then it has a temporary name; dropped, it is
+/// removed.
 struct WeightsFileWriter: ~Copyable {
     /// Where the model comes from.
     struct Origin {

@@ -44,7 +44,7 @@ import Testing
             import h5py, sys
             with h5py.File(sys.argv[1]) as f:
                 for name in sorted(f): print(name, [float(v) for v in f[name][:]])
-                print(f.attrs['version'], f.attrs['name'], f.attrs['real'])
+                print(f.attrs['version'], f.attrs['name'].decode(), f.attrs['real'])
             """
         let outcome = try Witness.run("python3", ["-c", program, path])
         #expect(
@@ -58,6 +58,23 @@ import Testing
                 7 Größe 0.5
 
                 """)
+    }
+
+    @Test(.enabled(if: Witness.hasPython, "python3 with h5py is not installed"))
+    func textsThatPythonWroteAreRead() throws {
+        let path = folder.path("python.h5")
+        let program = """
+            import h5py, numpy, sys
+            with h5py.File(sys.argv[1], 'w') as f:
+                f.attrs['variable'] = 'Größe'
+                f.attrs['fixed'] = numpy.bytes_('Größe'.encode())
+                f.attrs['empty'] = ''
+            """
+        #expect(try Witness.run("python3", ["-c", program, path]).status == 0)
+        let attributes = try HDF5File(opening: path).root().attributes()
+        #expect(try attributes.text("variable") == "Größe")
+        #expect(try attributes.text("fixed") == "Größe")
+        #expect(try attributes.text("empty") == "")
     }
 
     private func writeNumbers(_ path: String) throws {

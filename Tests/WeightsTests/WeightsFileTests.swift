@@ -1,0 +1,113 @@
+import Blueprint
+import Foundation
+import Testing
+import Weights
+
+@Suite struct WeightsFileTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private var path: String { folder.path("model.h5") }
+
+    private func makeFile(_ model: SampleModel) throws {
+        let source = try TemporaryFolder()
+        try model.write(to: source)
+        _ = try Importer.run(source: source.path(""), destination: path, encoding: .keep, programVersion: "1.2.3")
+    }
+
+    @Test func theSummaryAddsUp() throws {
+        let model = SampleModel(types: ["BF16", "F32"])
+        try makeFile(model)
+        let file = try WeightsFile(path: path)
+        let tensors = try model.tensors()
+        let summary = file.summary
+        #expect(summary.tensorCount == tensors.count)
+        #expect(summary.parameterCount == (try Blueprint(configuration: model.config).parameterCount))
+        for encoding in Encoding.allCases {
+            let chosen = tensors.filter { $0.encoding == encoding }
+            #expect(summary.encodings[encoding]?.tensorCount ?? 0 == chosen.count)
+            #expect(summary.encodings[encoding]?.byteCount ?? 0 == chosen.reduce(0) { $0 + $1.bytes.count })
+        }
+        #expect(summary.description.contains("written by  lockstep 1.2.3\n"))
+        #expect(summary.description.contains("model hash  \(file.modelHash)\n"))
+        #expect(summary.description.hasSuffix("texts       config.json, tokenizer.json"))
+    }
+
+    @Test(arguments: [
+        (0, "0 bytes"), (1, "1 byte"), (1023, "1023 bytes"), (1024, "1.00 KiB"), (10 * 1024 + 512, "10.5 KiB"),
+        (123 << 20, "123 MiB"), (15 << 29, "7.50 GiB"), (3 << 50, "3072 TiB"),
+    ])
+    func sizesAreReadable(byteCount: Int, expected: String) { #expect(ByteText.text(byteCount) == expected) }
+
+    /// Every panel of both kinds must cover its part once, at sizes around their borders.
+    @Test func panelsCoverATensorOnce() throws {
+        for (rows, columns) in [(1, 1), (511, 31), (512, 32), (513, 33), (1025, 65)] {
+            let model = SampleModel(width: 8, mlpWidth: columns, vocabulary: rows, layers: 1)
+            let source = try TemporaryFolder()
+            try model.write(to: source)
+            _ = try Importer.run(
+                source: source.path(""), destination: path, encoding: .keep, programVersion: "0")
+            let file = try WeightsFile(path: path)
+            for info in file.tensors {
+                let grid = info.panels
+                #expect(grid.panelsDown * grid.rowsPerPanel >= info.rows)
+                #expect((grid.panelsDown - 1) * grid.rowsPerPanel < info.rows)
+                #expect(grid.panelsAcross * grid.columnsPerPanel >= info.columns)
+                #expect((grid.panelsAcross - 1) * grid.columnsPerPanel < info.columns)
+                #expect(
+                    grid.isTiled == (info.name.hasSuffix("o_proj.weight") || info.name.hasSuffix("down_proj.weight")))
+            }
+            #expect(try file.verifyAll().isEmpty)
+        }
+    }
+
+    @Test func verifyingTellsHowFarItIs() throws {
+        try makeFile(SampleModel.large)
+        let file = try WeightsFile(path: path)
+        var seen: [(Int, Int)] = []
+        _ = try file.verifyAll { seen.append(($0, $1)) }
+        #expect(seen.map(\.0) == seen.map(\.0).sorted())
+        #expect(seen.last?.0 == seen.last?.1)
+        #expect(seen.last?.1 == file.tensors.reduce(0) { $0 + $1.storedByteCount })
+    }
+
+    @Test func anImportThatBreaksOffLeavesTheOldFile() throws {
+        try makeFile(SampleModel())
+        let old = try folder.bytes("model.h5")
+        let source = try TemporaryFolder()
+        try SampleModel(types: ["F32"]).write(to: source)
+        let part = source.path("model.safetensors")
+        var steps = 0
+        #expect(throws: WeightsError.self) {
+            _ = try Importer.run(
+                source: source.path(""), destination: path, encoding: .keep, programVersion: "0"
+            ) { _ in
+                steps += 1
+                // The checkpoint becomes shorter while it is read: a copy that was still running, say.
+                if steps == 3 { truncate(part, 20_000) }
+            }
+        }
+        #expect(steps == 3)
+        #expect(try folder.names() == ["model.h5"])
+        #expect(try folder.bytes("model.h5") == old)
+    }
+
+    @Test func aDestinationThatCannotBeWrittenIsNamed() throws {
+        let source = try TemporaryFolder()
+        try SampleModel().write(to: source)
+        let destination = folder.path("absent/model.h5")
+        let error = #expect(throws: WeightsError.self) {
+            _ = try Importer.run(
+                source: source.path(""), destination: destination, encoding: .keep, programVersion: "0")
+        }
+        #expect(error?.description.hasPrefix(destination) == true)
+        #expect(error?.description.contains("No such file or directory") == true)
+    }
+
+    private func truncate(_ path: String, _ byteCount: UInt64) {
+        guard let handle = FileHandle(forWritingAtPath: path) else { return }
+        try? handle.truncate(atOffset: byteCount)
+        try? handle.close()
+    }
+}
