@@ -28,11 +28,11 @@ import Weights
         try makeFile(model)
         let whole = try folder.bytes("model.h5")
         for (index, tensor) in try model.tensors().enumerated() {
-            // The first row of a tensor is stored in one run, of 32 columns at least.
-            let needle = Array(tensor.bytes.prefix(64))
+            // The first row of a tensor is stored in one run, of 16 columns at least.
+            let needle = Array(tensor.bytes.prefix(32))
             let start = try #require(whole.firstRange(of: needle)?.lowerBound)
             var damaged = whole
-            damaged[start + index % 64] ^= 1 << (index % 8)
+            damaged[start + index % 32] ^= 1 << (index % 8)
             try folder.write("model.h5", damaged)
             let file = try WeightsFile(path: path)
             let damages = try file.verifyAll()
@@ -49,7 +49,7 @@ import Weights
         try makeFile(model)
         let whole = try folder.bytes("model.h5")
         let tensor = try model.tensors()[0]
-        let start = try #require(whole.firstRange(of: Array(tensor.bytes.prefix(64)))?.lowerBound)
+        let start = try #require(whole.firstRange(of: Array(tensor.bytes.prefix(32)))?.lowerBound)
         var damaged = whole
         damaged[start] ^= 0x80
         try folder.write("model.h5", damaged)
