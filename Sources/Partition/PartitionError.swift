@@ -37,7 +37,7 @@ extension PartitionError: CustomStringConvertible {
         case .shareNotANumber(let rank, let found):
             "shares: expected a number above zero for rank \(rank), found '\(found)'; write shares as 5:3:2"
         case .shareNotPositive(let rank, let found):
-            "shares: expected a finite number above zero for rank \(rank), found \(found); "
+            "shares: expected a finite number above zero for rank \(rank), found \(Figure.number(found)); "
                 + "give it a part of the work or leave the rank out"
         case .shareCount(let expected, let found, let shares):
             "shares: expected one number for each of \(expected) \(expected == 1 ? "rank" : "ranks"), "
@@ -50,7 +50,7 @@ extension PartitionError: CustomStringConvertible {
         case .chunk(let found):
             "chunk: expected at least 1 token, found \(found); use --chunk 1 or more"
         case .idleRank(let rank, let axis, let share, let workingRankCount):
-            "rank \(rank): expected at least one unit of some axis, found none for its share \(share) "
+            "rank \(rank): expected at least one unit of some axis, found none for its share \(Figure.number(share)) "
                 + "(the longest axis, \(axis), has \(axis.count)); "
                 + "use \(workingRankCount) \(workingRankCount == 1 ? "rank" : "ranks") or a larger share"
         case .memory(let rank, let needed, let limit, let axis, let range, let longestContext, let fittingShares):
