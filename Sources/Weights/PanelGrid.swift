@@ -40,12 +40,12 @@ public struct PanelGrid: Sendable, Hashable {
             columnsPerPanel: max(1, columns), isTiled: false)
     }
 
-    /// Tiles of 32 columns and at most 512 rows, as equal as they can be.
+    /// Tiles of 32 columns, fewer in a narrower tensor, and at most 512 rows, as equal as they can be.
     static func ofTiles(rows: Int, columns: Int) -> PanelGrid {
         let down = max(1, ceilingQuotient(rows, maximumTileRows))
         return PanelGrid(
             rows: rows, columns: columns, rowsPerPanel: max(1, ceilingQuotient(rows, down)),
-            columnsPerPanel: tileColumns, isTiled: true)
+            columnsPerPanel: min(tileColumns, max(1, columns)), isTiled: true)
     }
 
     /// Panels above each other.

@@ -36,12 +36,19 @@ extension LockstepTests {
             (["translate"], "Unexpected argument 'translate'"),
         ]
 
-        @Test(arguments: wrong) func wrongArgumentsAreToldOnceBeforeTheRanksMeet(
-            arguments: [String], message: String
-        ) throws {
-            let launch = try Launch.mpirun(ranks: 3, "lockstep", arguments, limit: 20)
+        @Test(arguments: wrong) func wrongArgumentsAreToldWithTheUsage(arguments: [String], message: String) throws {
+            let launch = try lockstep(arguments, limit: 20)
             expectFailure(launch, status: 64, message)
             #expect(launch.errors.contains("Usage: lockstep"))
+        }
+
+        /// One of each kind: a value of the wrong form, one out of range, options that exclude each other, unknown words.
+        @Test(arguments: [0, 4, 8, 11, 18, 20, 21, 26]) func aJobTellsWrongArgumentsOnceBeforeItsRanksMeet(
+            index: Int
+        ) throws {
+            let launch = try Launch.mpirun(ranks: 3, "lockstep", Self.wrong[index].arguments, limit: 20)
+            expectFailure(launch, status: 64, Self.wrong[index].message)
+            #expect(launch.errors.occurrences(of: "Usage: lockstep") == 1)
             // A rank that had started MPI would have to abort it.
             #expect(!launch.errors.contains("MPI_ABORT"), "\(launch.errors)")
         }

@@ -5,24 +5,34 @@ struct TinyModel {
     var vocabulary = 11
     var mlpWidth = 7
     var width = 8
+    var heads = 2
+    var headSize = 4
+    var layers = 1
+    var context = 64
 
     var config: String {
         """
         {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": \(width),
-         "intermediate_size": \(mlpWidth), "num_attention_heads": 2, "num_key_value_heads": 1, "hidden_act": "silu",
-         "num_hidden_layers": 1, "vocab_size": \(vocabulary), "rms_norm_eps": 1e-05, "max_position_embeddings": 64,
-         "tie_word_embeddings": true, "rope_theta": 10000.0, "torch_dtype": "bfloat16"}
+         "intermediate_size": \(mlpWidth), "num_attention_heads": \(heads), "num_key_value_heads": \(heads),
+         "head_dim": \(headSize), "hidden_act": "silu", "num_hidden_layers": \(layers), "vocab_size": \(vocabulary),
+         "rms_norm_eps": 1e-05, "max_position_embeddings": \(context), "tie_word_embeddings": true,
+         "rope_theta": 10000.0, "torch_dtype": "bfloat16"}
         """
     }
 
     /// Every tensor with its shape.
     var shapes: [(name: String, shape: [Int])] {
-        let layer = "model.layers.0."
-        return [
-            ("model.embed_tokens.weight", [vocabulary, width]), ("model.norm.weight", [width]),
+        [("model.embed_tokens.weight", [vocabulary, width]), ("model.norm.weight", [width])]
+            + (0..<layers).flatMap { shapes(layer: "model.layers.\($0).") }
+    }
+
+    private func shapes(layer: String) -> [(name: String, shape: [Int])] {
+        [
             (layer + "input_layernorm.weight", [width]), (layer + "post_attention_layernorm.weight", [width]),
-            (layer + "self_attn.q_proj.weight", [width, width]), (layer + "self_attn.k_proj.weight", [width / 2, width]),
-            (layer + "self_attn.v_proj.weight", [width / 2, width]), (layer + "self_attn.o_proj.weight", [width, width]),
+            (layer + "self_attn.q_proj.weight", [heads * headSize, width]),
+            (layer + "self_attn.k_proj.weight", [heads * headSize, width]),
+            (layer + "self_attn.v_proj.weight", [heads * headSize, width]),
+            (layer + "self_attn.o_proj.weight", [width, heads * headSize]),
             (layer + "mlp.gate_proj.weight", [mlpWidth, width]), (layer + "mlp.up_proj.weight", [mlpWidth, width]),
             (layer + "mlp.down_proj.weight", [width, mlpWidth]),
         ]
