@@ -67,7 +67,10 @@ public struct HDF5File: ~Copyable {
         guard descriptor >= 0 else {
             throw .cannotOpen(path: path, reason: unsafe String(cString: strerror(errno)))
         }
+        var status = stat()
+        let isFolder = unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
         _ = Glibc.close(descriptor)
+        guard !isFolder else { throw .cannotOpen(path: path, reason: unsafe String(cString: strerror(EISDIR))) }
         let isHDF5 = Library.locked { unsafe H5Fis_hdf5(path) }
         guard isHDF5 > 0 else { throw .notHDF5(path: path) }
     }

@@ -33,7 +33,7 @@ extension PartitionError: CustomStringConvertible {
         case .shareNotANumber(let rank, let found):
             "shares: expected a number above zero for rank \(rank), found '\(found)'; write shares as 5:3:2"
         case .shareNotPositive(let rank, let found):
-            "shares: expected a finite number above zero for rank \(rank), found \(found); "
+            "shares: expected a finite number above zero for rank \(rank), found \(Figure.number(found)); "
                 + "give it a part of the work or leave the rank out"
         case .shareCount(let expected, let found, let shares):
             "shares: expected one number for each of \(expected) \(expected == 1 ? "rank" : "ranks"), "

@@ -29,16 +29,24 @@ struct Lockstep: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch {
-            // Every rank meets the same wrong argument: only one of them says so.
-            if !isFirstOfJob, exitCode(for: error) != .success { Foundation.exit(exitCode(for: error).rawValue) }
+            waitForFirstOfJob(exitCode(for: error))
             exit(withError: error)
         }
     }
 
-    /// Whether this is rank 0 or no job at all, as far as can be told before MPI has started.
-    private static var isFirstOfJob: Bool {
+    /// Every rank meets the same wrong argument, and only rank 0 says so: it ends the job while the others wait.
+    ///
+    /// Had they left at once, the job might be over before rank 0 came to speak. Where rank 0 has other arguments, which
+    /// are right, one of the others has to speak after all.
+    private static func waitForFirstOfJob(_ code: ExitCode) {
+        guard let rank = rankOfJob, rank > 0 else { return }
+        if code == .success { Foundation.exit(code.rawValue) }
+        Thread.sleep(forTimeInterval: 1.5 + 0.25 * Double(min(rank, 10)))
+    }
+
+    /// This process's rank as far as it can be told before MPI has started; nil where there is no job.
+    private static var rankOfJob: Int? {
         let environment = ProcessInfo.processInfo.environment
-        let rank = environment["PMIX_RANK"] ?? environment["OMPI_COMM_WORLD_RANK"] ?? "0"
-        return rank == "0"
+        return (environment["PMIX_RANK"] ?? environment["OMPI_COMM_WORLD_RANK"]).flatMap { Int($0) }
     }
 }

@@ -103,14 +103,13 @@ struct RunOptions: ParsableArguments {
     var deadline: Double = 60
 
     func validate() throws {
-        func require(_ option: String, _ value: Double?, atLeast least: Double) throws {
-            guard let value, !(value >= least && value.isFinite) else { return }
-            throw ValidationError("\(option): expected at least \(least), found \(value)")
+        for (option, count) in [("--context", context), ("--chunk", chunk), ("--threads", threads)] {
+            guard let count, count < 1 else { continue }
+            throw ValidationError("\(option): expected at least 1, found \(count)")
         }
-        try require("--context", context.map { Double($0) }, atLeast: 1)
-        try require("--chunk", Double(chunk), atLeast: 1)
-        try require("--threads", threads.map { Double($0) }, atLeast: 1)
-        try require("--deadline", deadline, atLeast: 0.1)
+        guard deadline >= 0.1, deadline.isFinite else {
+            throw ValidationError("--deadline: expected at least 0.1, found \(deadline)")
+        }
     }
 
     /// What the engine is asked for; the shares file is read on rank 0 only.
