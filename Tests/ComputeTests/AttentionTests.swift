@@ -93,7 +93,7 @@ private struct Setting {
         for operations in everyOperations() {
             for chunk in [1, 2, 7, 64, 1000] {
                 let y = try setting.outputs(Workbench(seed: 3), operations, chunk: chunk)
-                #expect(y.bits == expected, "\(operations.instructionSet) chunk \(chunk)")
+                #expect(firstDifference(y.bits, expected) == nil, "\(operations.instructionSet) chunk \(chunk)")
             }
         }
     }

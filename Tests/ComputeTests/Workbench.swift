@@ -74,3 +74,9 @@ func exponential(_ x: Double) -> Double {
     let series = stride(from: 14, to: 0, by: -1).reduce(1.0) { 1 + $0 * reduced / Double($1) }
     return (0..<12).reduce(series) { power, _ in power * power }
 }
+
+/// Where two lists of bits part, so that a failure prints an index and not thousands of numbers.
+func firstDifference(_ found: [UInt32], _ expected: [UInt32]) -> Int? {
+    guard found.count == expected.count else { return min(found.count, expected.count) }
+    return zip(found, expected).enumerated().first { $1.0 != $1.1 }?.offset
+}
