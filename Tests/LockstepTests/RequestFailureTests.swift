@@ -53,7 +53,8 @@ extension LockstepTests {
 
         @Test func anEmptyListOfTokensIsRefused() throws {
             let file = try folder.write("ids.json", "[]")
-            try expect(["score", "--tokens-file", file], fails: "prompt: expected at least one token, found none; give a text")
+            try expect(
+                ["score", "--tokens-file", file], fails: "prompt: expected at least one token, found none; give a text")
         }
 
         @Test func aFileOfTokensThatIsNoneIsRefused() throws {
