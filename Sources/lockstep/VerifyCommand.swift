@@ -66,7 +66,7 @@ struct VerifyCommand: ParsableCommand {
         let file = try LogitsFile(path: reference)
         let (found, vocabulary) = (file.logits.count / max(1, file.tokens.count), model.blueprint.vocabulary)
         guard found == vocabulary else {
-            throw ValidationError(
+            throw InputError(
                 "\(reference): expected logits over a vocabulary of \(vocabulary), found \(found); "
                     + "give a file that 'score --logits' wrote for this model")
         }

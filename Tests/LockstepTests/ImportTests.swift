@@ -46,7 +46,8 @@ extension LockstepTests {
 
         @Test func aMissingTensorIsNamed() throws {
             let source = try TinyModel().write(to: folder) { $0.removeAll { $0.name == "model.norm.weight" } }
-            try expect(source, fails: ": expected the tensors 'model.norm.weight', found none")
+            try expect(
+                source, fails: ": expected the tensors that config.json asks for: 'model.norm.weight', found none")
         }
 
         @Test func aTensorOfAnotherShapeIsNamedWithBoth() throws {

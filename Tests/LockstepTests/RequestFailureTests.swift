@@ -99,11 +99,12 @@ extension LockstepTests {
             let missing = folder.path("none.shares")
             try expect(
                 ["generate", "--prompt", "a", "--shares-file", missing],
-                fails: "\(missing): expected a readable file of lines 'host share'; give another path")
+                fails: "\(missing): expected a readable file, found none; give another path")
             let file = try folder.write("hosts.shares", "\(Launch.host) 2\nelsewhere none\n")
             try expect(
                 ["generate", "--prompt", "a", "--shares-file", file],
-                fails: "\(file), line 2: expected 'host share' with a share above zero, found 'elsewhere none'")
+                fails: "\(file), line 2: expected 'host share' with a share above zero, "
+                    + "found 'elsewhere none'; correct the line")
         }
 
         @Test func logitsThatCannotBeWrittenEndTheJob() throws {
