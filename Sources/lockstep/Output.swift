@@ -17,6 +17,9 @@ enum Output {
     static func json(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        // JSON has no such numbers, and a difference from nothing is infinite.
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         product(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
     }
 

@@ -50,15 +50,13 @@ struct PlanCommand: ParsableCommand {
     private func shares() throws -> [Double] {
         switch try share.wanted() {
         case nil: return Array(repeating: 1, count: ranks ?? 1)
-        case .perRank(let shares)?:
-            guard shares.count == ranks ?? shares.count else {
-                throw ValidationError("--shares: expected \(ranks ?? 0) for as many ranks, found \(shares.count)")
-            }
-            return shares
+        case .perRank(let shares)?: return shares
         case .perHost(let shares)?:
             let ordered = shares.sorted { $0.key < $1.key }.map(\.value)
             guard ordered.count == ranks ?? ordered.count else {
-                throw ValidationError("--shares-file: expected \(ranks ?? 0) hosts, found \(ordered.count)")
+                throw InputError(
+                    "\(share.sharesFile ?? ""): expected \(ranks ?? 0) hosts for as many ranks, "
+                        + "found \(ordered.count); leave --ranks out")
             }
             return ordered
         }
@@ -79,6 +77,9 @@ struct PlanCommand: ParsableCommand {
 
     func validate() throws {
         if let ranks, ranks < 1 { throw ValidationError("--ranks: expected at least 1, found \(ranks)") }
+        if let ranks, let count = share.shares?.values.count, count != ranks {
+            throw ValidationError("--shares: expected \(ranks) for as many ranks, found \(count)")
+        }
     }
 }
 

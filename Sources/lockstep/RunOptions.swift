@@ -63,16 +63,15 @@ struct SharesFile {
     var shares: [String: Double] = [:]
 
     init(path: String) throws {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            throw ValidationError("\(path): expected a readable file of lines 'host share'; give another path")
-        }
+        let text = String(decoding: try TextFile.bytes(path), as: UTF8.self)
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let content = line.prefix { $0 != "#" }
             let fields = content.split(whereSeparator: \.isWhitespace)
             if fields.isEmpty { continue }
             guard fields.count == 2, let share = Double(fields[1]), share > 0, share.isFinite else {
-                throw ValidationError(
-                    "\(path), line \(number + 1): expected 'host share' with a share above zero, found '\(content)'")
+                throw InputError(
+                    "\(path), line \(number + 1): expected 'host share' with a share above zero, "
+                        + "found '\(content)'; correct the line")
             }
             shares[String(fields[0])] = share
         }

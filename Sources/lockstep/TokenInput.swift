@@ -22,7 +22,7 @@ struct TokenList: ExpressibleByArgument {
         } else if let holder = try? JSONDecoder().decode(Holder.self, from: bytes) {
             ids = holder.tokens
         } else {
-            throw ValidationError("\(path): expected a JSON array of token ids, found something else; correct the file")
+            throw InputError("\(path): expected a JSON array of token ids, found something else; correct the file")
         }
     }
 }
@@ -34,7 +34,7 @@ enum TextFile {
         do {
             return try Data(contentsOf: URL(fileURLWithPath: path))
         } catch {
-            throw ValidationError("\(path): expected a readable file, found \(reason(error)); give another path")
+            throw InputError("\(path): expected a readable file, found \(reason(error)); give another path")
         }
     }
 

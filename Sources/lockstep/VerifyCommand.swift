@@ -50,7 +50,7 @@ struct VerifyCommand: ParsableCommand {
     func run() throws {
         Job.runForStatus(deadline: options.deadline) { world in
             let session = try options.open(on: world)
-            let file = try world.together { try session.isLead ? reference.map { try LogitsFile(path: $0) } : nil }
+            let file = try world.together { try session.isLead ? expected(session.model) : nil }
             let ids = try world.together { try session.isLead ? input(session.model, file) : [] }
             let verification = try Verification.run(
                 session, tokens: ids, comparesWithFile: reference != nil, reference: file,
@@ -59,6 +59,18 @@ struct VerifyCommand: ParsableCommand {
             if json { try Output.json(verification) } else { Output.product(verification.description) }
             return verification.passes ? 0 : 1
         }
+    }
+
+    private func expected(_ model: Model) throws -> LogitsFile? {
+        guard let reference else { return nil }
+        let file = try LogitsFile(path: reference)
+        let (found, vocabulary) = (file.logits.count / max(1, file.tokens.count), model.blueprint.vocabulary)
+        guard found == vocabulary else {
+            throw InputError(
+                "\(reference): expected logits over a vocabulary of \(vocabulary), found \(found); "
+                    + "give a file that 'score --logits' wrote for this model")
+        }
+        return file
     }
 
     private func input(_ model: Model, _ reference: LogitsFile?) throws -> [Int] {

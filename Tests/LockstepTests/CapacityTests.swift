@@ -16,7 +16,8 @@ extension LockstepTests {
             expectFailure(
                 launch,
                 "lockstep: ranks 0-4 on \(Launch.host): rank 3: expected at least one unit of some axis, "
-                    + "found none for its share 1 (the longest axis, vocabulary, has 3); use 3 ranks or a larger share\n")
+                    + "found none for its share 1 (the longest axis, vocabulary, has 3); use 3 ranks or a larger share\n"
+            )
             // What it says does work.
             #expect(try Launch.mpirun(ranks: 3, "lockstep", arguments, limit: 20).status == 0)
         }
@@ -41,7 +42,8 @@ extension LockstepTests {
         }
 
         /// 64 layers of 1024 keys and values in float32 for 2^24 tokens: a cache of 8.8 TB.
-        @Test(arguments: [1, 3]) func whatDoesNotFitTheMemoryIsRefusedWithFiguresAndAContextThatFits(ranks: Int) throws {
+        @Test(arguments: [1, 3]) func whatDoesNotFitTheMemoryIsRefusedWithFiguresAndAContextThatFits(ranks: Int) throws
+        {
             let context = 1 << 24
             let model = try TinyModel(headSize: 512, layers: 64, context: context).imported(in: folder)
             let run = ["--model", model, "--context", "\(context)"]

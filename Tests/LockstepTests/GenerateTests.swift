@@ -9,7 +9,8 @@ extension LockstepTests {
         /// Ways to divide the work that must not change the text.
         static let divisions: [(ranks: Int, options: [String])] = [
             (1, []), (2, []), (3, []), (5, []), (3, ["--shares", "5:3:2"]), (3, ["--exact"]),
-            (5, ["--split", "padded"]), (1, ["--threads", "2", "--chunk", "1"]), (2, ["--chunk", "2", "--threads", "1"]),
+            (5, ["--split", "padded"]), (1, ["--threads", "2", "--chunk", "1"]),
+            (2, ["--chunk", "2", "--threads", "1"]),
         ]
 
         @Test(arguments: divisions) func theTextIsTheSameHoweverTheWorkIsDivided(

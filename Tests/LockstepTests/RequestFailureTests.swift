@@ -53,7 +53,8 @@ extension LockstepTests {
 
         @Test func anEmptyListOfTokensIsRefused() throws {
             let file = try folder.write("ids.json", "[]")
-            try expect(["score", "--tokens-file", file], fails: "prompt: expected at least one token, found none; give a text")
+            try expect(
+                ["score", "--tokens-file", file], fails: "prompt: expected at least one token, found none; give a text")
         }
 
         @Test func aFileOfTokensThatIsNoneIsRefused() throws {
@@ -98,11 +99,12 @@ extension LockstepTests {
             let missing = folder.path("none.shares")
             try expect(
                 ["generate", "--prompt", "a", "--shares-file", missing],
-                fails: "\(missing): expected a readable file of lines 'host share'; give another path")
+                fails: "\(missing): expected a readable file, found none; give another path")
             let file = try folder.write("hosts.shares", "\(Launch.host) 2\nelsewhere none\n")
             try expect(
                 ["generate", "--prompt", "a", "--shares-file", file],
-                fails: "\(file), line 2: expected 'host share' with a share above zero, found 'elsewhere none'")
+                fails: "\(file), line 2: expected 'host share' with a share above zero, "
+                    + "found 'elsewhere none'; correct the line")
         }
 
         @Test func logitsThatCannotBeWrittenEndTheJob() throws {

@@ -1,0 +1,98 @@
+import Foundation
+import Launching
+import Testing
+
+extension LockstepTests {
+    @Suite(.serialized) struct ImportTests {
+        private let folder: TemporaryFolder
+
+        init() throws { folder = try TemporaryFolder() }
+
+        /// Imports, which must fail with this message and leave nothing behind.
+        private func expect(_ source: String, fails message: String) throws {
+            let output = folder.path("out")
+            try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+            let launch = try lockstep(["import", source, "-o", "\(output)/model.h5"])
+            expectFailure(launch, "Error: \(source)\(message)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: output).isEmpty)
+        }
+
+        @Test func aMissingFolderIsNamed() throws {
+            try expect(folder.path("none"), fails: ": expected something readable, found 'no such folder'")
+        }
+
+        @Test func missingFilesAreNamed() throws {
+            let source = try TinyModel().write(to: folder)
+            try FileManager.default.removeItem(atPath: "\(source)/model.safetensors")
+            try expect(source, fails: ": expected the file 'model.safetensors', found none")
+            try FileManager.default.removeItem(atPath: "\(source)/config.json")
+            try expect(source, fails: ": expected the file 'config.json', found none")
+        }
+
+        @Test func elementsOfAnUnknownTypeAreRefusedByName() throws {
+            let source = try TinyModel().write(to: folder, type: "I64")
+            try expect(source, fails: "/model.safetensors: expected '")
+            let launch = try lockstep(["import", source, "-o", folder.path("model.h5")])
+            #expect(launch.errors.contains("in F32, F16 or BF16, found I64; use a checkpoint that is not quantised"))
+        }
+
+        @Test func anUnexpectedTensorIsNamed() throws {
+            let source = try TinyModel().write(to: folder) { $0.append(("model.layers.0.self_attn.sinks", [2])) }
+            try expect(
+                source,
+                fails: ": expected only tensors that config.json asks for, found also "
+                    + "'model.layers.0.self_attn.sinks'; this model computes something that is not implemented")
+        }
+
+        @Test func aMissingTensorIsNamed() throws {
+            let source = try TinyModel().write(to: folder) { $0.removeAll { $0.name == "model.norm.weight" } }
+            try expect(
+                source, fails: ": expected the tensors that config.json asks for: 'model.norm.weight', found none")
+        }
+
+        @Test func aTensorOfAnotherShapeIsNamedWithBoth() throws {
+            let source = try TinyModel().write(to: folder) { tensors in
+                for index in tensors.indices where tensors[index].name == "model.norm.weight" {
+                    tensors[index].shape = [9]
+                }
+            }
+            try expect(source, fails: "/model.safetensors: 'model.norm.weight' is [9], the config says [8]")
+        }
+
+        @Test func aTruncatedPartIsRefused() throws {
+            let source = try TinyModel().write(to: folder)
+            let url = URL(fileURLWithPath: "\(source)/model.safetensors")
+            try Data(contentsOf: url).dropLast().write(to: url)
+            try expect(source, fails: "/model.safetensors")
+        }
+
+        @Test func aPlaceThatCannotBeWrittenIsNamed() throws {
+            let source = try TinyModel().write(to: folder)
+            let output = folder.path("nowhere/model.h5")
+            expectFailure(
+                try lockstep(["import", source, "-o", output]), "Error: \(output): expected to write it, found '")
+        }
+
+        @Test(arguments: ["f32", "bf16", "f16"]) func anEncodingIsTakenByEveryMatrix(encoding: String) throws {
+            let source = try TinyModel().write(to: folder)
+            let output = folder.path("model.h5")
+            let launch = try lockstep(["import", source, "-o", output, "--encoding", encoding])
+            #expect(launch.status == 0, "\(launch.errors)")
+            #expect(launch.output.isEmpty)
+            let lines = try lockstep(["show", output, "--tensors"]).output.split(separator: "\n")
+            let matrices = lines.filter { $0.contains("_proj.weight ") }
+            #expect(matrices.count == 7)
+            #expect(matrices.allSatisfy { $0.contains(" \(encoding)  [") })
+        }
+
+        @Test func aModelNarrowerThanATileRuns() throws {
+            let model = try TinyModel().imported(in: folder)
+            let arguments = ["generate", "--model", model, "--tokens", "1,2", "--max-tokens", "8", "--exact"]
+            let alone = try lockstep(arguments)
+            #expect(alone.status == 0, "\(alone.errors)")
+            // Without a tokenizer the ids are the product.
+            #expect(alone.output.split(separator: ",").count == 8)
+            #expect(try lockstep(ranks: 3, arguments).output == alone.output)
+        }
+    }
+}

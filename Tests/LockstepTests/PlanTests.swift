@@ -1,0 +1,102 @@
+import Foundation
+import Launching
+import Testing
+
+extension LockstepTests {
+    @Suite(.serialized) struct PlanTests {
+        private let folder: TemporaryFolder
+
+        init() throws { folder = try TemporaryFolder() }
+
+        @Test func everyRankHasALineWithItsPart() throws {
+            let launch = try lockstep(["plan", "--ranks", "3", "--shares", "5:3:2"])
+            #expect(launch.status == 0 && launch.errors.isEmpty)
+            let lines = launch.output.split(separator: "\n").map { $0.split(separator: " ").map { String($0) } }
+            for (rank, share) in ["50.0", "30.0", "20.0"].enumerated() {
+                #expect(lines.contains { $0.starts(with: ["\(rank)", share, "%"]) }, "\(launch.output)")
+            }
+            #expect(launch.output.contains("a decoded token exchanges "))
+        }
+
+        @Test func rangesOfAllRanksMakeTheWhole() throws {
+            let plan: PlanFigures = try decoded(["plan", "--shares", "5:3:2", "--json"])
+            #expect(plan.rankCount == 3 && plan.ranks.count == 3)
+            #expect(plan.model.architecture == "LlamaForCausalLM")
+            #expect(plan.model.layerCount == 5)
+            #expect(plan.context == Alice.context)
+            for (part, whole) in [
+                (\PlanFigures.Rank.vocabulary, Alice.vocabulary), (\.mlpWidth, 411), (\.queryHeads, 10),
+            ] {
+                var end = 0
+                for rank in plan.ranks where rank[keyPath: part].start < rank[keyPath: part].end {
+                    #expect(rank[keyPath: part].start == end)
+                    end = rank[keyPath: part].end
+                }
+                #expect(end == whole)
+            }
+            for (rank, share) in zip(plan.ranks, [0.5, 0.3, 0.2]) { #expect(abs(rank.shareAsked - share) < 1e-12) }
+            // The largest share leads to the most rows of the vocabulary.
+            let rows = plan.ranks.map { $0.vocabulary.end - $0.vocabulary.start }
+            #expect(rows[0] > rows[1] && rows[1] > rows[2])
+        }
+
+        @Test func aConfigurationAloneGivesTheSamePlanAsTheFile() throws {
+            let options = ["--ranks", "5", "--json", "--exact", "--context", "300"]
+            let file = try lockstep(["plan", Alice.embedded] + options).output
+            #expect(try lockstep(["plan"] + options).output == file)
+            let checkpoint = Alice.checkpoint.path(percentEncoded: false)
+            #expect(try lockstep(["plan", checkpoint] + options).output == file)
+            #expect(try lockstep(["plan", "\(checkpoint)/config.json"] + options).output == file)
+            let wider: PlanFigures = try decoded(["plan", checkpoint, "--encoding", "f32"] + options)
+            let stated = try JSONDecoder().decode(PlanFigures.self, from: Data(file.utf8))
+            #expect(wider.model.byteCounts == ["f32": 2 * (stated.model.byteCounts["bf16"] ?? 0)])
+        }
+
+        @Test func oneRankHoldsTheWholeModelAndSendsNothing() throws {
+            let plan: PlanFigures = try decoded(["plan", "--json"])
+            #expect(plan.rankCount == 1)
+            #expect(plan.decodedToken.collectives == 0 && plan.decodedToken.byteCount == 0)
+            #expect(plan.ranks[0].fileByteCount == plan.model.parameterCount * 2)
+        }
+
+        @Test func aSharesFileGivesARankToEachHost() throws {
+            let file = try folder.write("hosts.shares", "# the machines\ntower 5\nlaptop 3  # old\n")
+            let plan: PlanFigures = try decoded(["plan", "--shares-file", file, "--json"])
+            #expect(plan.rankCount == 2)
+        }
+
+        static let wrong: [(arguments: [String], status: Int32, message: String)] = [
+            (["--ranks", "0"], 64, "--ranks: expected at least 1, found 0"),
+            (["--ranks", "3", "--shares", "5:3"], 64, "--shares: expected 3 for as many ranks, found 2"),
+            (["--shares", "5:0"], 64, "The value '5:0' is invalid for '--shares <5:3:2>'"),
+            (
+                ["--ranks", "2000"], 1,
+                "rank 1021: expected at least one unit of some axis, found none for its share 1 "
+                    + "(the longest axis, vocabulary, has 1021); use 1021 ranks or a larger share"
+            ),
+            (["--context", "513"], 1, "found 513; use --context 512"),
+            (["--context", "0"], 1, "found 0; use --context 1"),
+            (["--chunk", "0"], 1, "chunk: expected at least 1 token, found 0; use --chunk 1 or more"),
+            (["none.h5"], 1, "none.h5: expected something readable, found 'No such file or directory'"),
+            (["none.json"], 1, "none.json: expected a readable file, found none; give another path"),
+            (["/"], 1, "/config.json: expected a readable file, found none; give another path"),
+        ]
+
+        @Test(arguments: wrong) func whatCannotWorkIsRefused(
+            arguments: [String], status: Int32, message: String
+        ) throws {
+            let launch = try lockstep(["plan"] + arguments)
+            #expect(launch.errors.occurrences(of: message) == 1, "\(launch.errors)")
+            #expect(launch.status == status)
+            #expect(launch.output.isEmpty)
+        }
+
+        @Test func aConfigurationThatIsNotImplementedIsRefusedByName() throws {
+            let text = TinyModel().config.replacingOccurrences(of: "\"silu\"", with: "\"swish9\"")
+            let path = try folder.write("config.json", text)
+            let launch = try lockstep(["plan", path])
+            #expect(launch.status == 1)
+            #expect(launch.errors.contains("'hidden_act' is") && launch.errors.contains("swish9"), "\(launch.errors)")
+        }
+    }
+}

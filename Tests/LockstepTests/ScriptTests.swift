@@ -1,0 +1,73 @@
+import Foundation
+import Launching
+import Testing
+
+extension LockstepTests {
+    @Suite(.serialized) struct ScriptTests {
+        private static let program = ["LOCKSTEP": Launch.product("lockstep")]
+        private static let script = Alice.package.appending(path: "launch/run").path(percentEncoded: false)
+
+        @Test(arguments: ["launch/demo", "launch/run", "launch/setup", "launch/test", ".ci/run"])
+        func scriptsAreSoundAndExecutable(name: String) throws {
+            let path = Alice.package.appending(path: name).path(percentEncoded: false)
+            let launch = try Launch.command(["bash", "-n", path])
+            #expect(launch.status == 0, "\(launch.errors)")
+            #expect(FileManager.default.isExecutableFile(atPath: path))
+        }
+
+        @Test func runPrintsItsLineAndBecomesIt() throws {
+            let arguments = ["generate", "--prompt", "Alice was", "--max-tokens", "8"]
+            let launch = try Launch.command(
+                [Self.script, "-n", "2", "--threads", "1", "--"] + arguments, environment: Self.program)
+            #expect(launch.status == 0, "\(launch.errors)")
+            let text = try lockstep(arguments).output
+            #expect(launch.output == text)
+            let line = try #require(launch.errors.split(separator: "\n").first)
+            for words in [
+                "mpirun -n 2 ", "--bind-to none ", "mpi_yield_when_idle 1 ", " generate --prompt Alice\\ was ",
+            ] {
+                #expect(line.contains(words), "\(line)")
+            }
+            #expect(launch.errors.contains(" on 2 ranks x 1 thread"), "\(launch.errors)")
+
+            // The line that it prints does the same by itself.
+            let again = try Launch.command(["bash", "-c", String(line)])
+            #expect(again.output == text)
+        }
+
+        @Test func runHandsTheSharesOfAHostfileOn() throws {
+            let folder = try TemporaryFolder()
+            let hostfile = try folder.write("hosts", "localhost slots=3\n")
+            try folder.write("hosts.shares", "\(ProcessInfo.processInfo.hostName) 2\n\(Launch.host) 2\n")
+            let launch = try Launch.command(
+                [Self.script, "--hostfile", hostfile, "--", "generate", "--prompt", "Alice was", "--max-tokens", "4"],
+                environment: Self.program)
+            #expect(launch.status == 0, "\(launch.errors)")
+            #expect(launch.errors.contains(" --shares-file \(hostfile).shares"), "\(launch.errors)")
+            #expect(launch.errors.contains(" on 3 ranks x "), "\(launch.errors)")
+        }
+
+        @Test(
+            arguments: [
+                ([], "expected a command of lockstep, found none"),
+                (["-n", "x", "--", "generate"], "-n, --threads: expected a number from 1 on, found 'x'"),
+                (["--hostfile", "/none", "--", "generate"], "expected a file to read, found none at '/none'"),
+                (["--fast", "generate"], "expected an option, found '--fast'"),
+            ] as [([String], String)]) func runRefusesWhatItDoesNotUnderstand(arguments: [String], message: String)
+            throws
+        {
+            let launch = try Launch.command([Self.script] + arguments, environment: Self.program)
+            #expect(launch.status == 64)
+            #expect(launch.errors.contains("launch/run: \(message)"), "\(launch.errors)")
+        }
+
+        @Test func aFailureUnderRunHasTheStatusOfTheJob() throws {
+            let launch = try Launch.command(
+                [Self.script, "-n", "2", "--", "generate", "--tokens", "5000"], environment: Self.program)
+            #expect(launch.status == 1)
+            #expect(
+                launch.errors.contains("rank 0 on \(Launch.host): token 1: expected an id from 0 to 1020, found 5000"))
+            #expect(launch.allProcessesAreGone())
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import HDF5
+import Launching
+import Testing
+
+extension LockstepTests {
+    @Suite(.serialized) struct VerifyTests {
+        struct Verification: Decodable {
+            struct Difference: Decodable {
+                var place: String
+                var largest: Double
+                var spread: Double
+            }
+
+            var differences: [Difference]
+            var greedyTokensAgree: Bool
+            var ranksAgree: Bool
+            var tokenCount: Int
+            var tolerance: Double
+        }
+
+        private static let tokens = ["--tokens", "0,535,319,723,565,274"]
+        static let places = ["embedding"] + (0..<5).map { "layer \($0)" } + ["logits"]
+
+        @Test(arguments: [(2, []), (3, ["--shares", "5:3:2"]), (5, ["--split", "padded"])] as [(Int, [String])])
+        func ranksComputeWhatOneComputes(ranks: Int, options: [String]) throws {
+            let found: Verification = try decoded(ranks: ranks, ["verify", "--json"] + options)
+            #expect(found.differences.map(\.place) == Self.places)
+            #expect(found.greedyTokensAgree && found.ranksAgree)
+            #expect(found.tokenCount == 64)
+            let logits = try #require(found.differences.last)
+            #expect(logits.spread > 1)
+            #expect(logits.largest / logits.spread < 5e-4)
+            // Another order of summation that left no trace at all would not have been another one.
+            #expect(found.differences.contains { $0.largest > 0 })
+        }
+
+        @Test(arguments: [(2, []), (3, ["--shares", "5:3:2"]), (5, ["--split", "padded"])] as [(Int, [String])])
+        func withExactNothingDiffers(ranks: Int, options: [String]) throws {
+            let found: Verification = try decoded(ranks: ranks, ["verify", "--json", "--exact"] + options)
+            #expect(found.differences.map(\.place) == Self.places)
+            #expect(found.differences.allSatisfy { $0.largest == 0 })
+            #expect(found.tolerance == 0)
+            #expect(found.greedyTokensAgree && found.ranksAgree)
+        }
+
+        @Test func peopleGetALinePerLayerAndAVerdict() throws {
+            let launch = try lockstep(ranks: 2, ["verify", "--prompt", "Alice was"])
+            #expect(launch.status == 0, "\(launch.errors)")
+            for place in Self.places { #expect(launch.output.contains("\n\(place) "), "\(launch.output)") }
+            #expect(launch.output.contains("best tokens: agree over 3 positions\n"))
+            #expect(launch.output.hasSuffix("verdict: equal within the tolerance of 5.0e-04\n"))
+        }
+
+        @Test func differencesPastTheToleranceGiveStatusOne() throws {
+            let launch = try lockstep(ranks: 3, ["verify", "--tolerance", "0"] + Self.tokens)
+            #expect(launch.status == 1)
+            #expect(launch.output.contains("verdict: NOT equal within the tolerance of 0\n"), "\(launch.output)")
+            #expect(launch.allProcessesAreGone())
+        }
+
+        @Test func aReferenceMayTakeThePlaceOfOneRankAlone() throws {
+            let folder = try TemporaryFolder()
+            let reference = folder.path("reference.h5")
+            #expect(try lockstep(["score", "--exact", "--logits", reference] + Self.tokens).status == 0)
+            let verify = ["verify", "--exact", "--reference", reference]
+            let same = try lockstep(ranks: 3, verify)
+            #expect(same.status == 0, "\(same.output)\(same.errors)")
+            #expect(same.output.contains("best tokens: agree over 6 positions\n"))
+
+            try tamper(reference)
+            let other = try lockstep(ranks: 3, verify)
+            #expect(other.status == 1)
+            #expect(other.output.contains("best tokens: differ, first at position 2"), "\(other.output)")
+            #expect(other.output.contains("verdict: NOT equal"))
+        }
+
+        /// Makes token 7 the best one at position 2.
+        private func tamper(_ path: String) throws {
+            let file = try HDF5File(opening: path, isWritable: true)
+            try write([0, 0, 0x7A, 0x44], to: file.root())  // 1000
+            try file.close()
+        }
+
+        private func write(_ bytes: [UInt8], to root: borrowing HDF5Group) throws {
+            let dataset = try root.openDataset("logits")
+            try dataset.write(Hyperslab(2..<3, 7..<8), from: bytes.span.bytes)
+        }
+
+        @Test func aReferenceOfAnotherModelIsRefused() throws {
+            let folder = try TemporaryFolder()
+            let model = try TinyModel().imported(in: folder)
+            let reference = folder.path("reference.h5")
+            #expect(try lockstep(["score", "--model", model, "--tokens", "1,2,3", "--logits", reference]).status == 0)
+            expectFailure(
+                try lockstep(ranks: 2, ["verify", "--reference", reference]),
+                "lockstep: rank 0 on \(Launch.host): \(reference): expected logits over a vocabulary of 1021, found 11; "
+                    + "give a file that 'score --logits' wrote for this model\n")
+        }
+    }
+}
