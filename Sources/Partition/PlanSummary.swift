@@ -107,13 +107,12 @@ extension Plan {
     public func summary(hosts: [String]?) -> PlanSummary {
         precondition(hosts.map { $0.count == rankCount } ?? true, "hosts are named for every rank or for none")
         let chunkTraffic = traffic(tokens: policy.chunk)
-        let holdings = allHoldings
-        let sharesReached = Self.sharesReached(holdings)
+        let sharesReached = sharesReached
         return PlanSummary(
             model: modelSummary, rankCount: rankCount, way: policy.way, split: policy.cutting,
             context: policy.context, chunk: policy.chunk,
             ranks: (0..<rankCount).map { rank in
-                var summary = rankSummary(rank, holdings[rank], shareReached: sharesReached[rank])
+                var summary = rankSummary(rank, holdings(rank: rank), shareReached: sharesReached[rank])
                 summary.host = hosts?[rank]
                 return summary
             },

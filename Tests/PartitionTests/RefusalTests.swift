@@ -64,6 +64,15 @@ import Testing
                     rank: 1, axis: Axis(.vocabulary, layer: nil, count: 6), share: 1e-6, workingRankCount: 2))
     }
 
+    @Test func ofEquallyLongAxesTheFirstIsNamed() throws {
+        let tiny = try Resource.model(heads: 2, keyValueHeads: 1, width: 8, mlpWidth: 6, vocabulary: 5, layers: 12)
+        for _ in 0..<20 {
+            let found = Self.refusal(tiny, Policy(shares: Array(repeating: 1, count: 7), context: 8))
+            #expect(
+                found == .idleRank(rank: 6, axis: Axis(.mlpWidth, layer: 0, count: 6), share: 1, workingRankCount: 6))
+        }
+    }
+
     @Test func aMemoryLimitThatHoldsToTheByteIsKept() throws {
         let alice = try Resource.blueprint("alice")
         var policy = Policy(shares: [5, 3, 2], context: 512)
