@@ -59,6 +59,8 @@ public struct PlanSummary: Sendable, Hashable, Codable {
         public var workspaceByteCount: Int
         /// All of it.
         public var peakByteCount: Int
+        /// What it puts into the messages of one decoded token, as ``Plan/sentByteCount(rank:)`` counts it.
+        public var sentByteCount: Int
         /// The memory that the rank may use, where that is known.
         public var memoryByteCount: Int?
     }
@@ -145,6 +147,7 @@ extension Plan {
             weightByteCount: holdings.weightByteCount, replicatedByteCount: holdings.replicatedByteCount,
             fileByteCount: holdings.fileByteCount, keyValueHeadsHeldTwice: holdings.keyValueHeadsHeldTwice,
             cacheByteCount: holdings.cacheByteCount, workspaceByteCount: holdings.workspaceByteCount,
-            peakByteCount: holdings.peakByteCount, memoryByteCount: policy.memoryByteCounts?[rank])
+            peakByteCount: holdings.peakByteCount, sentByteCount: sentByteCount(rank: rank),
+            memoryByteCount: policy.memoryByteCounts?[rank])
     }
 }
