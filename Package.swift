@@ -55,7 +55,7 @@ let package = Package(
         .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], swiftSettings: swiftSettings),
         .testTarget(name: "BlueprintTests", dependencies: ["Blueprint"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
-            name: "PartitionTests", dependencies: ["Partition", "Blueprint"], resources: [.copy("Resources")],
+            name: "PartitionTests", dependencies: ["Partition", "Blueprint", "Compute"], resources: [.copy("Resources")],
             swiftSettings: swiftSettings),
         .testTarget(name: "ComputeTests", dependencies: ["Compute", "Blueprint"], swiftSettings: unsafeSettings),
         .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Resources")], swiftSettings: swiftSettings),

@@ -12,8 +12,8 @@ public enum BlueprintError: Error, Hashable, Sendable {
     case unsupportedValue(key: String, expected: String, found: String)
     /// A key that may change the result and that nothing here reads.
     case unknownKey(String, value: String)
-    /// Two dimensions contradict each other.
-    case inconsistent(String)
+    /// Two keys contradict each other.
+    case inconsistent(expected: String, found: String)
 }
 
 extension BlueprintError: CustomStringConvertible {
@@ -23,18 +23,20 @@ extension BlueprintError: CustomStringConvertible {
         case .notJSON(let reason):
             "config.json: expected a JSON object, found \(reason); download the file again"
         case .unknownArchitecture(let found, let known):
-            "config.json: 'architectures' names \(found); implemented are \(known.joined(separator: ", "))"
+            "config.json: expected 'architectures' to name one of \(known.joined(separator: ", ")), found \(found); "
+                + "use a model of one of these"
         case .missingKey(let key):
-            "config.json: expected the key '\(key)', found none; the file is incomplete"
+            "config.json: expected the key '\(key)', found none; download the complete file again"
         case .wrongType(let key, let expected, let found):
             "config.json: expected '\(key)' to be \(expected), found \(found); correct the file"
         case .unsupportedValue(let key, let expected, let found):
-            "config.json: '\(key)' is \(found), implemented is \(expected); this model cannot be run faithfully"
+            "config.json: expected '\(key)' to be \(expected), found \(found); "
+                + "use another model, since this one would not be computed as it was trained"
         case .unknownKey(let key, let value):
-            "config.json: '\(key)' is \(value), which may change the result and is not implemented; "
-                + "remove the key if you know that it has no effect"
-        case .inconsistent(let reason):
-            "config.json: \(reason); correct the file"
+            "config.json: expected no key that may change the result and is not implemented, "
+                + "found '\(key)', which is \(value); remove it if you know that it has no effect"
+        case .inconsistent(let expected, let found):
+            "config.json: expected \(expected), found \(found); correct the file"
         }
     }
 }

@@ -34,7 +34,8 @@ extension ConfigurationReader {
     mutating func rotary(size: Int) throws(BlueprintError) -> Rotary {
         let outerTheta = try has("rope_theta") ? positive("rope_theta", default: 10_000) : nil
         if let older = value("rope_scaling"), let newer = value("rope_parameters"), older != newer {
-            throw .inconsistent("'rope_scaling' is \(older) and 'rope_parameters' is \(newer), expected one of them")
+            throw .inconsistent(
+                expected: "one of 'rope_scaling' and 'rope_parameters', or both alike", found: "\(older) and \(newer)")
         }
         let older = try object("rope_scaling")
         guard var inner = try object("rope_parameters") ?? older else {
@@ -62,7 +63,8 @@ extension ConfigurationReader {
             let low = try positive("low_freq_factor")
             let high = try positive("high_freq_factor")
             guard high > low else {
-                throw .inconsistent("'high_freq_factor' is \(high), expected more than 'low_freq_factor', \(low)")
+                throw .inconsistent(
+                    expected: "'high_freq_factor' to be above 'low_freq_factor', \(low)", found: "\(high)")
             }
             return .byWavelength(
                 factor: Float(try positive("factor")), lowFactor: Float(low), highFactor: Float(high),
@@ -73,28 +75,42 @@ extension ConfigurationReader {
         }
     }
 
-    /// Which layers see a window only, from `layer_types` or, in older files, from `max_window_layers`.
+    /// `sliding_window`, for which the references take 4096 where the key is absent, and none where it is null.
+    mutating func window() throws(BlueprintError) -> Int? {
+        let stated = try integer("sliding_window")
+        return has("sliding_window") ? stated : 4096
+    }
+
+    /// Refuses a window of no position.
+    func check(window: Int?) throws(BlueprintError) {
+        guard let window, window < 1 else { return }
+        throw .unsupportedValue(key: "sliding_window", expected: "null or a number above zero", found: "\(window)")
+    }
+
+    /// Which layers see a window only, from `layer_types` or, in older files, from `max_window_layers`, for which the
+    /// references take 28 where the key is absent.
     mutating func windows(layerCount: Int) throws(BlueprintError) -> [Int?] {
         let isUsed = try boolean("use_sliding_window", default: false)
-        let size = try integer("sliding_window")
-        let firstLayer = try integer("max_window_layers")
+        let window = try window()
+        let stated = try integer("max_window_layers")
         let types = try strings("layer_types")
-        guard isUsed, let size else { return Array(repeating: nil, count: layerCount) }
-        guard size > 0 else {
-            throw .unsupportedValue(key: "sliding_window", expected: "a number above zero", found: "\(size)")
-        }
+        guard isUsed, let window else { return Array(repeating: nil, count: layerCount) }
+        try check(window: window)
         guard let types else {
-            guard let firstLayer else { throw .missingKey("max_window_layers") }
-            return (0..<layerCount).map { $0 >= firstLayer ? size : nil }
+            guard let firstLayer = has("max_window_layers") ? stated : 28 else {
+                throw .missingKey("max_window_layers")
+            }
+            return (0..<layerCount).map { $0 >= firstLayer ? window : nil }
         }
         guard types.count == layerCount else {
-            throw .inconsistent("'layer_types' has \(types.count) entries, expected \(layerCount)")
+            throw .inconsistent(
+                expected: "'layer_types' to have \(layerCount) entries, one per layer", found: "\(types.count)")
         }
         var windows: [Int?] = []
         for type in types {
             switch type {
             case "full_attention": windows.append(nil)
-            case "sliding_attention": windows.append(size)
+            case "sliding_attention": windows.append(window)
             default:
                 throw .unsupportedValue(
                     key: "layer_types", expected: "\"full_attention\" or \"sliding_attention\"", found: "\"\(type)\"")

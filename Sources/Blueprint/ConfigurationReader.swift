@@ -48,9 +48,6 @@ struct ConfigurationReader {
     /// Whether the key is written, even as null.
     func has(_ key: String) -> Bool { values[key] != nil }
 
-    /// Marks a key as considered although it has no effect here.
-    mutating func ignore(_ key: String) { read.insert(key) }
-
     mutating func integer(_ key: String) throws(BlueprintError) -> Int? {
         guard let value = value(key) else { return nil }
         guard case .integer(let number) = value else { throw wrongType(key, "an integer", value) }

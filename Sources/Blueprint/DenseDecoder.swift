@@ -38,7 +38,8 @@ struct DenseDecoder {
         keyValueHeads = try reader.count("num_key_value_heads", default: mayOmitKeyValueHeads ? heads : nil)
         guard heads % keyValueHeads == 0 else {
             throw .inconsistent(
-                "'num_attention_heads' is \(heads), expected a multiple of 'num_key_value_heads', \(keyValueHeads)")
+                expected: "'num_attention_heads' to be a multiple of 'num_key_value_heads', \(keyValueHeads)",
+                found: "\(heads)")
         }
         if reader.value("head_dim") != nil {
             headSize = try reader.count("head_dim")
@@ -46,7 +47,9 @@ struct DenseDecoder {
             headSize = defaultHeadSize
         } else {
             guard width % heads == 0 else {
-                throw .inconsistent("'hidden_size' is \(width), expected a multiple of \(heads) heads or a 'head_dim'")
+                throw .inconsistent(
+                    expected: "a 'head_dim' or 'hidden_size' to be a multiple of 'num_attention_heads', \(heads)",
+                    found: "no 'head_dim' and \(width)")
             }
             headSize = width / heads
         }
@@ -56,8 +59,8 @@ struct DenseDecoder {
         mlpWidth = try reader.count("intermediate_size")
         guard max(heads * headSize, mlpWidth) <= Self.largestChannelCount / layerCount else {
             throw .inconsistent(
-                "\(layerCount) layers of \(heads) heads of \(headSize) channels and an MLP of \(mlpWidth) have "
-                    + "more than the \(Self.largestChannelCount) channels that any model has")
+                expected: "all layers together to have at most \(Self.largestChannelCount) channels, as any model does",
+                found: "\(layerCount) layers of \(heads) heads of \(headSize) channels and an MLP of \(mlpWidth)")
         }
         epsilon = Float(try reader.positive("rms_norm_eps", default: 1e-6))
         maximumContext = try reader.count("max_position_embeddings")

@@ -17,4 +17,13 @@ public enum Encoding: String, Sendable, Hashable, Codable, CaseIterable {
 
     /// Bytes of `count` consecutive elements.
     public func byteCount(_ count: Int) -> Int { count * bytesPerElement }
+
+    /// In memory, rows begin at multiples of so many bytes: the length of a cache line and of the longest vector load,
+    /// so that no load of a kernel touches two lines.
+    public static let rowAlignment = 64
+
+    /// Bytes from the start of a row of `columns` elements in memory to the start of the next.
+    public func rowByteCount(_ columns: Int) -> Int {
+        (byteCount(columns) + Self.rowAlignment - 1) / Self.rowAlignment * Self.rowAlignment
+    }
 }

@@ -20,9 +20,6 @@ internal import Darwin
     private let base: UnsafeMutableRawPointer
     private let used = Mutex(0)
 
-    /// Bytes to which every part is aligned and rounded up.
-    static let alignment = 64
-
     /// Large pages are of this size; the arena starts at one.
     private static let largePage = 2 << 20
 
@@ -54,20 +51,14 @@ internal import Darwin
 
     /// The bytes that a matrix takes, with the padding of its rows.
     public static func byteCount(rows: Int, columns: Int, encoding: Encoding) -> Int {
-        rows * Matrix.rowByteStride(columns: columns, encoding: encoding)
+        rows * encoding.rowByteCount(columns)
     }
 
-    /// The bytes that a buffer takes.
-    public static func byteCount(rows: Int, columns: Int) -> Int {
-        roundedUp(rows * columns * MemoryLayout<Float>.size)
-    }
+    /// The bytes that a buffer takes, which is one row in memory.
+    public static func byteCount(rows: Int, columns: Int) -> Int { Encoding.f32.rowByteCount(rows * columns) }
 
     /// The bytes that a vector takes.
     public static func byteCount(vector count: Int) -> Int { byteCount(rows: 1, columns: count) }
-
-    static func roundedUp(_ byteCount: Int) -> Int {
-        (byteCount + alignment - 1) / alignment * alignment
-    }
 
     /// Cuts off a zero matrix; zero rows or columns are legal.
     ///

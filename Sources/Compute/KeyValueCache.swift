@@ -2,7 +2,7 @@ internal import Blueprint
 
 /// Keys and values of earlier positions, [local key-value heads, positions, head size] each, f32, in an arena.
 ///
-/// A head's rows are padded to a multiple of 64 bytes. Zero heads are legal: a rank may own none.
+/// A head's rows are padded to a multiple of `Encoding.rowAlignment`. Zero heads are legal: a rank may own none.
 public final class KeyValueCache: Sendable {
     /// Key-value heads that this rank holds.
     public let heads: Int

@@ -11,7 +11,7 @@ internal import CKernels
     public let columns: Int
     /// How an element is stored.
     public let encoding: Encoding
-    /// Bytes from one row's start to the next one's, a multiple of 64.
+    /// Bytes from one row's start to the next one's, a multiple of `Encoding.rowAlignment`.
     public let rowByteStride: Int
 
     let start: UnsafeMutableRawPointer
@@ -23,11 +23,7 @@ internal import CKernels
         self.columns = columns
         self.encoding = encoding
         self.arena = arena
-        rowByteStride = Self.rowByteStride(columns: columns, encoding: encoding)
-    }
-
-    static func rowByteStride(columns: Int, encoding: Encoding) -> Int {
-        Arena.roundedUp(encoding.byteCount(columns))
+        rowByteStride = encoding.rowByteCount(columns)
     }
 
     /// Rows `range` as a matrix of its own, which shares the elements.

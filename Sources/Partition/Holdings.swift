@@ -1,6 +1,6 @@
-/// What a rank holds, in bytes.
+/// What a rank holds, in bytes; in memory every row begins at a multiple of `Encoding.rowAlignment`.
 public struct Holdings: Sendable, Hashable {
-    /// Its slices in memory: matrices in their encodings, vectors in float32, padding included.
+    /// Its slices in memory: matrices in their encodings, vectors in float32, zeros included.
     public var weightByteCount: Int
     /// The part of `weightByteCount` that every rank holds.
     public var replicatedByteCount: Int

@@ -10,6 +10,16 @@ public enum PartitionError: Error, Sendable, Hashable {
     case shareNotPositive(rank: Int, found: Double)
     /// There are more or fewer shares than ranks.
     case shareCount(expected: Int, found: Int, shares: String)
+    /// A line of a shares file is not a host and a finite number above zero.
+    case shareLine(path: String, line: Int, found: String)
+    /// A shares file names a host again.
+    case hostTwice(path: String, line: Int, firstLine: Int, host: String)
+    /// A shares file has nothing but comments.
+    case noShareLines(path: String)
+    /// A shares file names neither a host nor its short form.
+    case hostWithoutShare(host: String, known: [String])
+    /// A shares file has several hosts with the short form of one that it does not name.
+    case hostAmbiguous(host: String, found: [String])
     /// There are more or fewer memory limits than ranks.
     case memoryCount(expected: Int, found: Int)
     /// The context is shorter than one token or longer than the model was made for.
@@ -38,6 +48,19 @@ extension PartitionError: CustomStringConvertible {
         case .shareCount(let expected, let found, let shares):
             "shares: expected one number for each of \(expected) \(expected == 1 ? "rank" : "ranks"), "
                 + "found \(found) in '\(shares)'; give \(expected) or start \(found)"
+        case .shareLine(let path, let line, let found):
+            "\(path), line \(line): expected 'host share' with a finite number above zero, found '\(found)'; "
+                + "correct the line"
+        case .hostTwice(let path, let line, let firstLine, let host):
+            "\(path), line \(line): expected one line for host \(host), found it on line \(firstLine) too; remove one"
+        case .noShareLines(let path):
+            "\(path): expected lines 'host share', found none; write one for each host"
+        case .hostWithoutShare(let host, let known):
+            "shares file: expected a line for host \(host), found only \(known.joined(separator: ", ")); "
+                + "add the line '\(host) 1' with its share"
+        case .hostAmbiguous(let host, let found):
+            "shares file: expected one line for host \(host), found \(found.joined(separator: " and ")); "
+                + "write the name as \(host)"
         case .memoryCount(let expected, let found):
             "memory: expected one limit for each of \(expected) ranks, found \(found); give \(expected)"
         case .context(let found, let longest):

@@ -9,17 +9,24 @@ extension Plan {
         for weight in weights {
             let slice = slice(of: weight, rank: rank)
             let encoding = encoding(of: weight)
-            let byteCount = encoding.memoryByteCount(weight, slice.heldElementCount)
+            let byteCount = Self.byteCount(of: slice, of: weight, in: encoding)
             holdings.weightByteCount += byteCount
             holdings.replicatedByteCount += weight.distribution == .replicated ? byteCount : 0
             holdings.fileByteCount += encoding.byteCount(slice.elementCount)
         }
         for attention in attentions {
             let keyValues = heldCount(attention.keyValueAxis, rank: rank)
-            holdings.cacheByteCount += 2 * Encoding.f32.byteCount(keyValues * policy.context * attention.headSize)
+            holdings.cacheByteCount += 2 * keyValues * policy.context * Encoding.f32.rowByteCount(attention.headSize)
             holdings.keyValueHeadsHeldTwice += split(of: attention.keyValueAxis).repeatedUnitCount(rank: rank)
         }
         return holdings
+    }
+
+    /// Bytes of a slice in memory; a vector is one row.
+    private static func byteCount(of slice: Slice, of weight: Weight, in encoding: Encoding) -> Int {
+        weight.isVector
+            ? Encoding.f32.rowByteCount(slice.heldRows)
+            : slice.heldRows * encoding.rowByteCount(slice.heldColumns)
     }
 
     /// The buffers of a forward on a rank.
@@ -41,7 +48,7 @@ extension Plan {
     }
 
     private var gatherColumns: (gathered: Int, part: Int, exchange: Int) {
-        guard policy.way == .gather else { return (0, 0, 0) }
+        guard policy.way == .gather, rankCount > 1 else { return (0, 0, 0) }
         let inner = attentions.map { $0.heads * $0.headSize } + mlps.map(\.axis.count)
         let exchanged =
             attentions.map { gatheredCount($0.queryAxis) * $0.headSize } + mlps.map { gatheredCount($0.axis) }
@@ -57,13 +64,17 @@ extension Plan {
         return policy.shares[rank] / largest / policy.shares.reduce(0) { $0 + $1 / largest }
     }
 
-    /// The part of the weights that a rank has got, of 1, by bytes; replicated ones count for nobody.
-    public func shareReached(rank: Int) -> Double { Self.sharesReached(allHoldings)[rank] }
-
-    var allHoldings: [Holdings] { (0..<rankCount).map(holdings) }
-
-    static func sharesReached(_ holdings: [Holdings]) -> [Double] {
-        let byteCounts = holdings.map { Double($0.weightByteCount - $0.replicatedByteCount) }
+    /// The part of the weights that each rank has got, of 1, by the bytes of the elements that it holds; replicated ones
+    /// count for nobody.
+    var sharesReached: [Double] {
+        var byteCounts = [Double](repeating: 0, count: rankCount)
+        for weight in weights where weight.distribution != .replicated {
+            let encoding = encoding(of: weight)
+            for rank in 0..<rankCount {
+                let count = slice(of: weight, rank: rank).heldElementCount
+                byteCounts[rank] += Double(encoding.memoryByteCount(weight, count))
+            }
+        }
         let sum = byteCounts.reduce(0, +)
         return byteCounts.map { $0 / sum }
     }

@@ -13,18 +13,22 @@ extension Plan {
     }
 
     func checkThatNoRankIsIdle() throws(PartitionError) {
-        guard let rank = idleRanks.first, let axis = workAxes.max(by: { $0.count < $1.count }) else { return }
+        guard let rank = idleRanks.first, let axis = workAxes.first else { return }
         throw .idleRank(
             rank: rank, axis: axis, share: policy.shares[rank], workingRankCount: withoutIdleRanks.rankCount)
     }
 
-    /// The axes along which ranks share out work.
+    /// The axes along which ranks share out work, the longest first, of equals the first by kind and layer: the same
+    /// order on every rank.
     private var workAxes: [Axis] {
-        splits.keys.filter { axis in
+        let axes = splits.keys.filter { axis in
             switch axis.kind {
             case .vocabulary, .queryHeads, .keyValueHeads, .mlpWidth: true
             case .width: policy.way == .gather
             }
+        }
+        return axes.sorted {
+            ($1.count, $0.kind.rawValue, $0.layer ?? -1) < ($0.count, $1.kind.rawValue, $1.layer ?? -1)
         }
     }
 
@@ -47,9 +51,7 @@ extension Plan {
     }
 
     func checkMemory() throws(PartitionError) {
-        guard let (rank, limit) = firstRankOverItsLimit else { return }
-        let axes = workAxes.sorted { ($0.count, $1.description) > ($1.count, $0.description) }
-        guard let axis = axes.first else { return }
+        guard let (rank, limit) = firstRankOverItsLimit, let axis = workAxes.first else { return }
         var shortage = MemoryShortage(
             rank: rank, needed: holdings(rank: rank), limit: limit, axis: axis, range: split(of: axis)[rank],
             longestContext: longestFittingContext, fittingShares: fittingShares(context: policy.context))

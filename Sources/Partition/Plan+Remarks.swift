@@ -37,7 +37,7 @@ extension Plan {
     private func repetitionRemark(_ dealing: HeadDealing, _ layerCount: Int) -> [String] {
         let (repeated, count) = (dealing.keyValues.repeatedUnitCount, dealing.shape.keyValueHeads)
         guard repeated > 0 else { return [] }
-        let cache = 2 * Encoding.f32.byteCount(policy.context * dealing.shape.headSize)
+        let cache = 2 * policy.context * Encoding.f32.rowByteCount(dealing.shape.headSize)
         return [
             "key-value heads: in each of \(layerCount) layers the ranks hold \(count + repeated) for the model's "
                 + "\(count), because ranks that meet inside a group hold the same one "
@@ -68,7 +68,7 @@ extension Plan {
     }
 
     private var shareRemarks: [String] {
-        let sharesReached = Self.sharesReached(allHoldings)
+        let sharesReached = sharesReached
         return (0..<rankCount).compactMap { rank in
             let (asked, reached) = (shareAsked(rank: rank), sharesReached[rank])
             guard policy.cutting == .uneven, (reached - asked).magnitude > asked / 20 else { return nil }

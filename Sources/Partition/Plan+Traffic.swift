@@ -25,11 +25,33 @@ extension Plan {
         }
     }
 
-    /// What one decoded token exchanges: the order, a forward of one token, and each rank's best candidate.
+    /// What one greedily decoded token exchanges: the order, a forward of one token, and each rank's best candidate.
     public var decodingTraffic: Traffic {
         guard rankCount > 1 else { return .none }
         return Traffic(collectives: 1, byteCount: Self.orderByteCount) + traffic(tokens: 1)
             + Traffic(collectives: 1, byteCount: Self.candidateByteCount * rankCount)
+    }
+
+    /// Bytes that a rank puts into what one decoded token exchanges; none on one rank.
+    ///
+    /// The vector that it adds to each sum, in way gather its own ranges, padding included where they are padded, its
+    /// best candidate, and on rank 0 the order. How often a collective sends them on is the MPI library's choice.
+    public func sentByteCount(rank: Int) -> Int {
+        guard rankCount > 1 else { return 0 }
+        let elements = blueprint.layers.flatMap(\.branches).reduce(blueprint.width) { count, branch in
+            switch policy.way {
+            case .sum: count + blueprint.width
+            case .gather: count + innerCount(branch.mixer, rank: rank) + heldCount(blueprint.widthAxis, rank: rank)
+            }
+        }
+        return Encoding.f32.byteCount(elements) + Self.candidateByteCount + (rank == 0 ? Self.orderByteCount : 0)
+    }
+
+    private func innerCount(_ mixer: Mixer, rank: Int) -> Int {
+        switch mixer {
+        case .attention(let attention): heldCount(attention.queryAxis, rank: rank) * attention.headSize
+        case .mlp(let mlp): heldCount(mlp.axis, rank: rank)
+        }
     }
 
     private func gatheredInnerCount(_ mixer: Mixer) -> Int {

@@ -31,8 +31,8 @@ public struct PlanReport: Sendable, Hashable {
     }
 
     private var table: [String] {
-        let rows = [Self.titles, Self.subtitles] + summary.ranks.map(cells)
-        let used = Self.titles.indices.filter { column in
+        let rows = Self.titles + summary.ranks.map(cells)
+        let used = Self.titles[0].indices.filter { column in
             column != Self.hostColumn || summary.ranks.contains { $0.host != nil }
         }
         let widths = used.map { column in rows.reduce(0) { max($0, $1[column].count) } }
@@ -50,20 +50,21 @@ public struct PlanReport: Sendable, Hashable {
     private static let lineLength = 120
     private static let hostColumn = 1
     private static let titles = [
-        "", "", "share", "share", "query", "key-value", "MLP", "vocabulary", "", "of it", "", "", "",
-    ]
-    private static let subtitles = [
-        "rank", "host", "asked", "reached", "heads", "heads", "channels", "rows", "weights", "on all", "cache",
-        "buffers", "peak",
+        ["", "", "share", "share", "", "key-", "", "", "", "", "", "", "", "sends"],
+        ["", "", "asked", "got", "query", "value", "MLP", "vocabulary", "", "of it", "", "", "", "per"],
+        [
+            "rank", "host", "in %", "in %", "heads", "heads", "channels", "rows", "weights", "on all", "cache",
+            "buffers", "peak", "token",
+        ],
     ]
 
     private func cells(_ rank: PlanSummary.Rank) -> [String] {
         [
-            "\(rank.rank)", Self.shortened(rank.host ?? ""), Figure.percent(rank.shareAsked),
-            Figure.percent(rank.shareReached), Self.range(rank.queryHeads), Self.range(rank.keyValueHeads),
+            "\(rank.rank)", Self.shortened(rank.host ?? ""), Figure.decimal(100 * rank.shareAsked, 1),
+            Figure.decimal(100 * rank.shareReached, 1), Self.range(rank.queryHeads), Self.range(rank.keyValueHeads),
             Self.range(rank.mlpWidth), Self.range(rank.vocabulary), Figure.bytes(rank.weightByteCount),
             Figure.bytes(rank.replicatedByteCount), Figure.bytes(rank.cacheByteCount),
-            Figure.bytes(rank.workspaceByteCount), Figure.bytes(rank.peakByteCount),
+            Figure.bytes(rank.workspaceByteCount), Figure.bytes(rank.peakByteCount), Figure.bytes(rank.sentByteCount),
         ]
     }
 
@@ -81,8 +82,9 @@ public struct PlanReport: Sendable, Hashable {
     }
 
     private var traffic: [String] {
-        [
-            line("a decoded token", summary.decodedToken),
+        let choice = summary.rankCount > 1 ? " (greedy; top-p or min-p without top-k adds 2)" : ""
+        return [
+            line("a decoded token", summary.decodedToken) + choice,
             line("a prompt chunk of \(summary.chunk)", summary.promptChunk),
         ]
     }

@@ -59,6 +59,8 @@ public struct PlanSummary: Sendable, Hashable, Codable {
         public var workspaceByteCount: Int
         /// All of it.
         public var peakByteCount: Int
+        /// What it puts into the messages of one decoded token, as ``Plan/sentByteCount(rank:)`` counts it.
+        public var sentByteCount: Int
         /// The memory that the rank may use, where that is known.
         public var memoryByteCount: Int?
     }
@@ -107,13 +109,12 @@ extension Plan {
     public func summary(hosts: [String]?) -> PlanSummary {
         precondition(hosts.map { $0.count == rankCount } ?? true, "hosts are named for every rank or for none")
         let chunkTraffic = traffic(tokens: policy.chunk)
-        let holdings = allHoldings
-        let sharesReached = Self.sharesReached(holdings)
+        let sharesReached = sharesReached
         return PlanSummary(
             model: modelSummary, rankCount: rankCount, way: policy.way, split: policy.cutting,
             context: policy.context, chunk: policy.chunk,
             ranks: (0..<rankCount).map { rank in
-                var summary = rankSummary(rank, holdings[rank], shareReached: sharesReached[rank])
+                var summary = rankSummary(rank, holdings(rank: rank), shareReached: sharesReached[rank])
                 summary.host = hosts?[rank]
                 return summary
             },
@@ -146,6 +147,7 @@ extension Plan {
             weightByteCount: holdings.weightByteCount, replicatedByteCount: holdings.replicatedByteCount,
             fileByteCount: holdings.fileByteCount, keyValueHeadsHeldTwice: holdings.keyValueHeadsHeldTwice,
             cacheByteCount: holdings.cacheByteCount, workspaceByteCount: holdings.workspaceByteCount,
-            peakByteCount: holdings.peakByteCount, memoryByteCount: policy.memoryByteCounts?[rank])
+            peakByteCount: holdings.peakByteCount, sentByteCount: sentByteCount(rank: rank),
+            memoryByteCount: policy.memoryByteCounts?[rank])
     }
 }

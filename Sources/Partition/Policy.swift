@@ -26,22 +26,6 @@ public struct Policy: Sendable, Hashable {
         self.memoryByteCounts = memoryByteCounts
     }
 
-    /// The shares written as `5:3:2`.
-    ///
-    /// - Throws: ``PartitionError`` where they are not one number above zero per rank.
-    public static func shares(_ text: String, rankCount: Int) throws(PartitionError) -> [Double] {
-        var shares: [Double] = []
-        for (rank, part) in text.split(separator: ":", omittingEmptySubsequences: false).enumerated() {
-            guard let share = Double(part) else { throw .shareNotANumber(rank: rank, found: String(part)) }
-            shares.append(share)
-        }
-        guard shares.count == rankCount else {
-            throw .shareCount(expected: rankCount, found: shares.count, shares: text)
-        }
-        try check(shares)
-        return shares
-    }
-
     /// Refuses shares that are not finite numbers above zero.
     static func check(_ shares: [Double]) throws(PartitionError) {
         guard !shares.isEmpty else { throw .noRanks }

@@ -17,8 +17,8 @@ public struct Workspace: Sendable, Hashable {
 
         /// Elements.
         public var elementCount: Int { rows * columns }
-        /// Bytes.
-        public var byteCount: Int { Encoding.f32.byteCount(elementCount) }
+        /// Bytes in memory, where the buffer after it begins aligned.
+        public var byteCount: Int { Encoding.f32.rowByteCount(elementCount) }
     }
 
     /// The most tokens whose logits are computed at a time.
@@ -42,12 +42,14 @@ public struct Workspace: Sendable, Hashable {
     public var gate: Buffer
     /// `[chunk, held MLP width]`.
     public var up: Buffer
-    /// `[chunk, max(heads * headSize, MLP width)]`: the gathered input of a last projection; no columns in way sum.
+    /// `[chunk, max(heads * headSize, MLP width)]`: the gathered input of a last projection; no columns in way
+    /// sum or on one rank.
     public var gathered: Buffer
-    /// `[chunk, longest range of the width]`: this rank's rows of a last projection; no columns in way sum.
+    /// `[chunk, longest range of the width]`: this rank's rows of a last projection; no columns in way sum or
+    /// on one rank.
     public var part: Buffer
     /// `[chunk, longest vector gathered from all ranks, padding included]`: where a gather arrives, one rank's block
-    /// after the other; no columns in way sum.
+    /// after the other; no columns in way sum or on one rank.
     public var exchange: Buffer
     /// `[min(chunk, 16), held vocabulary rows]`.
     public var logits: Buffer

@@ -37,7 +37,7 @@ struct ShareOptions: ParsableArguments {
     }
 
     /// The shares asked for, if any.
-    func wanted() throws -> Shares? {
+    func wanted() throws -> Engine.Shares? {
         if let shares { return .perRank(shares.values) }
         return try sharesFile.map { try .perHost(SharesFile(path: $0).shares) }
     }

@@ -53,11 +53,12 @@ import Testing
 
     @Test func twoRotaryScalingsThatDifferAreRefused() throws {
         let newer: ConfigurationValue = .object(["rope_type": .string("default"), "rope_theta": .real(10_000)])
-        guard case .inconsistent(let reason)? = try Self.refusal(["rope_parameters": newer]) else {
+        guard case .inconsistent(let expected, let found)? = try Self.refusal(["rope_parameters": newer]) else {
             Issue.record("expected a refusal")
             return
         }
-        #expect(reason.contains("rope_scaling") && reason.contains("rope_parameters"))
+        #expect(expected.contains("rope_scaling") && expected.contains("rope_parameters"))
+        #expect(found.contains("llama3") && found.contains("default"))
     }
 
     @Test(arguments: ["gelu", "gelu_pytorch_tanh", "relu"])
@@ -148,8 +149,21 @@ import Testing
     }
 
     @Test func refusalsNameTheKeyAndSayWhatToDo() throws {
-        let error = try #require(try Self.refusal(["alibi": .boolean(true)]))
-        #expect(error.description.hasPrefix("config.json: 'alibi' is true"))
-        #expect(error.description.contains(";"))
+        let changes: [(String, ConfigurationValue?)] = [
+            ("alibi", .boolean(true)), ("hidden_size", nil), ("hidden_size", .string("a")),
+            ("hidden_size", .integer(0)),
+            ("num_attention_heads", .integer(31)), ("hidden_size", .integer(4097)), ("architectures", nil),
+            ("rope_parameters", .object(["rope_type": .string("default")])),
+            ("rope_scaling", .object(["rope_type": .string("yarn")])),
+        ]
+        let form = try Regex("^config\\.json: expected .+, found .+; .+$")
+        for (key, value) in changes {
+            let error = try #require(try Self.refusal([key: value]))
+            #expect(error.description.firstMatch(of: form) != nil, "\(error)")
+            let named = key == "rope_scaling" ? "rope_type" : key
+            #expect(error.description.contains("'\(named)'"), "\(error)")
+        }
+        let notJSON = #expect(throws: BlueprintError.self) { try Blueprint(configuration: "[]") }
+        #expect(notJSON?.description == "config.json: expected a JSON object, found []; download the file again")
     }
 }

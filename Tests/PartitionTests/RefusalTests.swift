@@ -46,23 +46,6 @@ import Testing
         #expect(Self.refusal(alice, Policy(shares: [1], context: 8, chunk: Int.max)) == nil)
     }
 
-    @Test func sharesAreReadFromText() throws {
-        #expect(try Policy.shares("5:3:2", rankCount: 3) == [5, 3, 2])
-        #expect(try Policy.shares("0.5:1e3", rankCount: 2) == [0.5, 1000])
-        #expect(throws: PartitionError.shareCount(expected: 3, found: 2, shares: "5:3")) {
-            try Policy.shares("5:3", rankCount: 3)
-        }
-        #expect(throws: PartitionError.shareNotANumber(rank: 1, found: "x")) {
-            try Policy.shares("5:x:2", rankCount: 3)
-        }
-        #expect(throws: PartitionError.shareNotANumber(rank: 0, found: "")) { try Policy.shares("", rankCount: 1) }
-        #expect(throws: PartitionError.shareNotANumber(rank: 2, found: "")) { try Policy.shares("1:1:", rankCount: 3) }
-        #expect(throws: PartitionError.shareNotPositive(rank: 1, found: 0)) { try Policy.shares("1:0", rankCount: 2) }
-        #expect(throws: PartitionError.shareNotPositive(rank: 0, found: .infinity)) {
-            try Policy.shares("inf:1", rankCount: 2)
-        }
-    }
-
     @Test func aRankThatWouldHoldNothingIsRefusedWithTheRankCountThatWorks() throws {
         let tiny = try Resource.model(heads: 2, keyValueHeads: 1, width: 8, mlpWidth: 5, vocabulary: 6)
         let found = Self.refusal(tiny, Policy(shares: Array(repeating: 1, count: 9), context: 8))
@@ -79,6 +62,15 @@ import Testing
             unequal
                 == .idleRank(
                     rank: 1, axis: Axis(.vocabulary, layer: nil, count: 6), share: 1e-6, workingRankCount: 2))
+    }
+
+    @Test func ofEquallyLongAxesTheFirstIsNamed() throws {
+        let tiny = try Resource.model(heads: 2, keyValueHeads: 1, width: 8, mlpWidth: 6, vocabulary: 5, layers: 12)
+        for _ in 0..<20 {
+            let found = Self.refusal(tiny, Policy(shares: Array(repeating: 1, count: 7), context: 8))
+            #expect(
+                found == .idleRank(rank: 6, axis: Axis(.mlpWidth, layer: 0, count: 6), share: 1, workingRankCount: 6))
+        }
     }
 
     @Test func aMemoryLimitThatHoldsToTheByteIsKept() throws {

@@ -46,10 +46,43 @@ import Testing
         }
     }
 
+    @Test func everyRankAddsAWholeVectorToEachSum() throws {
+        for shares in Resource.shares where shares.count > 1 {
+            for cutting in Cutting.allCases {
+                let plan = try Resource.plan("alice", shares, .sum, cutting)
+                for rank in shares.indices {
+                    let vectors = 4 * Self.width * (1 + 2 * Self.layers)
+                    #expect(plan.sentByteCount(rank: rank) == vectors + 8 + (rank == 0 ? 32 : 0))
+                }
+            }
+        }
+    }
+
+    @Test func whatRanksSendInWayGatherIsWhatIsGathered() throws {
+        for shares in Resource.shares where shares.count > 1 {
+            for cutting in Cutting.allCases {
+                let plan = try Resource.plan("alice", shares, .gather, cutting)
+                let sent = shares.indices.reduce(0) { $0 + plan.sentByteCount(rank: $1) }
+                // The sum after the embedding is one vector of the traffic and one of each rank.
+                #expect(sent == plan.decodingTraffic.byteCount + 4 * Self.width * (shares.count - 1))
+            }
+        }
+        let plan = try Resource.plan("alice", [5, 3, 2], .gather)
+        let mlp = try #require(plan.blueprint.layers.first?.branches.last?.mixer.axis)
+        let attention = try #require(Resource.attentions(plan.blueprint).first)
+        for rank in 0..<3 {
+            let inner = plan.split(of: attention.queryAxis)[rank].count * 16 + plan.split(of: mlp)[rank].count
+            let rows = plan.split(of: plan.blueprint.widthAxis)[rank].count
+            let floats = Self.width + Self.layers * (inner + 2 * rows)
+            #expect(plan.sentByteCount(rank: rank) == 4 * floats + 8 + (rank == 0 ? 32 : 0))
+        }
+    }
+
     @Test func oneRankExchangesNothing() throws {
         for way in Way.allCases {
             let plan = try Resource.plan("alice", [1], way)
             #expect(plan.traffic(tokens: 9) == .none && plan.decodingTraffic == .none)
+            #expect(plan.sentByteCount(rank: 0) == 0)
         }
     }
 }

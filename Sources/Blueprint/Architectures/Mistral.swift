@@ -6,12 +6,8 @@ enum Mistral: Architecture {
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("MistralForCausalLM", &reader)
-        // The reference takes a window of 4096 where the key is absent, and none where it is null.
-        let stated = try reader.integer("sliding_window")
-        let window = reader.has("sliding_window") ? stated : 4096
-        if let window, window < 1 {
-            throw .unsupportedValue(key: "sliding_window", expected: "null or a number above zero", found: "\(window)")
-        }
+        let window = try reader.window()
+        try reader.check(window: window)
         decoder.window = { _ in window }
         return decoder.blueprint()
     }
