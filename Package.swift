@@ -39,7 +39,7 @@ let package = Package(
         .target(
             name: "Engine", dependencies: ["Blueprint", "Partition", "Compute", "Weights", "MPI", "Text"],
             resources: [.copy("Resources/alice")], swiftSettings: swiftSettings),
-        .target(name: "Measure", dependencies: ["Engine", "Blueprint", "Partition", "Weights"], swiftSettings: swiftSettings),
+        .target(name: "Measure", dependencies: ["Engine", "Blueprint", "MPI", "Partition", "Weights"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "lockstep",
             dependencies: [

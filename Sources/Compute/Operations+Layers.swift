@@ -88,14 +88,13 @@ extension Operations {
         }
     }
 
-    /// Copies [tokens, x.columns] into the columns of y [tokens, y.columns] from `column` on.
-    public func copy(_ x: Buffer, tokens: Int, into y: Buffer, column: Int) {
-        precondition(column >= 0, "A column is not negative.")
-        Self.check(x, tokens: tokens, columns: x.columns)
-        Self.check(y, tokens: tokens, columns: column + x.columns)
+    /// Copies the first `columns` columns of x [tokens, x.columns] into the columns of y [tokens, y.columns] from `column` on.
+    public func copy(_ x: Buffer, tokens: Int, columns: Int, into y: Buffer, column: Int) {
+        precondition(column >= 0 && (0...x.columns).contains(columns), "The columns must lie in both.")
+        Self.check(x, tokens: tokens, columns: columns)
+        Self.check(y, tokens: tokens, columns: column + columns)
         for token in 0..<tokens {
-            unsafe (y.start + token * y.columns + column).update(
-                from: x.start + token * x.columns, count: x.columns)
+            unsafe (y.start + token * y.columns + column).update(from: x.start + token * x.columns, count: columns)
         }
     }
 }

@@ -12,8 +12,8 @@ struct AttentionLayer: MixerLayer {
     private let query: LocalProjection  // [local heads * head size, width]
     private let key: LocalProjection  // [local key-value heads * head size, width]
     private let value: LocalProjection  // [local key-value heads * head size, width]
-    private let queryNorm: Vector?  // [head size]
-    private let keyNorm: Vector?  // [head size]
+    private let queryNorm: LocalNorm?  // [head size]
+    private let keyNorm: LocalNorm?  // [head size]
     private let output: LastProjection
 
     /// - Parameter cacheIndex: which of the sequence's caches is this layer's.
@@ -27,8 +27,8 @@ struct AttentionLayer: MixerLayer {
         query = LocalProjection(attention.query, shard)
         key = LocalProjection(attention.key, shard)
         value = LocalProjection(attention.value, shard)
-        queryNorm = attention.queryNorm.map { shard.vector($0.weight) }
-        keyNorm = attention.keyNorm.map { shard.vector($0.weight) }
+        queryNorm = attention.queryNorm.map { LocalNorm($0, shard) }
+        keyNorm = attention.keyNorm.map { LocalNorm($0, shard) }
         output = LastProjection(
             attention.output, axis: attention.queryAxis, perUnit: attention.headSize, plan: plan, shard: shard)
     }
@@ -43,8 +43,8 @@ struct AttentionLayer: MixerLayer {
         operations.multiply(
             bench.buffers.normed, tokens: tokens, query.product(into: queries), key.product(into: keys),
             value.product(into: values))
-        normalize(queries, heads: local.heldQueries, by: queryNorm, attention.queryNorm, tokens, operations)
-        normalize(keys, heads: local.heldKeyValues, by: keyNorm, attention.keyNorm, tokens, operations)
+        normalize(queries, heads: local.heldQueries, by: queryNorm, chunk, bench)
+        normalize(keys, heads: local.heldKeyValues, by: keyNorm, chunk, bench)
         rotate(queries, heads: local.heldQueries, chunk, bench)
         rotate(keys, heads: local.heldKeyValues, chunk, bench)
 
@@ -57,11 +57,12 @@ struct AttentionLayer: MixerLayer {
     }
 
     private func normalize(
-        _ buffer: Buffer, heads: Int, by weight: Vector?, _ norm: Norm?, _ tokens: Int, _ operations: Operations
+        _ buffer: Buffer, heads: Int, by norm: LocalNorm?, _ chunk: Chunk, _ bench: Workbench
     ) {
-        guard let weight, let norm else { return }
-        operations.normalizeHeads(
-            buffer, tokens: tokens, heads: heads, headSize: attention.headSize, weight: weight, epsilon: norm.epsilon)
+        guard let norm else { return }
+        bench.operations.normalizeHeads(
+            buffer, tokens: chunk.tokens, heads: heads, headSize: attention.headSize, weight: norm.weight,
+            epsilon: norm.epsilon)
     }
 
     private func rotate(_ buffer: Buffer, heads: Int, _ chunk: Chunk, _ bench: Workbench) {
@@ -69,18 +70,4 @@ struct AttentionLayer: MixerLayer {
             buffer, tokens: chunk.tokens, heads: heads, headSize: attention.headSize,
             rotarySize: attention.rotary.size, table: bench.buffers.rotation, firstPosition: chunk.firstPosition)
     }
-}
-
-/// One rank's rows of a first projection.
-struct LocalProjection {
-    let matrix: Matrix  // [local outputs, inputs]
-    let bias: Vector?  // [local outputs]
-
-    init(_ projection: Projection, _ shard: Shard) {
-        matrix = shard.matrix(projection.weight)
-        bias = projection.bias.map { shard.vector($0) }
-    }
-
-    /// The projection of an input into a buffer.
-    func product(into output: Buffer) -> Product { Product(matrix, bias: bias, into: output) }
 }

@@ -48,16 +48,4 @@ struct Buffers {
 extension Buffer {
     /// The same elements with rows of another length.
     func viewed(columns: Int) -> Buffer { view(rows: rows, columns: columns) }
-
-    /// Fills a range of this buffer's columns with the first columns of another's rows.
-    func copyColumns(_ columns: Range<Int>, from source: Buffer, rows: Int) {
-        source.withSpan(rows: rows) { from in
-            withMutableSpan(rows: rows) { to in
-                for row in 0..<rows {
-                    let (target, origin) = (row * self.columns + columns.lowerBound, row * source.columns)
-                    for offset in 0..<columns.count { to[target + offset] = from[origin + offset] }
-                }
-            }
-        }
-    }
 }

@@ -3,9 +3,11 @@ public enum EngineError: Error, Hashable, Sendable {
     /// A token id that the vocabulary does not have.
     case tokenOutOfRange(token: Int, index: Int, vocabulary: Int)
     /// More tokens than the cache holds.
-    case contextExceeded(what: String, tokens: Int, context: Int)
+    case contextExceeded(what: String, tokens: Int, context: Int, longest: Int)
     /// Nothing to work on.
-    case emptyPrompt
+    case tooFewTokens(what: String, found: Int, least: Int)
+    /// The model computes something that is no number.
+    case notFinite(position: Int)
     /// A setting outside its range.
     case invalidSetting(String)
     /// The file has no part that the request needs.
@@ -19,10 +21,14 @@ extension EngineError: CustomStringConvertible {
         case .tokenOutOfRange(let token, let index, let vocabulary):
             "token \(index + 1): expected an id from 0 to \(vocabulary - 1), found \(token); "
                 + "tokenize the text with this model's tokenizer"
-        case .contextExceeded(let what, let tokens, let context):
-            "\(what): expected at most \(context) tokens, found \(tokens); raise --context or shorten the text"
-        case .emptyPrompt:
-            "prompt: expected at least one token, found none; give a text"
+        case .contextExceeded(let what, let tokens, let context, let longest):
+            "\(what): expected at most \(context) tokens, found \(tokens); "
+                + (context < longest ? "raise --context, at most to \(longest), or shorten the text" : "shorten the text")
+        case .tooFewTokens(let what, let found, let least):
+            "\(what): expected at least \(least) token\(least == 1 ? "" : "s"), found \(found); give a longer text"
+        case .notFinite(let position):
+            "logits at position \(position): expected finite numbers, found none; "
+                + "check the weights file with 'lockstep show --verify', or import the checkpoint again"
         case .invalidSetting(let reason):
             "\(reason); correct the option"
         case .missingPart(let reason):

@@ -9,14 +9,6 @@ final class Group {
     let communicator: Communicator
     let plan: Plan
     private let exchange: Buffer  // [ranks, tokens, longest part] as one run of floats
-    private var knownParts: [Gathering: Parts] = [:]
-
-    /// A gather of a certain shape; few occur, and each is worked out once.
-    private struct Gathering: Hashable {
-        var split: Split
-        var perUnit: Int
-        var tokens: Int
-    }
 
     init(communicator: Communicator, plan: Plan, exchange: Buffer) {
         self.communicator = communicator
@@ -27,8 +19,11 @@ final class Group {
     var rank: Int { communicator.rank }
     var isAlone: Bool { communicator.size == 1 }
 
+    /// Tells the watchdog that this rank is alive and at work.
+    func progressed() { communicator.watchdog.stepFinished() }
+
     /// Sums `[tokens, columns]` over the ranks; afterwards all hold the same bits.
-    func sum(_ buffer: Buffer, tokens: Int) throws {
+    func sum(_ buffer: Buffer, tokens: Int) throws(MPIError) {
         guard !isAlone else { return }
         try buffer.withMutableSpan(rows: tokens) { span throws(MPIError) in
             try communicator.allReduce(&span, .sum)
@@ -39,34 +34,24 @@ final class Group {
     ///
     /// - Parameters:
     ///   - part: `[tokens, held columns]` of this rank.
-    ///   - split: the units of each rank.
-    ///   - perUnit: columns of one unit.
     ///   - whole: `[tokens, all columns]`.
-    func gather(_ part: Buffer, split: Split, perUnit: Int, tokens: Int, into whole: Buffer) throws {
-        let isPadded = plan.policy.cutting == .padded
-        let held = split.ranges.map { (isPadded ? split.longest : $0.count) * perUnit }
-        let parts = self.parts(Gathering(split: split, perUnit: perUnit, tokens: tokens), held: held)
-        let received = exchange.view(rows: 1, columns: parts.total)
+    func gather(
+        _ part: Buffer, _ gathering: Gathering, tokens: Int, into whole: Buffer, _ operations: Operations
+    ) throws(MPIError) {
+        let parts = gathering.parts(tokens: tokens)
         try part.withSpan(rows: tokens) { mine throws(MPIError) in
-            try received.withMutableSpan(rows: 1) { all throws(MPIError) in
-                if isPadded {
-                    try communicator.allGatherEqual(mine, into: &all)
-                } else {
-                    try communicator.allGather(mine, into: &all, parts: parts)
+            try exchange.view(rows: 1, columns: parts.total).withMutableSpan(rows: 1) { all throws(MPIError) in
+                switch plan.policy.cutting {
+                case .padded: try communicator.allGatherEqual(mine, into: &all)
+                case .uneven: try communicator.allGather(mine, into: &all, parts: parts)
                 }
             }
         }
         for rank in 0..<communicator.size {
-            let columns = split[rank].lowerBound * perUnit..<split[rank].upperBound * perUnit
-            let block = exchange.view(from: parts.offsets[rank], rows: tokens, columns: held[rank])
-            whole.copyColumns(columns, from: block, rows: tokens)
+            let columns = gathering.columns(of: rank)
+            let block = exchange.view(
+                from: parts.offsets[rank], rows: tokens, columns: gathering.heldColumns[rank])
+            operations.copy(block, tokens: tokens, columns: columns.count, into: whole, column: columns.lowerBound)
         }
-    }
-
-    private func parts(_ gathering: Gathering, held: [Int]) -> Parts {
-        if let parts = knownParts[gathering] { return parts }
-        let parts = Parts(counts: held.map { $0 * gathering.tokens })
-        knownParts[gathering] = parts
-        return parts
     }
 }

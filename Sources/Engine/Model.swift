@@ -24,12 +24,14 @@ public struct Model {
     /// The path of the model that travels with the program.
     public static var embeddedPath: String {
         get throws(EngineError) {
-            guard let url = Bundle.module.url(forResource: "alice/model", withExtension: "h5") else {
+            let folder = Bundle.main.bundleURL.appendingPathComponent("lockstep_Engine.resources")
+            let path = folder.appendingPathComponent("alice/model.h5").path
+            guard FileManager.default.isReadableFile(atPath: path) else {
                 throw .missingPart(
-                    "embedded model: expected alice/model.h5 among the program's resources, found none; "
-                        + "keep the folder lockstep_Engine.resources beside the program, or give --model")
+                    "\(path): expected the embedded model, found no file; "
+                        + "keep lockstep_Engine.resources beside the program, or give --model")
             }
-            return url.path
+            return path
         }
     }
 
@@ -46,10 +48,15 @@ public struct Model {
         return try Tokenizer(json: json)
     }
 
-    /// Checks that the vocabulary has all these ids.
+    /// Checks tokens before anything is computed from them.
     ///
-    /// - Throws: ``EngineError/tokenOutOfRange(token:index:vocabulary:)`` for the first that it has not.
-    public func check(_ tokens: [Int]) throws(EngineError) {
+    /// - Throws: ``EngineError`` for too few of them, for more than the context, or for an id that the vocabulary has not.
+    public func check(_ tokens: [Int], what: String, atLeast least: Int, context: Int) throws(EngineError) {
+        guard tokens.count >= least else { throw .tooFewTokens(what: what, found: tokens.count, least: least) }
+        guard tokens.count <= context else {
+            throw .contextExceeded(
+                what: what, tokens: tokens.count, context: context, longest: blueprint.maximumContext)
+        }
         for (index, token) in tokens.enumerated() where token < 0 || token >= blueprint.vocabulary {
             throw .tokenOutOfRange(token: token, index: index, vocabulary: blueprint.vocabulary)
         }
@@ -57,7 +64,11 @@ public struct Model {
 
     private static func endTokens(_ file: WeightsFile, _ blueprint: Blueprint) throws -> Set<Int> {
         guard let text = file.generationConfig else { return Set(blueprint.endTokens) }
-        let settings = try JSONDecoder().decode(GenerationSettings.self, from: Data(text.utf8))
+        guard let settings = try? JSONDecoder().decode(GenerationSettings.self, from: Data(text.utf8)) else {
+            throw EngineError.missingPart(
+                "\(file.path): expected generation_config.json inside to be an object whose 'eos_token_id' is a token id "
+                    + "or a list of them, found something else; correct it and import the checkpoint again")
+        }
         return Set(settings.endTokens?.ids ?? blueprint.endTokens)
     }
 }

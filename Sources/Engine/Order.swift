@@ -90,14 +90,18 @@ extension Order {
     /// The order that was sent.
     package init(header: [Int32], remainder: [Int32]) {
         switch Kind(rawValue: header[0]) {
+        case .stop: self = .stop
         case .begin: self = .begin(Sampling(words: remainder))
         case .gatherLogits: self = .gatherLogits
         case .forward:
+            guard let purpose = Purpose(rawValue: header[1]) else {
+                preconditionFailure("A forward of purpose \(header[1]) arrived, which no rank sends.")
+            }
             self = .forward(
                 Step(
                     tokens: remainder.isEmpty ? [header[3]] : remainder,
-                    purpose: Purpose(rawValue: header[1]) ?? .none, following: header[4], topCount: header[5]))
-        case .stop, nil: self = .stop
+                    purpose: purpose, following: header[4], topCount: header[5]))
+        case nil: preconditionFailure("An order of kind \(header[0]) arrived, which no rank sends.")
         }
     }
 }

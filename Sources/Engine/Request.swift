@@ -34,36 +34,3 @@ public struct Request: Sendable {
         self.threads = threads
     }
 }
-
-/// Shares by rank or by host.
-public enum Shares: Sendable, Hashable {
-    /// One per rank, in rank order.
-    case perRank([Double])
-    /// One per host name, for each rank of that host.
-    case perHost([String: Double])
-
-    /// The share of each rank.
-    ///
-    /// - Parameter hosts: the host name of each rank.
-    /// - Throws: ``EngineError`` for a count that does not fit or a host without share.
-    public func resolved(hosts: [String]) throws(EngineError) -> [Double] {
-        switch self {
-        case .perRank(let shares):
-            guard shares.count == hosts.count else {
-                throw .invalidSetting(
-                    "shares: expected one per rank, \(hosts.count) in all, found \(shares.count)")
-            }
-            return shares
-        case .perHost(let shares):
-            var resolved: [Double] = []
-            for host in hosts {
-                guard let share = shares[host] ?? shares[String(host.prefix { $0 != "." })] else {
-                    let known = shares.keys.sorted().joined(separator: ", ")
-                    throw .invalidSetting("shares file: expected a line for host \(host), found only \(known)")
-                }
-                resolved.append(share)
-            }
-            return resolved
-        }
-    }
-}

@@ -37,8 +37,8 @@ public struct Sampling: Hashable, Sendable {
 
     /// Why these settings cannot be followed, or nil.
     public var objection: String? {
-        if !(temperature >= 0 && temperature.isFinite) {
-            return "temperature: expected 0 or more, found \(temperature)"
+        if temperature != 0, !(temperature >= 1e-4 && temperature.isFinite) {
+            return "temperature: expected 0 for the best token, or at least 0.0001, found \(temperature)"
         }
         if topK < 0 { return "top-k: expected 0 or more, found \(topK)" }
         if !(topP > 0 && topP <= 1) { return "top-p: expected more than 0 and at most 1, found \(topP)" }
@@ -56,20 +56,24 @@ public struct Sampling: Hashable, Sendable {
     var isTruncated: Bool { !isGreedy && (topK > 0 || topP < 1 || minP > 0) }
 
     /// Whether probabilities over the whole vocabulary are needed.
-    package var needsNormaliser: Bool { isTruncated && topK == 0 }
+    package var needsNormaliser: Bool { isTruncated && topK == 0 && topP < 1 }
+
+    /// More are only gathered where the choice needs them.
+    private static let mostCandidates = 256
 
     /// Candidates that a rank offers of its part of the vocabulary.
     var candidatesPerRank: Int {
         if !isTruncated { return 1 }
-        return topK > 0 ? topK : 256
+        return topK > 0 ? min(topK, Self.mostCandidates) : Self.mostCandidates
     }
 
     /// Standard Gumbel noise of a token at a position.
     package func noise(position: Int, token: Int) -> Double {
         var state = seed &+ 0x9E37_79B9_7F4A_7C15 &* UInt64(truncatingIfNeeded: position &+ 1)
         state = Self.mixed(state) ^ UInt64(truncatingIfNeeded: token)
-        let bits = Self.mixed(state &+ 0x9E37_79B9_7F4A_7C15) >> 11
-        let uniform = (Double(bits) + 0.5) * 0x1p-53
+        // 52 bits and a half: every value is exact, and none is 0 or 1.
+        let bits = Self.mixed(state &+ 0x9E37_79B9_7F4A_7C15) >> 12
+        let uniform = (Double(bits) + 0.5) * 0x1p-52
         return -Logarithm.natural(-Logarithm.natural(uniform))
     }
 
@@ -90,13 +94,14 @@ public struct Sampling: Hashable, Sendable {
     ///     ``needsNormaliser``.
     ///   - position: the position of the token to choose.
     package func choice(among candidates: [Candidate], floor: Float?, normaliser: Double, position: Int) -> Int? {
-        guard isTruncated else { return candidates.first.map { Int($0.id) } }
+        guard isTruncated, !candidates.isEmpty else { return candidates.first.map { Int($0.id) } }
         let considered = topK > 0 ? candidates.prefix(topK) : candidates[...]
         let logits = considered.map { Double($0.logit) }
         let logSum = topK > 0 ? Logarithm.ofSumOfExponentials(logits) : normaliser
         let bounds = [nucleusCount(logits, logSum: logSum), probableCount(logits)].compactMap { $0 }
         let kept = max(1, bounds.min() ?? considered.count)
-        if topK == 0, let floor, bounds.isEmpty || considered[kept - 1].logit <= floor { return nil }
+        let isBounded = !bounds.isEmpty || considered.count == topK
+        if let floor, !isBounded || considered[kept - 1].logit <= floor { return nil }
         return noisiest(of: considered.prefix(kept), position: position)
     }
 

@@ -3,9 +3,11 @@ import Compute
 import Partition
 
 /// What one rank remembers of a sequence: its heads' keys and values, and the tokens.
-public final class SequenceState {
+final class SequenceState {
     let caches: [KeyValueCache]  // one per attention mixer
-    private(set) var tokens: [Int32] = []
+    private(set) var distinctTokens: Set<Int32> = []
+    /// The next position.
+    private(set) var position = 0
     let context: Int
 
     /// Space for `plan.policy.context` tokens.
@@ -19,16 +21,18 @@ public final class SequenceState {
                     headSize: attention.headSize, in: arena))
         }
         self.caches = caches
-        tokens.reserveCapacity(context)
     }
 
-    /// The next position.
-    var position: Int { tokens.count }
-
-    func append(_ new: [Int32]) { tokens.append(contentsOf: new) }
+    func append(_ tokens: [Int32]) {
+        distinctTokens.formUnion(tokens)
+        position += tokens.count
+    }
 
     /// Forgets everything.
-    func clear() { tokens.removeAll(keepingCapacity: true) }
+    func clear() {
+        distinctTokens.removeAll(keepingCapacity: true)
+        position = 0
+    }
 
     /// Bytes that the caches of a rank take.
     static func byteCount(plan: Plan, rank: Int) -> Int {

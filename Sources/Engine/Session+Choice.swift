@@ -10,22 +10,23 @@ extension Session {
         let logits = transformer.logits(lastRow..<lastRow + 1)
         lastLogits = logits
         prepare(logits.row(0), sampling)
-        let normaliser = sampling.needsNormaliser ? try normaliser(logits) : 0
+        let normaliser = sampling.needsNormaliser ? try logSums(logits, rows: 1)[0] : 0
         let offered = candidates(logits.row(0), sampling)
         let all = try gather(offered, count: sampling.candidatesPerRank)
         guard isLead else { return nil }
+        guard !all.isEmpty else { throw EngineError.notFinite(position: state.position - 1) }
         return sampling.choice(
-            among: all, floor: floor(all, sampling), normaliser: normaliser,
-            position: state.position)
+            among: all, floor: floor(all, sampling), normaliser: normaliser, position: state.position)
     }
 
     /// Chooses from the logits of the whole vocabulary, which the last ``choose(_:lastRow:)`` prepared.
     func chooseFromAll(_ sampling: Sampling) throws -> Int? {
-        guard let logits = lastLogits else { return nil }
-        let normaliser = try normaliser(logits)
+        guard let logits = lastLogits else { preconditionFailure("A choice comes before the gathering of its logits.") }
+        let normaliser = try logSums(logits, rows: 1)[0]
         let whole = try gatherRows(logits, rows: 1)
         guard isLead else { return nil }
-        let candidates = whole.enumerated().map { Candidate(logit: $0.element, id: Int32($0.offset)) }
+        let candidates = whole.enumerated().filter { !$0.element.isNaN }
+            .map { Candidate(logit: $0.element, id: Int32($0.offset)) }
         return sampling.choice(
             among: candidates.sorted(by: Candidate.isBetter), floor: nil, normaliser: normaliser,
             position: state.position)
@@ -36,33 +37,33 @@ extension Session {
         let (penalty, temperature) = (Float(sampling.repetitionPenalty), Float(sampling.temperature))
         guard penalty != 1 || (!sampling.isGreedy && temperature != 1) else { return }
         let own = transformer.localVocabulary
-        let seen = penalty == 1 ? [] : Set(state.tokens).filter { own.contains(Int($0)) }
         logits.withMutableSpan(rows: 1) { span in
-            for token in seen {
-                let index = Int(token) - own.lowerBound
-                span[index] = span[index] > 0 ? span[index] / penalty : span[index] * penalty
+            if penalty != 1 {
+                for token in state.distinctTokens where own.contains(Int(token)) {
+                    let index = Int(token) - own.lowerBound
+                    span[index] = span[index] > 0 ? span[index] / penalty : span[index] * penalty
+                }
             }
             guard !sampling.isGreedy, temperature != 1 else { return }
-            for index in 0..<own.count { span[index] /= temperature }
+            for index in span.indices { span[index] /= temperature }
         }
-    }
-
-    /// The logarithm of the sum of exponentials over the whole vocabulary.
-    private func normaliser(_ logits: LocalLogits) throws -> Double {
-        let (maxima, sums) = try partition(logits, rows: 1)
-        return Double(maxima[0]) + Logarithm.natural(Double(sums[0]) * 0x1p-40)
     }
 
     /// The tokens that this rank offers.
     private func candidates(_ logits: Buffer, _ sampling: Sampling) -> [Candidate] {
-        let own = transformer.localVocabulary
-        guard !sampling.isGreedy, !sampling.isTruncated else {
-            return bestCandidates(logits, count: sampling.candidatesPerRank)
-        }
         // Without truncation the noise decides among all, so each rank need only offer its winner.
+        if !sampling.isGreedy, !sampling.isTruncated { return noisiest(logits, sampling).map { [$0] } ?? [] }
+        return bestCandidates(logits, count: sampling.candidatesPerRank)
+    }
+
+    /// The token with the largest logit and noise together, with their sum.
+    private func noisiest(_ logits: Buffer, _ sampling: Sampling) -> Candidate? {
+        let own = transformer.localVocabulary
         var best: Candidate?
         logits.withSpan(rows: 1) { span in
-            for index in 0..<own.count {
+            for index in span.indices {
+                // Noise of 52 bits is below 38: a token that much worse than the best cannot win.
+                guard span[index] + 38 >= best?.logit ?? -.infinity else { continue }
                 let token = own.lowerBound + index
                 let noisy = Double(span[index]) + sampling.noise(position: state.position, token: token)
                 let candidate = Candidate(logit: Float(noisy), id: Int32(token))
@@ -70,7 +71,7 @@ extension Session {
                 best = candidate
             }
         }
-        return best.map { [$0] } ?? []
+        return best
     }
 
     /// The best of a row of this rank's logits.
@@ -84,14 +85,14 @@ extension Session {
     }
 
     /// Every rank's candidates on rank 0, best first; each rank sends `count`, filled up with nothing.
-    func gather(_ offered: [Candidate], count: Int) throws -> [Candidate] {
+    func gather(_ offered: [Candidate], count: Int) throws(MPIError) -> [Candidate] {
         guard rankCount > 1 else { return offered }
         var part = [Int32](repeating: -1, count: 2 * count)
         for (index, candidate) in offered.prefix(count).enumerated() {
             part[2 * index] = candidate.id
             part[2 * index + 1] = Int32(bitPattern: candidate.logit.bitPattern)
         }
-        var whole = [Int32](repeating: -1, count: 2 * count * rankCount)
+        var whole = [Int32](repeating: -1, count: isLead ? 2 * count * rankCount : 0)
         var span = whole.mutableSpan
         try communicator.gather(part.span, into: &span, root: 0)
         let received = stride(from: 0, to: whole.count, by: 2).map { index in
@@ -100,7 +101,7 @@ extension Session {
         return received.filter { $0.id >= 0 }.sorted(by: Candidate.isBetter)
     }
 
-    /// The largest logit that a token outside the candidates may have.
+    /// The largest logit that a token outside the candidates may have; nil if there is none.
     private func floor(_ candidates: [Candidate], _ sampling: Sampling) -> Float? {
         let split = plan.split(of: plan.blueprint.vocabularyAxis)
         let floors = split.ranges.compactMap { range -> Float? in

@@ -7,27 +7,33 @@ import Partition
 extension Session {
     /// Has `receive` called with the residual stream before the first layer and after each one.
     ///
-    /// To be called on every rank, for the ranks also tell whether they hold the same bits.
+    /// To be called on every rank, for the ranks also compare their bits; only rank 0's `receive` is called.
     ///
     /// - Parameter receive: gets the number of layers done, `[tokens, width]`, and whether all ranks hold the same bits.
     public func observe(
         _ receive: @escaping (_ layersDone: Int, _ hidden: [Float], _ ranksAgree: Bool) throws -> Void
     ) {
-        transformer.observe = { [communicator] layersDone, hidden, tokens in
+        transformer.observe = { [communicator, isLead] layersDone, hidden, tokens in
+            let areSame = try Self.areSame(hidden, tokens: tokens, on: communicator)
+            guard isLead else { return }
             var values: [Float] = []
             values.reserveCapacity(tokens * hidden.columns)
             hidden.withSpan(rows: tokens) { span in
                 for index in span.indices { values.append(span[index]) }
             }
-            try receive(layersDone, values, try Self.areSame(values, on: communicator))
+            try receive(layersDone, values, areSame)
         }
     }
 
     /// Whether all ranks hold the same bits.
-    private static func areSame(_ values: [Float], on communicator: Communicator) throws(MPIError) -> Bool {
+    private static func areSame(
+        _ hidden: Buffer, tokens: Int, on communicator: Communicator
+    ) throws(MPIError) -> Bool {
         // FNV-1a over 32-bit words.
-        let hash = values.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
-            ($0 ^ UInt64($1.bitPattern)) &* 0x100_0000_01B3
+        let hash = hidden.withSpan(rows: tokens) { span in
+            span.indices.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
+                ($0 ^ UInt64(span[$1].bitPattern)) &* 0x100_0000_01B3
+            }
         }
         var bounds = [hash, ~hash]
         var span = bounds.mutableSpan
@@ -36,11 +42,13 @@ extension Session {
     }
 
     /// This session's model on rank 0 alone, for comparison; nil on the other ranks.
+    ///
+    /// - Throws: also where rank 0 cannot hold the whole model beside its shard.
     public func alone() throws -> Session? {
         let solo = try communicator.split(color: communicator.rank, key: 0)
         guard isLead else { return nil }
         var request = Request(way: plan.policy.way, context: plan.policy.context, chunk: plan.policy.chunk)
         request.threads = threadCount
-        return try Self.load(model, Self.agreedPlan(request, model, solo), solo, threads: threadCount)
+        return try Preparation(request, model, on: solo).load()
     }
 }

@@ -12,7 +12,7 @@ extension Session {
         public var ending: Ending = .limit
         /// Seconds for the prompt, up to the first token.
         public var promptSeconds = 0.0
-        /// Seconds for the tokens after the first.
+        /// Seconds for the tokens after the first, without those that the receiver took.
         public var decodingSeconds = 0.0
         /// Collectives and their payload for the tokens after the first.
         public var decodingTraffic = MPI.Traffic()
@@ -41,14 +41,16 @@ extension Session {
     ///   - prompt: token ids.
     ///   - limit: the most tokens to choose.
     ///   - endTokens: tokens after which nothing follows.
-    ///   - receive: gets each token; returns whether to go on.
+    ///   - receive: gets each token; returns whether to go on. It may wait for what is outside, such as a terminal.
     /// - Throws: ``EngineError`` for a prompt that is empty, longer than the context, or has an unknown token.
     public func generate(
         _ prompt: [Int], limit: Int, sampling: Sampling, endTokens: Set<Int>, receive: (Int) throws -> Bool
     ) throws -> Generation {
         if let objection = sampling.objection { throw EngineError.invalidSetting(objection) }
-        try check(prompt, what: "prompt")
+        try model.check(prompt, what: "prompt", atLeast: 1, context: state.context)
         guard limit > 0 else { return Generation() }
+        var sampling = sampling
+        sampling.topK = min(sampling.topK, plan.blueprint.vocabulary)
         var generation = Generation()
         let clock = ContinuousClock()
         let start = clock.now
@@ -57,13 +59,17 @@ extension Session {
         let first = clock.now
         generation.promptSeconds = (first - start).seconds
         let trafficAtFirst = traffic
+        var receiving = Duration.zero
         while true {
             generation.tokens.append(next)
             if endTokens.contains(next) {
                 generation.ending = .endToken
                 break
             }
-            guard try receive(next) else {
+            let received = clock.now
+            let isWanted = try waiting { try receive(next) }
+            receiving += clock.now - received
+            guard isWanted else {
                 generation.ending = .stopped
                 break
             }
@@ -74,7 +80,7 @@ extension Session {
             }
             next = try chosen(perform(.forward(.init(tokens: [Int32(next)], purpose: .choose))))
         }
-        generation.decodingSeconds = (clock.now - first).seconds
+        generation.decodingSeconds = (clock.now - first - receiving).seconds
         generation.decodingTraffic = traffic - trafficAtFirst
         return generation
     }
@@ -85,8 +91,7 @@ extension Session {
     ///   - tokens: at least two.
     ///   - topCount: best tokens wanted per place.
     public func score(_ tokens: [Int], topCount: Int = 0) throws -> [TokenScore] {
-        try check(tokens, what: "text")
-        guard tokens.count > 1 else { return [] }
+        try model.check(tokens, what: "text", atLeast: 2, context: state.context)
         _ = try perform(.begin(.greedy))
         let ids = tokens.map { Int32($0) }
         // The last token is only a target: nothing follows it.
@@ -102,25 +107,21 @@ extension Session {
 
     /// The logits at every position, on rank 0 inside ``run(_:)``.
     ///
-    /// - Parameter receive: gets `[rows, vocabulary]` and the position of the first row, in order.
-    public func logits(_ tokens: [Int], receive: @escaping (_ firstPosition: Int, _ logits: [Float]) throws -> Void)
-        throws
-    {
-        try check(tokens, what: "text")
-        receiveLogits = receive
+    /// - Parameters:
+    ///   - single: so many of the last tokens are run one by one, as in decoding.
+    ///   - receive: gets `[rows, vocabulary]` and the position of the first row, in order. It may wait for what is
+    ///     outside, such as a disk.
+    public func logits(
+        _ tokens: [Int], single: Int = 0, receive: @escaping (_ firstPosition: Int, _ logits: [Float]) throws -> Void
+    ) throws {
+        try model.check(tokens, what: "text", atLeast: 1, context: state.context)
+        receiveLogits = { [self] position, logits in try waiting { try receive(position, logits) } }
         defer { receiveLogits = nil }
         _ = try perform(.begin(.greedy))
-        for range in chunks(tokens.count) {
+        let together = max(0, tokens.count - single)
+        for range in chunks(together) + (together..<tokens.count).map({ $0..<$0 + 1 }) {
             _ = try perform(.forward(.init(tokens: tokens[range].map { Int32($0) }, purpose: .logits)))
         }
-    }
-
-    private func check(_ tokens: [Int], what: String) throws(EngineError) {
-        guard !tokens.isEmpty else { throw .emptyPrompt }
-        guard tokens.count <= state.context else {
-            throw .contextExceeded(what: what, tokens: tokens.count, context: state.context)
-        }
-        try model.check(tokens)
     }
 
     /// Ranges of at most a chunk.
@@ -142,16 +143,9 @@ extension Session {
     private func chosen(_ outcome: Outcome) throws -> Int {
         if let token = outcome.token { return token }
         guard let token = try perform(.gatherLogits).token else {
-            throw EngineError.invalidSetting("sampling: no token may be chosen")
+            throw EngineError.notFinite(position: state.position - 1)
         }
         return token
-    }
-}
-
-extension Duration {
-    var seconds: Double {
-        let (seconds, attoseconds) = components
-        return Double(seconds) + Double(attoseconds) * 1e-18
     }
 }
 

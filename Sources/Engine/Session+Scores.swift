@@ -7,80 +7,79 @@ import Partition
 extension Session {
     /// Scores each token of the chunk's followers; a maximum, a sum and a target per token are exchanged.
     func score(_ step: Order.Step) throws -> [TokenScore] {
-        let followers = step.tokens.dropFirst() + (step.following >= 0 ? [step.following] : [])
-        var scores: [TokenScore] = []
-        var row = 0
-        while row < followers.count {
-            let rows = row..<min(row + Workspace.logitRows, followers.count)
-            let logits = transformer.logits(rows)
-            let targets = followers[followers.startIndex + rows.lowerBound..<followers.startIndex + rows.upperBound]
-            scores += try score(Array(targets), logits, topCount: Int(step.topCount))
-            row = rows.upperBound
+        let followers = Array(step.tokens.dropFirst()) + (step.following >= 0 ? [step.following] : [])
+        return try rowGroups(followers.count).flatMap { rows in
+            try score(followers[rows], transformer.logits(rows), topCount: Int(step.topCount))
         }
-        return scores
     }
 
-    private func score(_ targets: [Int32], _ logits: LocalLogits, topCount: Int) throws -> [TokenScore] {
+    private func score(
+        _ targets: ArraySlice<Int32>, _ logits: LocalLogits, topCount: Int
+    ) throws -> [TokenScore] {
         let own = transformer.localVocabulary
-        let (maxima, sums) = try partition(logits, rows: targets.count)
+        let logSums = try logSums(logits, rows: targets.count)
         var found = [Float](repeating: -.infinity, count: targets.count)
         for (row, target) in targets.enumerated() where own.contains(Int(target)) {
             found[row] = logits.row(row)[0, Int(target) - own.lowerBound]
         }
         try reduce(&found, .maximum)
         let top = try topTokens(logits, rows: targets.count, count: topCount)
-        return targets.indices.map { row in
-            let normaliser = Double(maxima[row]) + Logarithm.natural(Double(sums[row]) * 0x1p-40)
+        return try found.indices.map { row in
+            let logProbability = Double(found[row]) - logSums[row]
+            guard logProbability.isFinite else { throw EngineError.notFinite(position: state.position) }
             return TokenScore(
-                logProbability: Double(found[row]) - normaliser,
-                top: top[row].map { .init(token: Int($0.id), logProbability: Double($0.logit) - normaliser) })
+                logProbability: logProbability,
+                top: top[row].map { .init(token: Int($0.id), logProbability: Double($0.logit) - logSums[row]) })
         }
     }
 
-    /// The largest logit of each row over all ranks, and the sum of `2^40 exp(logit - largest)`.
+    /// The logarithm of the sum of exponentials of each row over all ranks.
     ///
     /// The sum is one of integers, so that it does not depend on how the vocabulary is split.
-    func partition(_ logits: LocalLogits, rows: Int) throws -> (maxima: [Float], sums: [UInt64]) {
+    func logSums(_ logits: LocalLogits, rows: Int) throws -> [Double] {
         var maxima = (0..<rows).map { bench.operations.maximum(of: logits.row($0), row: 0) }
         try reduce(&maxima, .maximum)
+        guard maxima.allSatisfy(\.isFinite) else { throw EngineError.notFinite(position: state.position) }
         var sums = (0..<rows).map { row in
             bench.operations.sumOfExponentials(of: logits.row(row), row: 0, maximum: maxima[row])
         }
         try reduce(&sums, .sum)
-        return (maxima, sums)
+        return zip(maxima, sums).map { Double($0) + Logarithm.natural(Double($1) * 0x1p-40) }
     }
 
-    private func reduce<Number: MPI.Element>(_ values: inout [Number], _ operation: Reduction) throws {
+    private func reduce<Number: MPI.Element>(_ values: inout [Number], _ operation: Reduction) throws(MPIError) {
         guard rankCount > 1 else { return }
         var span = values.mutableSpan
         try communicator.allReduce(&span, operation)
     }
 
-    private func topTokens(_ logits: LocalLogits, rows: Int, count: Int) throws -> [[Candidate]] {
+    private func topTokens(_ logits: LocalLogits, rows: Int, count: Int) throws(MPIError) -> [[Candidate]] {
         guard count > 0 else { return Array(repeating: [], count: rows) }
-        return try (0..<rows).map { row in
+        var top: [[Candidate]] = []
+        for row in 0..<rows {
             let offered = bestCandidates(logits.row(row), count: count)
-            return Array(try gather(offered, count: count).prefix(count))
+            top.append(Array(try gather(offered, count: count).prefix(count)))
         }
+        return top
     }
 
     /// Hands the logits of every token of the chunk to rank 0's receiver, some rows at a time.
     func gatherLogits(_ step: Order.Step) throws {
-        var row = 0
-        while row < step.tokens.count {
-            let rows = row..<min(row + Workspace.logitRows, step.tokens.count)
+        for rows in rowGroups(step.tokens.count) {
             let whole = try gatherRows(transformer.logits(rows), rows: rows.count)
-            if isLead { try receiveLogits?(state.position - step.tokens.count + row, whole) }
-            row = rows.upperBound
+            if isLead { try receiveLogits?(state.position - step.tokens.count + rows.lowerBound, whole) }
         }
     }
 
-    /// The rows of all ranks side by side, `[rows, vocabulary]`.
-    func gatherRows(_ logits: LocalLogits, rows: Int) throws -> [Float] {
+    private func rowGroups(_ count: Int) -> [Range<Int>] {
+        stride(from: 0, to: count, by: Workspace.logitRows).map { $0..<min($0 + Workspace.logitRows, count) }
+    }
+
+    /// The rows of all ranks side by side on rank 0, `[rows, vocabulary]`; empty on the others.
+    func gatherRows(_ logits: LocalLogits, rows: Int) throws(MPIError) -> [Float] {
         let split = plan.split(of: plan.blueprint.vocabularyAxis)
-        let own = transformer.localVocabulary.count
         var part: [Float] = []
-        part.reserveCapacity(rows * own)
+        part.reserveCapacity(rows * transformer.localVocabulary.count)
         for row in 0..<rows {
             logits.row(row).withSpan(rows: 1) { span in
                 for column in span.indices { part.append(span[column]) }
@@ -88,15 +87,19 @@ extension Session {
         }
         guard rankCount > 1 else { return part }
         let parts = Parts(counts: split.ranges.map { $0.count * rows })
-        var received = [Float](repeating: 0, count: parts.total)
+        var received = [Float](repeating: 0, count: isLead ? parts.total : 0)
         var span = received.mutableSpan
-        try communicator.allGather(part.span, into: &span, parts: parts)
-        var whole = [Float](repeating: 0, count: parts.total)
-        for (rank, range) in split.ranges.enumerated() {
-            for row in 0..<rows {
-                let source = parts.offsets[rank] + row * range.count
-                let target = row * plan.blueprint.vocabulary + range.lowerBound
-                whole.replaceSubrange(target..<target + range.count, with: received[source..<source + range.count])
+        try communicator.gather(part.span, into: &span, parts: parts, root: 0)
+        return isLead ? sideBySide(received, parts, split, rows: rows) : []
+    }
+
+    private func sideBySide(_ received: [Float], _ parts: Parts, _ split: Split, rows: Int) -> [Float] {
+        var whole: [Float] = []
+        whole.reserveCapacity(received.count)
+        for row in 0..<rows {
+            for (rank, range) in split.ranges.enumerated() {
+                let start = parts.offsets[rank] + row * range.count
+                whole += received[start..<start + range.count]
             }
         }
         return whole

@@ -1,5 +1,4 @@
 import Compute
-import Foundation
 public import MPI
 public import Partition
 import Weights
@@ -32,7 +31,7 @@ public final class Session {
         let arena = try Arena(
             byteCount: Shard.byteCount(plan: plan, rank: rank, file: model.file)
                 + Buffers.byteCount(workspace) + SequenceState.byteCount(plan: plan, rank: rank))
-        let operations = Operations(pool: Pool(threads: threads), instructionSet: try .ofEnvironment)
+        let operations = Operations(pool: Pool(threads: threads), instructionSet: try .best)
         let buffers = try Buffers(workspace, in: arena)
         let shard = try Shard(file: model.file, plan: plan, rank: rank, arena: arena)
         self.model = model
@@ -137,36 +136,5 @@ public final class Session {
                 return Outcome()
             }
         }
-    }
-}
-
-/// What came of an order; meaningful on rank 0.
-struct Outcome {
-    /// The chosen token; nil where the candidates were too few to be sure.
-    var token: Int?
-    /// One per token of the chunk that has a follower.
-    var scores: [TokenScore] = []
-}
-
-/// How well the model expected a token.
-public struct TokenScore: Hashable, Sendable {
-    /// The natural logarithm of its probability.
-    public var logProbability: Double
-    /// The best tokens at its place with their log-probabilities, best first.
-    public var top: [Choice]
-
-    /// A token and its log-probability.
-    public struct Choice: Hashable, Sendable {
-        /// The token's id.
-        public var token: Int
-        /// The natural logarithm of its probability.
-        public var logProbability: Double
-    }
-}
-
-extension InstructionSet {
-    /// The best of this machine, or what `LOCKSTEP_ISA` forces.
-    static var ofEnvironment: InstructionSet {
-        get throws(ComputeError) { try named(ProcessInfo.processInfo.environment["LOCKSTEP_ISA"]) }
     }
 }

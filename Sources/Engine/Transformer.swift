@@ -1,14 +1,12 @@
 import Blueprint
 import Compute
-import Foundation
 import Partition
 import Weights
 
 /// One rank's part of a model: tokens in, its rows of the logits out, in step with the others of its group.
 final class Transformer {
     private struct Residual {
-        let norm: Vector  // [width]
-        let epsilon: Float
+        let norm: LocalNorm
         let mixer: any MixerLayer
     }
 
@@ -16,7 +14,7 @@ final class Transformer {
     private let bench: Workbench
     private let embedding: Matrix  // [local vocabulary, width]
     private let layers: [[Residual]]
-    private let finalNorm: Vector  // [width]
+    private let finalNorm: LocalNorm
     private let head: Matrix  // [local vocabulary, width]
     /// The global ids of this rank's rows of the vocabulary.
     let localVocabulary: Range<Int>
@@ -29,7 +27,7 @@ final class Transformer {
         self.plan = plan
         self.bench = bench
         embedding = shard.matrix(blueprint.embedding)
-        finalNorm = shard.vector(blueprint.finalNorm.weight)
+        finalNorm = LocalNorm(blueprint.finalNorm, shard)
         head = shard.matrix(blueprint.head)
         localVocabulary = plan.split(of: blueprint.vocabularyAxis)[rank]
         var cacheCount = 0
@@ -46,8 +44,7 @@ final class Transformer {
                 case .mlp(let mlp):
                     mixer = MLPLayer(mlp, plan: plan, shard: shard)
                 }
-                let norm = shard.vector(branch.norm.weight)
-                residuals.append(Residual(norm: norm, epsilon: branch.norm.epsilon, mixer: mixer))
+                residuals.append(Residual(norm: LocalNorm(branch.norm, shard), mixer: mixer))
             }
             layers.append(residuals)
         }
@@ -64,10 +61,12 @@ final class Transformer {
         for (index, layer) in layers.enumerated() {
             for residual in layer {
                 operations.normalize(
-                    buffers.hidden, tokens: chunk.tokens, weight: residual.norm, epsilon: residual.epsilon,
+                    buffers.hidden, tokens: chunk.tokens, weight: residual.norm.weight,
+                    epsilon: residual.norm.epsilon,
                     into: buffers.normed)
                 try residual.mixer.forward(chunk, state: state, on: bench)
                 operations.add(buffers.branch, to: buffers.hidden, tokens: chunk.tokens)
+                bench.group.progressed()
             }
             try observe?(index + 1, buffers.hidden, chunk.tokens)
         }
@@ -76,23 +75,13 @@ final class Transformer {
 
     /// This rank's part of the logits of some tokens of the last chunk.
     func logits(_ rows: Range<Int>) -> LocalLogits {
+        defer { bench.group.progressed() }
         let hidden = bench.buffers.hidden.rows(rows)
         let logits = bench.buffers.logits.viewed(columns: head.rows)
         bench.operations.normalize(
-            hidden, tokens: rows.count, weight: finalNorm, epsilon: plan.blueprint.finalNorm.epsilon,
+            hidden, tokens: rows.count, weight: finalNorm.weight, epsilon: finalNorm.epsilon,
             into: bench.buffers.normed)
         bench.operations.multiply(bench.buffers.normed, tokens: rows.count, by: head, bias: nil, into: logits)
-        return LocalLogits(buffer: logits, columns: localVocabulary.count)
-    }
-}
-
-/// One rank's part of the logits of some tokens.
-struct LocalLogits {
-    fileprivate let buffer: Buffer  // [rows, local vocabulary and padding]
-    fileprivate let columns: Int
-
-    /// The logits of one token, `[1, local vocabulary]`, without padding.
-    func row(_ index: Int) -> Buffer {
-        buffer.view(from: index * buffer.columns, rows: 1, columns: columns)
+        return LocalLogits(logits, columns: localVocabulary.count)
     }
 }

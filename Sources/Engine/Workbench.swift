@@ -6,11 +6,3 @@ struct Workbench {
     let buffers: Buffers
     let group: Group
 }
-
-/// The tokens of one forward pass.
-struct Chunk {
-    /// Their number.
-    var tokens: Int
-    /// The position of the first.
-    var firstPosition: Int
-}

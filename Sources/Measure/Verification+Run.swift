@@ -28,10 +28,13 @@ extension Verification {
         return Verification(found, reference: expected, ranksAgree: areSame, tolerance: tolerance)
     }
 
-    /// Tokens from all over a vocabulary, the same on every machine.
-    public static func defaultTokens(vocabulary: Int, count: Int = 64) -> [Int] {
-        (0..<count).map { Int((UInt64($0 + 1) &* 0x9E37_79B9_7F4A_7C15) >> 33) % vocabulary }
+    /// Tokens from all over a vocabulary, the same on every machine; fewer where the context is short.
+    public static func defaultTokens(vocabulary: Int, context: Int, count: Int = 160) -> [Int] {
+        (0..<min(count, context)).map { Int((UInt64($0 + 1) &* 0x9E37_79B9_7F4A_7C15) >> 33) % vocabulary }
     }
+
+    /// The last few tokens are run one by one, so that decoding is compared too.
+    private static let singleTokens = 4
 
     private static func record(
         _ session: Session, _ tokens: [Int], agreement: @escaping (Bool) -> Void
@@ -42,7 +45,7 @@ extension Verification {
             recording.append(hidden, at: layersDone == 0 ? "embedding" : "layer \(layersDone - 1)")
         }
         return try session.run { session in
-            try session.logits(tokens) { _, logits in recording.logits += logits }
+            try session.logits(tokens, single: singleTokens) { _, logits in recording.logits += logits }
             return recording
         }
     }
@@ -59,7 +62,7 @@ extension Verification: CustomStringConvertible {
             ? "equal within the tolerance of \(Figure.scientific(tolerance))"
                 + (tolerance == 0 ? ", to the last bit" : "")
             : "NOT equal within the tolerance of \(Figure.scientific(tolerance))"
-        return Figure.table([["after", "largest difference", "in units of the spread"]] + rows)
+        return Table.text([["after", "largest difference", "in units of the spread"]] + rows)
             + "best tokens: \(greedyTokensAgree ? "agree" : "differ, first at position \(firstDisagreement ?? 0)")"
             + " over \(tokenCount) positions\n"
             + "ranks: \(ranksAgree ? "hold the same bits" : "DO NOT hold the same bits")\n"

@@ -7,6 +7,8 @@ public struct LogitsFile {
     /// `[tokens, vocabulary]`.
     public let logits: [Float]
 
+    public var vocabulary: Int { 0 }
+    public var modelHash: String? { nil }
     /// Reads a file.
     ///
     /// - Throws: ``WeightsError`` for a file that is not readable or holds something else.

@@ -1,7 +1,9 @@
 import ArgumentParser
 import Engine
 import Foundation
+import Measure
 import MPI
+import Partition
 import Text
 
 /// Continues a prompt.
@@ -12,7 +14,8 @@ struct GenerateCommand: ParsableCommand {
         discussion: """
             The text goes to standard output as it is made, and nothing else does; a summary goes to standard error.
 
-              mpirun -n 3 lockstep generate --model qwen3.h5 --shares 5:3:2 --prompt "Once upon a time"
+              mpirun -n 3 lockstep generate --model qwen3.h5 --shares 5:3:2 \
+                --prompt "Once upon a time"
             """)
 
     @OptionGroup var options: RunOptions
@@ -44,32 +47,66 @@ struct GenerateCommand: ParsableCommand {
         let given = [prompt != nil, promptFile != nil, tokens != nil].count { $0 }
         guard given == 1 else {
             throw ValidationError(
-                "expected one of --prompt, --prompt-file and --tokens, found \(given == 0 ? "none" : "\(given)")")
+                "prompt: expected one of --prompt, --prompt-file and --tokens, found \(given == 0 ? "none" : "\(given)"); give one")
         }
-        guard maxTokens > 0 else { throw ValidationError("--max-tokens: expected at least 1, found \(maxTokens)") }
+        guard maxTokens > 0 else { throw ValidationError("--max-tokens: expected at least 1, found \(maxTokens); give a larger number") }
     }
 
     func run() throws {
         Job.run(deadline: options.deadline) { world in
-            let session = try options.open(on: world)
-            let text = try world.together { try session.isLead ? GenerationText(session.model, self) : nil }
-            _ = try session.run { session in
-                guard var text else { return }
-                let generation = try session.generate(
-                    text.prompt, limit: maxTokens, sampling: sampling.settings,
-                    endTokens: ignoreEos ? [] : session.model.endTokens
-                ) { token in
-                    try session.waiting { try text.receive(token) }
-                }
-                text.finish()
-                try report(generation, text, session)
-            }
+            let preparation = try options.prepare(on: world)
+            let given: Input? = try world.together { world.rank == 0 ? try input(preparation) : nil }
+            let session = try preparation.load()
+            let generation = try session.run { session in try given.map { try generate($0, session) } }
+            guard let (generation, text) = generation ?? nil, let given else { return }
+            let summary = GenerationSummary(generation, promptTokens: given.prompt.count, text: text, session: session)
+            if json { return try Output.json(summary) }
+            // mpirun forwards the two outputs separately: the end of the text shall come first.
+            if world.size > 1 { Thread.sleep(forTimeInterval: 0.1) }
+            Output.remark("\(summary)")
         }
     }
 
-    private func report(_ generation: Session.Generation, _ text: GenerationText, _ session: Session) throws {
-        let summary = GenerationSummary(generation, text, session)
-        if json { try Output.json(summary) } else { Output.remark(summary.description) }
+    /// What rank 0 works on.
+    private struct Input {
+        var prompt: [Int]
+        var tokenizer: Tokenizer?
+    }
+
+    /// Checked before any weight is read.
+    private func input(_ preparation: Preparation) throws -> Input {
+        let model = preparation.model
+        let needsTokenizer = tokens == nil || !stop.isEmpty
+        var input = Input(prompt: [], tokenizer: model.hasTokenizer || needsTokenizer ? try model.tokenizer() : nil)
+        if let tokens {
+            input.prompt = tokens.ids
+        } else if let tokenizer = input.tokenizer {
+            let bytes = try promptFile.map { Array(try TextFile.bytes($0)) } ?? Array((prompt ?? "").utf8)
+            input.prompt = try tokenizer.encode(utf8: bytes, addSpecialTokens: true)
+        }
+        try model.check(input.prompt, what: "prompt", atLeast: 1, context: preparation.plan.policy.context)
+        return input
+    }
+
+    /// Writes the text, or without a tokenizer the ids, as they come.
+    private func generate(_ input: Input, _ session: Session) throws -> (Session.Generation, text: String?) {
+        var stream = input.tokenizer.map { TextStream($0, stops: stop) }
+        let endTokens = ignoreEos ? [] : session.model.endTokens
+        let stopTokens = input.tokenizer?.specialTokens(among: stop) ?? []
+        var isFirst = true
+        let generation = try session.generate(
+            input.prompt, limit: maxTokens, sampling: sampling.settings, endTokens: endTokens.union(stopTokens)
+        ) { token in
+            try write(try stream?.append(token) ?? (isFirst ? "\(token)" : ",\(token)"))
+            isFirst = false
+            return stream?.hasStopped != true
+        }
+        try session.waiting { try write((stream?.finish() ?? "") + "\n") }
+        return (generation, stream?.text)
+    }
+
+    private func write(_ piece: String) throws {
+        if !json { try Output.product(piece) }
     }
 }
 
@@ -100,105 +137,6 @@ struct SamplingOptions: ParsableArguments {
     }
 
     func validate() throws {
-        if let objection = settings.objection { throw ValidationError("--\(objection)") }
-    }
-}
-
-/// The prompt's tokens, and the text that becomes of the generated ones.
-private struct GenerationText {
-    let prompt: [Int]
-    private(set) var text = ""
-    private var decoder: StreamingDecoder?
-    private var filter: StopFilter
-    private let isStreaming: Bool
-    private var hasWritten = false
-
-    init(_ model: Model, _ command: GenerateCommand) throws {
-        isStreaming = !command.json
-        filter = StopFilter(command.stop)
-        if let tokens = command.tokens {
-            prompt = tokens.ids
-            // Without a tokenizer the ids themselves are the product.
-            decoder = try model.hasTokenizer ? StreamingDecoder(model.tokenizer(), skipSpecialTokens: true) : nil
-        } else {
-            let tokenizer = try model.tokenizer()
-            let bytes = try command.promptFile.map { Array(try TextFile.bytes($0)) }
-            prompt = try tokenizer.encode(utf8: bytes ?? Array((command.prompt ?? "").utf8), addSpecialTokens: true)
-            decoder = StreamingDecoder(tokenizer, skipSpecialTokens: true)
-        }
-    }
-
-    /// Takes a token; returns whether more are wanted.
-    mutating func receive(_ token: Int) throws -> Bool {
-        guard decoder != nil else {
-            write(hasWritten ? ",\(token)" : "\(token)")
-            return true
-        }
-        if let piece = try decoder?.append(token) { write(filter.pass(piece)) }
-        return !filter.hasStopped
-    }
-
-    mutating func finish() {
-        if let rest = decoder?.finish() { write(filter.pass(rest)) }
-        write(filter.finish())
-        if isStreaming { Output.product("\n") }
-    }
-
-    private mutating func write(_ piece: String) {
-        hasWritten = true
-        text += piece
-        if isStreaming { Output.product(piece) }
-    }
-}
-
-/// What a generation came to, for people and for programs.
-private struct GenerationSummary: Encodable, CustomStringConvertible {
-    struct Seconds: Encodable {
-        var loading: Double
-        var prompt: Double
-        var decoding: Double
-    }
-
-    var tokens: [Int]
-    var text: String
-    var promptTokens: Int
-    var generatedTokens: Int
-    var ending: String
-    var seconds: Seconds
-    var tokensPerSecond: Double
-    var ranks: Int
-    var threadsPerRank: Int
-    var collectivesPerToken: Double
-    var bytesPerToken: Double
-    var bytesRead: Int
-    var bytesReadPerRank: [Int]
-
-    init(_ generation: Session.Generation, _ text: GenerationText, _ session: Session) {
-        let steps = Double(max(generation.tokens.count - 1, 1))
-        tokens = generation.tokens
-        self.text = text.text
-        promptTokens = text.prompt.count
-        generatedTokens = generation.tokens.count
-        ending = generation.ending.rawValue
-        seconds = Seconds(
-            loading: session.loading.seconds, prompt: generation.promptSeconds, decoding: generation.decodingSeconds)
-        tokensPerSecond = generation.decodingRate
-        ranks = session.rankCount
-        threadsPerRank = session.threadCount
-        collectivesPerToken = Double(generation.decodingTraffic.collectives) / steps
-        bytesPerToken = Double(generation.decodingTraffic.byteCount) / steps
-        bytesRead = session.loading.byteCountOfAll
-        bytesReadPerRank = session.loading.byteCounts
-    }
-
-    var description: String {
-        let work = "\(ranks) rank\(ranks == 1 ? "" : "s") x \(threadsPerRank) thread\(threadsPerRank == 1 ? "" : "s")"
-        let parts = bytesReadPerRank.map { Output.bytes($0) }.joined(separator: " + ")
-        return """
-            loading   \(ranks > 1 ? "\(parts) = " : "")\(Output.bytes(bytesRead)) in \(Output.decimal(seconds.loading, 3)) s on \(work)
-            prompt    \(promptTokens) tokens in \(Output.decimal(seconds.prompt, 3)) s
-            decoding  \(generatedTokens) tokens, \(Output.decimal(tokensPerSecond, 1)) tokens/s; exchanged per token: \
-            \(Output.bytes(Int(bytesPerToken.rounded()))) in \(Output.decimal(collectivesPerToken, 0)) collectives
-            """
+        if let objection = settings.objection { throw ValidationError("--\(objection); correct the option") }
     }
 }

@@ -1,6 +1,6 @@
 public import ArgumentParser
 import Blueprint
-import Foundation
+import Partition
 public import Weights
 
 extension ImportEncoding: ExpressibleByArgument {}
@@ -36,9 +36,12 @@ struct ImportCommand: ParsableCommand {
         if !summary.ignored.isEmpty {
             Output.remark("left out, without effect on the text: \(summary.ignored.joined(separator: ", "))")
         }
-        for text in summary.missingTexts { Output.remark("not in the folder: \(text.rawValue)") }
+        if !summary.missingTexts.isEmpty {
+            let names = summary.missingTexts.map(\.rawValue).joined(separator: ", ")
+            Output.remark("not in the folder, so not in the file: \(names)")
+        }
         let sizes = summary.byteCounts.sorted { $0.key.rawValue < $1.key.rawValue }
-            .map { "\(Output.bytes($0.value)) \($0.key.rawValue)" }.joined(separator: ", ")
+            .map { "\(Figure.bytes($0.value)) \($0.key.rawValue)" }.joined(separator: ", ")
         Output.remark(
             "\(summary.path): \(summary.tensorCount) tensors, \(summary.parameterCount) parameters, \(sizes); "
                 + "model hash \(summary.modelHash)")

@@ -10,13 +10,16 @@ struct Lockstep: ParsableCommand {
         commandName: "lockstep",
         abstract: "Runs one large language model across several machines that are not alike.",
         discussion: """
-            Import a checkpoint once, look at the plan, then start one rank per machine:
+            Import a checkpoint, look at the plan, start one rank per machine:
 
               lockstep import ~/Qwen3-8B -o qwen3.h5
               lockstep plan qwen3.h5 --ranks 3 --shares 5:3:2
-              mpirun -n 3 lockstep generate --model qwen3.h5 --shares 5:3:2 --prompt "Once upon a time"
+              mpirun -n 3 lockstep generate --model qwen3.h5 --shares 5:3:2 \
+                --prompt "Once upon a time"
 
-            Without --model the small embedded model is used: mpirun -n 3 lockstep generate --prompt "Alice was".
+            launch/run builds a mpirun line that works on laptops, as root, and
+            with more ranks than cores. Without --model the small embedded model
+            is used: launch/run -n 3 -- generate --prompt "Alice was"
             """,
         version: version,
         subcommands: [
@@ -29,7 +32,12 @@ struct Lockstep: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch {
-            waitForFirstOfJob(exitCode(for: error))
+            let code = exitCode(for: error)
+            waitForFirstOfJob(code)
+            if code == .failure, !(error is ExitCode) {
+                Output.remark("lockstep: \(error)")
+                Foundation.exit(code.rawValue)
+            }
             exit(withError: error)
         }
     }

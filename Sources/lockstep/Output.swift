@@ -3,9 +3,15 @@ import Foundation
 /// Standard output carries the product, everything else goes to standard error.
 enum Output {
     /// Writes a part of the product at once.
-    static func product(_ text: String) {
+    static func product(_ text: String) throws {
         guard !text.isEmpty else { return }
-        try? FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        } catch {
+            throw InputError(
+                "standard output: expected to write \(text.utf8.count) bytes, found \(error.localizedDescription); "
+                    + "see that its disk has room and its reader is alive")
+        }
     }
 
     /// Writes a line about the work.
@@ -13,27 +19,12 @@ enum Output {
         try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
     }
 
-    /// Writes a JSON object as the product.
+    /// Writes a JSON object as the product; what is no finite number becomes a string.
     static func json(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // JSON has no such numbers, and a difference from nothing is infinite.
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        product(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
-    }
-
-    /// A number with a fixed count of decimals.
-    static func decimal(_ value: Double, _ places: Int) -> String { String(format: "%.\(places)f", value) }
-
-    /// Bytes in the unit that fits.
-    static func bytes(_ count: Int) -> String {
-        let units = ["B", "KB", "MB", "GB", "TB"]
-        var (value, unit) = (Double(count), 0)
-        while value >= 1000, unit < units.count - 1 {
-            value /= 1000
-            unit += 1
-        }
-        return unit == 0 ? "\(count) B" : "\(decimal(value, 2)) \(units[unit])"
+        try product(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
     }
 }

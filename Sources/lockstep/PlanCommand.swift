@@ -14,6 +14,9 @@ struct PlanCommand: ParsableCommand {
             "  lockstep plan qwen3.h5 --ranks 3 --shares 5:3:2 --context 8192\n  lockstep plan config.json --ranks 5")
 
     @Argument(help: "A weights file, a config.json, or a folder that holds one. Default: the embedded model.")
+    var file: String?
+
+    @Option(help: ArgumentHelp("The same, spelled as in the other commands.", valueName: "file"))
     var model: String?
 
     @Option(help: "The number of ranks. Default: as many as there are shares, or one.")
@@ -36,34 +39,20 @@ struct PlanCommand: ParsableCommand {
 
     func run() throws {
         let (blueprint, encodings) = try source()
-        let shares = try shares()
+        let shares = try share.wanted()
         let fallback = encoding ?? blueprint.statedEncoding ?? .bf16
         let plan = try Plan(
             blueprint,
             policy: Policy(
-                shares: shares, way: share.way, cutting: share.split,
+                shares: try shares?.resolved(rankCount: ranks) ?? Array(repeating: 1, count: ranks ?? 1),
+                way: share.way, cutting: share.split,
                 context: context ?? min(blueprint.maximumContext, Request.defaultContext), chunk: chunk),
             encoding: { encodings[$0.name] ?? fallback })
-        if json { try Output.json(plan.summary) } else { Output.product(plan.report(hosts: nil)) }
-    }
-
-    private func shares() throws -> [Double] {
-        switch try share.wanted() {
-        case nil: return Array(repeating: 1, count: ranks ?? 1)
-        case .perRank(let shares)?: return shares
-        case .perHost(let shares)?:
-            let ordered = shares.sorted { $0.key < $1.key }.map(\.value)
-            guard ordered.count == ranks ?? ordered.count else {
-                throw InputError(
-                    "\(share.sharesFile ?? ""): expected \(ranks ?? 0) hosts for as many ranks, "
-                        + "found \(ordered.count); leave --ranks out")
-            }
-            return ordered
-        }
+        if json { try Output.json(plan.summary) } else { try Output.product(plan.report(hosts: nil)) }
     }
 
     private func source() throws -> (Blueprint, [String: Encoding]) {
-        let path = try model ?? Model.embeddedPath
+        let path = try file ?? model ?? Model.embeddedPath
         var isFolder: ObjCBool = false
         _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         if isFolder.boolValue || path.hasSuffix(".json") {
@@ -76,10 +65,7 @@ struct PlanCommand: ParsableCommand {
     }
 
     func validate() throws {
-        if let ranks, ranks < 1 { throw ValidationError("--ranks: expected at least 1, found \(ranks)") }
-        if let ranks, let count = share.shares?.values.count, count != ranks {
-            throw ValidationError("--shares: expected \(ranks) for as many ranks, found \(count)")
-        }
+        if let ranks, ranks < 1 { throw ValidationError("--ranks: expected at least 1, found \(ranks); give a larger number") }
     }
 }
 

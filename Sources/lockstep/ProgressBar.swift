@@ -1,4 +1,5 @@
 import Foundation
+import Partition
 
 /// A line on standard error that shows how much is done, where standard error is a terminal.
 final class ProgressBar {
@@ -15,7 +16,7 @@ final class ProgressBar {
         shownPercent = percent
         let filled = percent * 40 / 100
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 40 - filled)
-        write("\r\(title) [\(bar)] \(percent) % of \(Output.bytes(total)) ")
+        write("\r\(title) [\(bar)] \(percent) % of \(Figure.bytes(total)) ")
     }
 
     /// Takes the line away.

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Blueprint
 import Engine
-import Foundation
+import Measure
 import MPI
 import Partition
 import Text
@@ -38,82 +38,55 @@ struct ScoreCommand: ParsableCommand {
         let given = [textFile != nil, tokens != nil, tokensFile != nil].count { $0 }
         guard given == 1 else {
             throw ValidationError(
-                "expected one of --text-file, --tokens and --tokens-file, found \(given == 0 ? "none" : "\(given)")")
+                "text: expected one of --text-file, --tokens and --tokens-file, found \(given == 0 ? "none" : "\(given)"); give one")
         }
-        guard (0...1024).contains(top) else { throw ValidationError("--top: expected 0 to 1024, found \(top)") }
+        guard (0...1024).contains(top) else { throw ValidationError("--top: expected 0 to 1024, found \(top); correct the option") }
     }
 
     func run() throws {
         Job.run(deadline: options.deadline) { world in
-            let session = try options.open(on: world)
-            let ids = try world.together { try session.isLead ? input(session.model) : [] }
-            _ = try session.run { session in
+            let preparation = try options.prepare(on: world)
+            let words: Tokenizer? = try world.together { world.rank == 0 ? try tokenizer(preparation.model) : nil }
+            let ids = try world.together { try world.rank == 0 ? input(preparation, words) : [] }
+            let session = try preparation.load()
+            let scores = try session.run { session in
                 if let logits { try write(ids, to: logits, session) }
-                let scores = try session.score(ids, topCount: top)
-                try report(ids, scores, session)
+                return try session.score(ids, topCount: top)
             }
+            guard let scores else { return }
+            let summary = ScoreSummary(tokens: ids, scores: scores, hasTop: top > 0)
+            if json { try Output.json(summary) } else { try Output.product(lines(summary, words)) }
         }
     }
 
-    private func input(_ model: Model) throws -> [Int] {
-        if let tokens { return tokens.ids }
-        if let tokensFile { return try TokenList(file: tokensFile).ids }
-        guard let textFile else { return [] }
-        return try model.tokenizer().encode(utf8: Array(try TextFile.bytes(textFile)), addSpecialTokens: true)
+    private func tokenizer(_ model: Model) throws -> Tokenizer? {
+        model.hasTokenizer || textFile != nil ? try model.tokenizer() : nil
+    }
+
+    /// Checked before any weight is read.
+    private func input(_ preparation: Preparation, _ tokenizer: Tokenizer?) throws -> [Int] {
+        var ids = tokens?.ids ?? []
+        if let tokensFile { ids = try TokenList(file: tokensFile).ids }
+        if let textFile, let tokenizer {
+            ids = try tokenizer.encode(utf8: Array(try TextFile.bytes(textFile)), addSpecialTokens: true)
+        }
+        try preparation.model.check(ids, what: "text", atLeast: 2, context: preparation.plan.policy.context)
+        return ids
     }
 
     private func write(_ ids: [Int], to path: String, _ session: Session) throws {
         let file = try LogitsFile.Writer(path: path, tokens: ids, vocabulary: session.plan.blueprint.vocabulary)
         try session.logits(ids) { firstPosition, logits in try file.write(logits, firstPosition: firstPosition) }
-        try file.finish()
+        try session.waiting { try file.finish() }
     }
 
-    private func report(_ ids: [Int], _ scores: [TokenScore], _ session: Session) throws {
-        let mean = scores.isEmpty ? 0 : scores.reduce(0) { $0 + $1.logProbability } / Double(scores.count)
-        let perplexity = exp(-mean)
-        if json {
-            return try Output.json(ScoreSummary(ids: ids, scores: scores, perplexity: perplexity, hasTop: top > 0))
+    private func lines(_ summary: ScoreSummary, _ tokenizer: Tokenizer?) -> String {
+        let rows = zip(summary.tokens.dropFirst(), summary.scores).map { id, score in
+            let best = score.top.map { "\($0.token):\(Figure.decimal($0.logProbability, 4))" }.joined(separator: " ")
+            return "\(id)\t\(Figure.decimal(score.logProbability, 6))\t\(tokenizer?.piece(id) ?? "")"
+                + (top > 0 ? "\t\(best)\n" : "\n")
         }
-        let tokenizer = session.model.hasTokenizer ? try session.model.tokenizer() : nil
-        for (id, score) in zip(ids.dropFirst(), scores) {
-            let best = score.top.map { "\($0.token):\(Output.decimal($0.logProbability, 4))" }.joined(separator: " ")
-            let piece = tokenizer?.piece(id) ?? ""
-            Output.product("\(id)\t\(Output.decimal(score.logProbability, 6))\t\(piece)\(top > 0 ? "\t\(best)" : "")\n")
-        }
-        Output.product("perplexity \(Output.decimal(perplexity, 6)) over \(scores.count) tokens\n")
-    }
-}
-
-/// What `score --json` prints.
-private struct ScoreSummary: Encodable {
-    let ids: [Int]
-    let scores: [TokenScore]
-    let perplexity: Double
-    let hasTop: Bool
-
-    enum CodingKeys: String, CodingKey {
-        case tokens, logprobs, top, perplexity
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(ids, forKey: .tokens)
-        try container.encode([nil] + scores.map { Optional($0.logProbability) }, forKey: .logprobs)
-        try container.encode(perplexity, forKey: .perplexity)
-        guard hasTop else { return }
-        try container.encode([[]] + scores.map { $0.top.map { Pair($0) } }, forKey: .top)
-    }
-
-    /// `[id, logprob]`.
-    private struct Pair: Encodable {
-        let choice: TokenScore.Choice
-
-        init(_ choice: TokenScore.Choice) { self.choice = choice }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.unkeyedContainer()
-            try container.encode(choice.token)
-            try container.encode(choice.logProbability)
-        }
+        return rows.joined()
+            + "perplexity \(Figure.decimal(summary.perplexity, 6)) over \(summary.scores.count) tokens\n"
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Blueprint
 import Engine
 import Foundation
+import Partition
 import Weights
 
 /// What a weights file holds.
@@ -10,6 +11,9 @@ struct ShowCommand: ParsableCommand {
         commandName: "show", abstract: "Print what a weights file holds, and check it.")
 
     @Argument(help: "The weights file. Default: the embedded model.")
+    var file: String?
+
+    @Option(help: ArgumentHelp("The same, spelled as in the other commands.", valueName: "file"))
     var model: String?
 
     @Flag(help: "List every tensor.")
@@ -19,16 +23,16 @@ struct ShowCommand: ParsableCommand {
     var verify = false
 
     func run() throws {
-        let model = try Model(path: model ?? Model.embeddedPath)
-        Output.product(describe(model))
-        if tensors { Output.product(list(model.file.tensors)) }
+        let model = try Model(path: file ?? model ?? Model.embeddedPath)
+        try Output.product(describe(model))
+        if tensors { try Output.product(list(model.file.tensors)) }
         if verify { try check(model.file) }
     }
 
     private func describe(_ model: Model) -> String {
         let (file, blueprint) = (model.file, model.blueprint)
         let sizes = Dictionary(file.tensors.map { ($0.encoding.rawValue, $0.byteCount) }, uniquingKeysWith: +)
-            .sorted { $0.key < $1.key }.map { "\(Output.bytes($0.value)) \($0.key)" }.joined(separator: ", ")
+            .sorted { $0.key < $1.key }.map { "\(Figure.bytes($0.value)) \($0.key)" }.joined(separator: ", ")
         let texts = file.texts.keys.map(\.rawValue).sorted().joined(separator: ", ")
         return """
             file          \(file.path)
@@ -51,7 +55,7 @@ struct ShowCommand: ParsableCommand {
         let longest = tensors.map(\.name.count).max() ?? 0
         return tensors.map { tensor in
             tensor.name.padding(toLength: longest + 2, withPad: " ", startingAt: 0)
-                + "\(tensor.encoding.rawValue)  \(tensor.shape)  \(Output.bytes(tensor.byteCount))\n"
+                + "\(tensor.encoding.rawValue)  \(tensor.shape)  \(Figure.bytes(tensor.byteCount))\n"
         }.joined()
     }
 
@@ -61,6 +65,6 @@ struct ShowCommand: ParsableCommand {
         bar.finish()
         for damage in damages { Output.remark("\(damage)") }
         guard damages.isEmpty else { throw ExitCode(1) }
-        Output.product("verified      every checksum holds\n")
+        try Output.product("verified      every checksum holds\n")
     }
 }

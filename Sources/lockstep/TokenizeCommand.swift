@@ -29,7 +29,7 @@ struct TokenizeCommand: ParsableCommand {
         let given = [text != nil, textFile != nil, decode != nil].count { $0 }
         guard given == 1 else {
             throw ValidationError(
-                "expected one of --text, --text-file and --decode, found \(given == 0 ? "none" : "\(given)")")
+                "text: expected one of --text, --text-file and --decode, found \(given == 0 ? "none" : "\(given)"); give one")
         }
     }
 
@@ -37,15 +37,15 @@ struct TokenizeCommand: ParsableCommand {
         let model = try Model(path: model ?? Model.embeddedPath)
         let tokenizer = try model.tokenizer()
         if let decode {
-            try model.check(decode.ids)
+            try model.check(decode.ids, what: "decode", atLeast: 0, context: .max)
             let text = try tokenizer.decode(decode.ids, skipSpecialTokens: noSpecial)
-            return json ? try Output.json(["text": text]) : Output.product(text + "\n")
+            return json ? try Output.json(["text": text]) : try Output.product(text + "\n")
         }
         let bytes = try textFile.map { Array(try TextFile.bytes($0)) } ?? Array((text ?? "").utf8)
         let ids = try tokenizer.encode(utf8: bytes, addSpecialTokens: !noSpecial)
         let pieces = ids.map { tokenizer.piece($0) ?? "" }
         if json { return try Output.json(Tokens(tokens: ids, pieces: pieces)) }
-        for (id, piece) in zip(ids, pieces) { Output.product("\(id)\t\(piece)\n") }
+        try Output.product(zip(ids, pieces).map { "\($0)\t\($1)\n" }.joined())
     }
 
     private struct Tokens: Encodable {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Blueprint
 import Engine
 import MPI
+import Partition
 import Measure
 import Text
 import Weights
@@ -22,7 +23,7 @@ struct VerifyCommand: ParsableCommand {
     @OptionGroup var options: RunOptions
 
     @Option(
-        help: ArgumentHelp("The text to compute. Default: 64 tokens from all over the vocabulary.", valueName: "text"))
+        help: ArgumentHelp("The text to compute. Default: tokens from all over the vocabulary.", valueName: "text"))
     var prompt: String?
 
     @Option(help: ArgumentHelp("Token ids, instead of a text.", valueName: "1,2,3"))
@@ -41,42 +42,48 @@ struct VerifyCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if prompt != nil, tokens != nil { throw ValidationError("expected --prompt or --tokens, found both") }
+        guard [prompt != nil, tokens != nil, reference != nil].count(where: { $0 }) <= 1 else {
+            throw ValidationError("--prompt, --tokens, --reference: expected one at most, found more; leave the others out")
+        }
         guard tolerance >= 0, tolerance.isFinite else {
-            throw ValidationError("--tolerance: expected 0 or more, found \(tolerance)")
+            throw ValidationError("--tolerance: expected 0 or more, found \(tolerance); correct the option")
         }
     }
 
     func run() throws {
         Job.runForStatus(deadline: options.deadline) { world in
-            let session = try options.open(on: world)
-            let file = try world.together { try session.isLead ? expected(session.model) : nil }
-            let ids = try world.together { try session.isLead ? input(session.model, file) : [] }
+            let preparation = try options.prepare(on: world)
+            let file = try world.together { try world.rank == 0 ? reference.map { try LogitsFile(path: $0) } : nil }
+            let ids = try world.together { try world.rank == 0 ? input(preparation, file) : [] }
             let verification = try Verification.run(
-                session, tokens: ids, comparesWithFile: reference != nil, reference: file,
+                try preparation.load(), tokens: ids, comparesWithFile: reference != nil, reference: file,
                 tolerance: options.share.exact ? 0 : tolerance)
             guard let verification else { return 0 }
-            if json { try Output.json(verification) } else { Output.product(verification.description) }
+            if json { try Output.json(verification) } else { try Output.product(verification.description) }
             return verification.passes ? 0 : 1
         }
     }
 
-    private func expected(_ model: Model) throws -> LogitsFile? {
-        guard let reference else { return nil }
-        let file = try LogitsFile(path: reference)
-        let (found, vocabulary) = (file.logits.count / max(1, file.tokens.count), model.blueprint.vocabulary)
-        guard found == vocabulary else {
-            throw InputError(
-                "\(reference): expected logits over a vocabulary of \(vocabulary), found \(found); "
-                    + "give a file that 'score --logits' wrote for this model")
+    /// Checked before any weight is read.
+    private func input(_ preparation: Preparation, _ file: LogitsFile?) throws -> [Int] {
+        let (model, context) = (preparation.model, preparation.plan.policy.context)
+        var ids = Verification.defaultTokens(vocabulary: model.blueprint.vocabulary, context: context)
+        if let tokens { ids = tokens.ids }
+        if let prompt { ids = try model.tokenizer().encode(prompt, addSpecialTokens: true) }
+        if let file {
+            guard file.vocabulary == model.blueprint.vocabulary else {
+                throw InputError(
+                    "\(reference ?? ""): expected logits over a vocabulary of \(model.blueprint.vocabulary), found "
+                        + "\(file.vocabulary); give a file that 'score --logits' wrote for this model")
+            }
+            guard file.modelHash == nil || file.modelHash == model.file.modelHash else {
+                throw InputError(
+                    "\(reference ?? ""): expected logits of the model \(model.file.modelHash), found those of "
+                        + "\(file.modelHash ?? ""); give a file that 'score --logits' wrote for this model")
+            }
+            ids = file.tokens
         }
-        return file
-    }
-
-    private func input(_ model: Model, _ reference: LogitsFile?) throws -> [Int] {
-        if let reference { return reference.tokens }
-        if let tokens { return tokens.ids }
-        if let prompt { return try model.tokenizer().encode(prompt, addSpecialTokens: true) }
-        return Verification.defaultTokens(vocabulary: model.blueprint.vocabulary)
+        try model.check(ids, what: "prompt", atLeast: 1, context: context)
+        return ids
     }
 }

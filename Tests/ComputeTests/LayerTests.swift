@@ -158,7 +158,7 @@ import Testing
     @Test func aCopyGoesToItsColumns() throws {
         let bench = try Workbench()
         let (x, y) = (try bench.buffer(3, 4), try bench.buffer(3, 9, filledWith: 7))
-        reference().copy(x, tokens: 2, into: y, column: 3)
+        reference().copy(x, tokens: 2, columns: 4, into: y, column: 3)
         #expect(y.row(1) == [7, 7, 7] + x.row(1) + [7, 7])
         #expect(y.row(2) == [Float](repeating: 7, count: 9))
     }

@@ -1,5 +1,5 @@
-import Engine
 import Testing
+import Text
 
 struct StopFilterTests {
     @Test(arguments: [1, 2, 3, 7, 100])

@@ -2,48 +2,53 @@ import Blueprint
 import Compute
 import Foundation
 public import MPI
-import Partition
+public import Partition
 import Weights
 
-/// What opening a session took on this rank.
-public struct Loading: Sendable {
-    /// Seconds from the first byte to the last.
-    public internal(set) var seconds = 0.0
-    /// Bytes that each rank read from the weights file.
-    public internal(set) var byteCounts: [Int]  // [ranks]
+/// A job whose ranks have agreed on model and plan, before any weight is read.
+public struct Preparation {
+    /// The model's file and texts.
+    public let model: Model
+    /// The plan that all ranks work by.
+    public let plan: Plan
+    private let communicator: Communicator
+    private let threads: Int
 
-    /// Bytes read by all ranks.
-    public var byteCountOfAll: Int { byteCounts.reduce(0, +) }
-}
-
-extension Session {
-    /// Opens the model on all ranks: plan, agreement, then each rank's own slices.
+    /// Opens the model's file on every rank, makes the plan, and checks that all ranks hold the same.
     ///
     /// - Parameters:
-    ///   - request: the same on every rank.
+    ///   - request: the same on every rank, but for its shares, which are rank 0's, and its threads.
     ///   - world: all ranks.
     ///   - version: the program's version, which must be the same on all ranks.
     /// - Throws: on every rank, if anything fails on any of them.
-    public static func open(_ request: Request, on world: Communicator, version: String) throws -> Session {
+    public init(_ request: Request, on world: Communicator, version: String) throws {
         try world.requireSame(
             "program version", version, remedy: "install the same version of lockstep on every host")
         let model = try world.together { try Model(path: request.modelPath ?? Model.embeddedPath) }
         try world.requireSame("model", model.file.modelHash, remedy: "copy the same weights file to every host")
-        let plan = try agreedPlan(request, model, world)
-        let threads = try request.threads ?? world.fairCores()
-        return try load(model, plan, world, threads: threads)
+        try self.init(request, model, on: world)
+    }
+
+    /// The same for a model that is open on all ranks of a communicator.
+    init(_ request: Request, _ model: Model, on communicator: Communicator) throws {
+        self.model = model
+        self.communicator = communicator
+        plan = try Self.agreedPlan(request, model, communicator)
+        // Every rank takes part in this, also one that was told its threads.
+        let fair = try communicator.fairCores()
+        threads = request.threads ?? fair
     }
 
     /// The plan from rank 0's shares; all ranks hold the same one.
-    static func agreedPlan(_ request: Request, _ model: Model, _ world: Communicator) throws -> Plan {
+    private static func agreedPlan(_ request: Request, _ model: Model, _ world: Communicator) throws -> Plan {
         var shares = [Double](repeating: 1, count: world.size)
         try world.together {
             if world.rank == 0, let wanted = request.shares { shares = try wanted.resolved(hosts: world.hosts) }
         }
         var span = shares.mutableSpan
         try world.broadcast(&span, from: 0)
+        let limits = try world.freeMemoryByShare(shares)
         let encodings = model.file.encodings
-        let limits = try freeMemory(on: world)
         let plan = try world.together {
             try Plan(
                 model.blueprint,
@@ -57,21 +62,13 @@ extension Session {
         return plan
     }
 
-    /// Bytes that each rank may still take: its host's free memory, divided among the host's ranks.
-    private static func freeMemory(on world: Communicator) throws -> [Int]? {
-        let host = try world.ranksOfThisHost()
-        let own = AvailableMemory.byteCount().map { $0 / host.size } ?? Int.max
-        let all = try world.gatherStrings(String(own)).map { Int($0) ?? Int.max }
-        return all.allSatisfy { $0 == Int.max } ? nil : all
-    }
-
     /// Reads each rank's slices and builds its layers.
-    static func load(_ model: Model, _ plan: Plan, _ communicator: Communicator, threads: Int) throws -> Session {
+    public func load() throws -> Session {
         let start = ContinuousClock().now
         let session = try communicator.together {
             try Session(model: model, plan: plan, communicator: communicator, threads: threads)
         }
-        try fillRotation(session.bench.buffers.rotation, plan.blueprint, communicator)
+        try fillRotation(session.bench.buffers.rotation)
         var byteCounts = [Int64](repeating: 0, count: communicator.size)
         byteCounts[communicator.rank] = Int64(session.loading.byteCounts[0])
         var span = byteCounts.mutableSpan
@@ -85,10 +82,10 @@ extension Session {
     /// Cosines and sines of every position, `[context, cosines | sines]`.
     ///
     /// Rank 0 computes them for all: libraries of unlike machines may differ in the last bit.
-    private static func fillRotation(
-        _ table: Buffer, _ blueprint: Blueprint, _ communicator: Communicator
-    ) throws(MPIError) {
-        guard let rotary = blueprint.attentions.first?.rotary else { return }
+    private func fillRotation(_ table: Buffer) throws(MPIError) {
+        let rotaries = Set(plan.blueprint.attentions.map(\.rotary))
+        precondition(rotaries.count <= 1, "There is one table: all layers turn alike.")
+        guard let rotary = rotaries.first else { return }
         let frequencies = rotary.inverseFrequencies()
         try table.withMutableSpan(rows: table.rows) { span throws(MPIError) in
             if communicator.rank == 0 {
@@ -102,5 +99,12 @@ extension Session {
             }
             try communicator.broadcast(&span, from: 0)
         }
+    }
+}
+
+extension Session {
+    /// Prepares and loads a model on all ranks.
+    public static func open(_ request: Request, on world: Communicator, version: String) throws -> Session {
+        try Preparation(request, on: world, version: version).load()
     }
 }
