@@ -64,8 +64,8 @@ extension Plan {
         return policy.shares[rank] / largest / policy.shares.reduce(0) { $0 + $1 / largest }
     }
 
-    /// The part of the weights that each rank has got, of 1, by the bytes of the elements that it holds; replicated ones
-    /// count for nobody.
+    /// The part of the weights that each rank has got, of 1, by the bytes of the elements that it holds; replicated
+    /// ones count for nobody.
     var sharesReached: [Double] {
         var byteCounts = [Double](repeating: 0, count: rankCount)
         for weight in weights where weight.distribution != .replicated {
