@@ -48,6 +48,9 @@ extension Session {
     ) throws -> Generation {
         if let objection = sampling.objection { throw EngineError.invalidSetting(objection) }
         try check(prompt, what: "prompt")
+        var sampling = sampling
+        // No token is excluded then, and nobody need send that many candidates.
+        if sampling.topK >= plan.blueprint.vocabulary { sampling.topK = 0 }
         guard limit > 0 else { return Generation() }
         var generation = Generation()
         let clock = ContinuousClock()

@@ -76,7 +76,9 @@ struct PlanCommand: ParsableCommand {
     }
 
     func validate() throws {
-        if let ranks, ranks < 1 { throw ValidationError("--ranks: expected at least 1, found \(ranks)") }
+        if let ranks, !(1...4096).contains(ranks) {
+            throw ValidationError("--ranks: expected 1 to 4096, found \(ranks)")
+        }
         if let ranks, let count = share.shares?.values.count, count != ranks {
             throw ValidationError("--shares: expected \(ranks) for as many ranks, found \(count)")
         }

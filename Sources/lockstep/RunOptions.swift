@@ -106,8 +106,10 @@ struct RunOptions: ParsableArguments {
             guard let count, count < 1 else { continue }
             throw ValidationError("\(option): expected at least 1, found \(count)")
         }
-        guard deadline >= 0.1, deadline.isFinite else {
-            throw ValidationError("--deadline: expected at least 0.1, found \(deadline)")
+        // More than any machine has cores, and still few enough to start.
+        if let threads, threads > 1024 { throw ValidationError("--threads: expected at most 1024, found \(threads)") }
+        guard (0.1...1e9).contains(deadline) else {
+            throw ValidationError("--deadline: expected 0.1 to 1e9, found \(deadline)")
         }
     }
 

@@ -107,7 +107,7 @@ package struct Launch {
         var seconds = 0.0
         try withTurn {
             let start = ContinuousClock.now
-            try process.run()
+            try withoutBlockedSignals { try process.run() }
             // Whatever `body` finds, the job has ended when the next one starts.
             defer {
                 process.waitUntilExit()
@@ -119,6 +119,16 @@ package struct Launch {
             status: process.terminationStatus,
             output: String(decoding: try Data(contentsOf: output), as: UTF8.self),
             errors: String(decoding: try Data(contentsOf: errors), as: UTF8.self), seconds: seconds, marker: marker)
+    }
+
+    /// A thread of a pool blocks most signals, and its children would not hear when they are asked to end.
+    private static func withoutBlockedSignals(_ body: () throws -> Void) rethrows {
+        var none = sigset_t()
+        var blocked = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &blocked)
+        defer { pthread_sigmask(SIG_SETMASK, &blocked, nil) }
+        try body()
     }
 
     /// Waits until no other launch is under way, in this or any other test program of the same user.
