@@ -50,7 +50,8 @@ extension Session {
         try model.check(prompt, what: "prompt", atLeast: 1, context: state.context)
         guard limit > 0 else { return Generation() }
         var sampling = sampling
-        sampling.topK = min(sampling.topK, plan.blueprint.vocabulary)
+        // No token is excluded then.
+        if sampling.topK >= plan.blueprint.vocabulary { sampling.topK = 0 }
         var generation = Generation()
         let clock = ContinuousClock()
         let start = clock.now

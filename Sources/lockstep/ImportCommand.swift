@@ -14,7 +14,7 @@ struct ImportCommand: ParsableCommand {
             The folder has config.json, one or many *.safetensors files, and the tokenizer's files. Everything is checked
             before anything is written, and the file has its name only when it is complete.
 
-              lockstep import ~/Qwen3-8B -o qwen3.h5 --encoding bf16
+              lockstep import ~/my-model -o model.h5 --encoding bf16
             """)
 
     @Argument(help: "The folder.")

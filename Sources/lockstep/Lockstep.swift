@@ -12,9 +12,9 @@ struct Lockstep: ParsableCommand {
         discussion: """
             Import a checkpoint, look at the plan, start one rank per machine:
 
-              lockstep import ~/Qwen3-8B -o qwen3.h5
-              lockstep plan qwen3.h5 --ranks 3 --shares 5:3:2
-              mpirun -n 3 lockstep generate --model qwen3.h5 --shares 5:3:2 \
+              lockstep import ~/my-model -o model.h5
+              lockstep plan model.h5 --ranks 3 --shares 5:3:2
+              mpirun -n 3 lockstep generate --model model.h5 --shares 5:3:2 \
                 --prompt "Once upon a time"
 
             launch/run builds a mpirun line that works on laptops, as root, and

@@ -11,7 +11,7 @@ struct PlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "Print what each rank would hold, compute and send. Needs neither mpirun nor weights.",
         discussion:
-            "  lockstep plan qwen3.h5 --ranks 3 --shares 5:3:2 --context 8192\n  lockstep plan config.json --ranks 5")
+            "  lockstep plan model.h5 --ranks 3 --shares 5:3:2 --context 8192\n  lockstep plan config.json --ranks 5")
 
     @Argument(help: "A weights file, a config.json, or a folder that holds one. Default: the embedded model.")
     var file: String?
@@ -65,7 +65,10 @@ struct PlanCommand: ParsableCommand {
     }
 
     func validate() throws {
-        if let ranks, ranks < 1 { throw ValidationError("--ranks: expected at least 1, found \(ranks); give a larger number") }
+        if let ranks, !(1...4096).contains(ranks) {
+            throw ValidationError("--ranks: expected 1 to 4096, found \(ranks); correct the option")
+        }
+        if let ranks, let shares = share.shares { _ = try shares.resolved(rankCount: ranks) }
     }
 }
 

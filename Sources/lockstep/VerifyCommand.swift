@@ -17,7 +17,7 @@ struct VerifyCommand: ParsableCommand {
             difference after each layer and of the logits, and whether the best tokens agree. The exit status is 1 if
             the logits differ by more than the tolerance, with --exact if anything differs at all.
 
-              mpirun -n 3 lockstep verify --model qwen3.h5 --shares 5:3:2 --exact
+              mpirun -n 3 lockstep verify --model model.h5 --shares 5:3:2 --exact
             """)
 
     @OptionGroup var options: RunOptions

@@ -21,8 +21,8 @@ extension LockstepTests {
             (prompt + ["--context", "0"], "--context: expected at least 1, found 0"),
             (prompt + ["--chunk", "0"], "--chunk: expected at least 1, found 0"),
             (prompt + ["--threads", "0"], "--threads: expected at least 1, found 0"),
-            (prompt + ["--deadline", "0"], "--deadline: expected at least 0.1, found 0.0"),
-            (prompt + ["--deadline", "inf"], "--deadline: expected at least 0.1, found inf"),
+            (prompt + ["--deadline", "0"], "--deadline: expected 0.1 to 1e9, found 0.0"),
+            (prompt + ["--deadline", "inf"], "--deadline: expected 0.1 to 1e9, found inf"),
             (prompt + ["--math", "sloppy"], "The value 'sloppy' is invalid for '--math <math>'"),
             (prompt + ["--split", "odd"], "The value 'odd' is invalid for '--split <split>'"),
             (prompt + ["--shares", "0:1:1"], "The value '0:1:1' is invalid for '--shares <5:3:2>'"),
@@ -34,6 +34,8 @@ extension LockstepTests {
             (["verify", "--prompt", "a", "--tokens", "1"], "expected --prompt or --tokens, found both"),
             (["verify", "--tolerance=-1"], "--tolerance: expected 0 or more, found -1.0"),
             (["translate"], "Unexpected argument 'translate'"),
+            (prompt + ["--threads", "100000"], "--threads: expected at most 1024, found 100000"),
+            (prompt + ["--deadline", "1e300"], "--deadline: expected 0.1 to 1e9, found 1e+300"),
         ]
 
         @Test(arguments: wrong) func wrongArgumentsAreToldWithTheUsage(arguments: [String], message: String) throws {

@@ -55,6 +55,13 @@ extension LockstepTests {
             #expect(launch.allProcessesAreGone())
         }
 
+        @Test func aJobThatIsEndedFromOutsideLeavesNoProcess() throws {
+            let launch = try Launch.mpirun(ranks: 3, "lockstep", endless, limit: 3)
+            #expect(launch.status == 124)
+            #expect(!launch.output.isEmpty)
+            #expect(launch.allProcessesAreGone())
+        }
+
         @Test(arguments: 0..<3) func anErrorOnOneRankIsToldOnceWithRankAndHost(rank: Int) throws {
             let program = Launch.product("lockstep")
             let arguments = ["generate", "--prompt", "Alice was"]

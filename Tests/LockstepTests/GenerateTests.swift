@@ -59,6 +59,12 @@ extension LockstepTests {
             #expect(generation.generatedTokens == 6)
         }
 
+        @Test func aPromptMayFillTheContext() throws {
+            let generation: Generation = try decoded(Self.prompt + ["--context", "3", "--json"])
+            #expect(generation.tokens == [723])
+            #expect(generation.ending == "context")
+        }
+
         @Test func aTokenThatEndsTextsEndsTheGeneration() throws {
             let folder = try TemporaryFolder()
             // " beginning" is two tokens, 723 and 565: the second shall end texts.

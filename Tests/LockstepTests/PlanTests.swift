@@ -66,7 +66,8 @@ extension LockstepTests {
         }
 
         static let wrong: [(arguments: [String], status: Int32, message: String)] = [
-            (["--ranks", "0"], 64, "--ranks: expected at least 1, found 0"),
+            (["--ranks", "0"], 64, "--ranks: expected 1 to 4096, found 0"),
+            (["--ranks", "1000000"], 64, "--ranks: expected 1 to 4096, found 1000000"),
             (["--ranks", "3", "--shares", "5:3"], 64, "--shares: expected 3 for as many ranks, found 2"),
             (["--shares", "5:0"], 64, "The value '5:0' is invalid for '--shares <5:3:2>'"),
             (

@@ -22,15 +22,15 @@ extension LockstepTests {
         @Test(arguments: kinds) func aSeedGivesTheSameTextAtAnyNumberOfRanks(options: [String]) throws {
             let alone = try tokens(options + ["--exact"])
             #expect(alone != (try tokens([])))
-            for ranks in [2, 3, 5] {
-                #expect(try tokens(ranks: ranks, options + ["--exact"]) == alone, "\(ranks) ranks")
+            for (ranks, shares) in [(2, "1:1"), (3, "5:3:2"), (5, "1:1:1:1:1")] {
+                let together = try tokens(ranks: ranks, options + ["--exact", "--shares", shares])
+                #expect(together == alone, "\(ranks) ranks")
             }
-            #expect(try tokens(ranks: 3, options + ["--exact", "--shares", "5:3:2"]) == alone)
         }
 
         @Test(arguments: kinds) func otherSeedsGiveOtherTexts(options: [String]) throws {
-            let texts = try (1...4).map { try tokens(seed: $0, options) }
-            #expect(Set(texts).count == 4)
+            let texts = try (1...2).map { try tokens(seed: $0, options) }
+            #expect(texts[0] != texts[1])
             #expect(try tokens(seed: 1, options) == texts[0])
         }
 
@@ -48,8 +48,11 @@ extension LockstepTests {
 
         @Test func setsThatExcludeNothingChangeNothing() throws {
             let plain = try tokens(["--temperature", "2"])
-            let everything = ["--temperature", "2", "--top-k", "\(Alice.vocabulary)"]
-            #expect(try tokens(everything) == plain)
+            let exact = try tokens(["--temperature", "2", "--exact"])
+            for count in [Alice.vocabulary, 1_000_000_000] {
+                #expect(try tokens(ranks: 2, ["--temperature", "2", "--top-k", "\(count)", "--exact"]) == exact)
+                #expect(try tokens(["--temperature", "2", "--top-k", "\(count)"]) == plain)
+            }
         }
 
         @Test func aPenaltyKeepsGreedyTextsFromRepeating() throws {
