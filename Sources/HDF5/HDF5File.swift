@@ -32,6 +32,8 @@ public struct HDF5File: ~Copyable {
         let access = properties.raw
         // A file that is only read needs no lock, and some network file systems have none.
         try Library.check("H5Pset_file_locking", at: path) { H5Pset_file_locking(access, isWritable, true) }
+        // What a chunk doesn't share with the selection stays unread only where there is no cache of whole chunks.
+        if !isWritable { try Library.check("H5Pset_cache", at: path) { H5Pset_cache(access, 0, 0, 0, 0) } }
         identifier = try Identifier("H5Fopen", at: path) {
             unsafe H5Fopen(path, isWritable ? chdf5_read_write() : chdf5_read_only(), access)
         }

@@ -51,16 +51,7 @@ struct CheckpointReview {
         }
         let target = encoding.encoding(of: source, isVector: weight.isVector)
         let info = TensorInfo(
-            name: weight.name, shape: weight.shape, encoding: target, panels: panels(weight, target))
+            name: weight.name, shape: weight.shape, encoding: target, panels: PanelGrid(weight, target))
         return Item(entry: entry, encoding: source, info: info)
-    }
-
-    private static func panels(_ weight: Weight, _ encoding: Encoding) -> PanelGrid {
-        switch weight.distribution {
-        case .columns:
-            PanelGrid.ofTiles(rows: weight.rows, columns: weight.columns)
-        case .rows, .replicated:
-            PanelGrid.ofRows(weight.rows, columns: weight.columns, bytesPerElement: encoding.bytesPerElement)
-        }
     }
 }

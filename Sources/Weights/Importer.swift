@@ -66,7 +66,9 @@ public enum Importer {
     private static func expectedByteCount(_ checkpoint: Checkpoint, _ review: CheckpointReview) -> Int {
         let texts = checkpoint.texts.values.reduce(0) { $0 + $1.utf8.count }
         // A page of alignment and a few hundred bytes of description for each tensor, and 1 MiB for the groups.
-        let tensors = review.items.reduce(0) { $0 + $1.info.storedByteCount + $1.info.panels.count * 24 + (1 << 13) }
+        let tensors = review.items.reduce(0) {
+            $0 + $1.info.storedByteCount + ($1.info.panels.count * 3 + $1.info.panels.bandCount) * 8 + (1 << 13)
+        }
         return tensors + texts + (1 << 20)
     }
 

@@ -1,7 +1,11 @@
+public import Blueprint
+
 /// How a stored tensor is divided into panels, each with a checksum of its own.
 ///
 /// A tensor that ranks share by rows has panels of whole rows, in one piece of the file. One that they share by columns
-/// has tiles of 16 columns: a range of columns and a range of rows then both read little more than they need.
+/// has tiles of 16 columns, each in one piece; in way gather ranks share it by rows all the same, and read these out of
+/// every tile. So that they can check them without the rest of the tiles, it has a second set of checksums, of bands of
+/// 8 rows over all columns. A slice then reads little more than itself, whichever way it is cut.
 public struct PanelGrid: Sendable, Hashable {
     /// The tensor's rows.
     public let rows: Int
@@ -13,25 +17,42 @@ public struct PanelGrid: Sendable, Hashable {
     public let columnsPerPanel: Int
     /// Whether panels are tiles, each stored by itself and filled up with zeros at the borders.
     public let isTiled: Bool
+    /// Rows of a band, fewer in the last one; nil where there are no tiles.
+    public let rowsPerBand: Int?
 
     /// Columns of a tile.
     public static let tileColumns = 16
+    /// Rows of a band.
+    public static let bandRows = 8
     private static let maximumTileRows = 1024
-    private static let minimumPanelByteCount = 1 << 13
+    private static let minimumPanelByteCount = 1 << 10
     private static let maximumPanelByteCount = 1 << 20
     // At least this many panels in a large tensor: each border between ranks is read by both, as a whole panel.
-    private static let panelsPerTensor = 256
+    private static let panelsPerTensor = 1024
 
-    init(rows: Int, columns: Int, rowsPerPanel: Int, columnsPerPanel: Int, isTiled: Bool) {
+    init(
+        rows: Int, columns: Int, rowsPerPanel: Int, columnsPerPanel: Int, isTiled: Bool, rowsPerBand: Int? = nil
+    ) {
         self.rows = rows
         self.columns = columns
         self.rowsPerPanel = rowsPerPanel
         self.columnsPerPanel = columnsPerPanel
         self.isTiled = isTiled
+        self.rowsPerBand = rowsPerBand
     }
 
-    /// Panels of whole rows, 8 KiB to 1 MiB each.
-    static func ofRows(_ rows: Int, columns: Int, bytesPerElement: Int) -> PanelGrid {
+    /// The panels of a weight as an import stores it.
+    public init(_ weight: Weight, _ encoding: Encoding) {
+        switch weight.distribution {
+        case .columns:
+            self = .ofTiles(rows: weight.rows, columns: weight.columns)
+        case .rows, .replicated:
+            self = .ofRows(weight.rows, columns: weight.columns, bytesPerElement: encoding.bytesPerElement)
+        }
+    }
+
+    /// Panels of whole rows, 1 KiB to 1 MiB each.
+    private static func ofRows(_ rows: Int, columns: Int, bytesPerElement: Int) -> PanelGrid {
         let rowByteCount = max(1, columns * bytesPerElement)
         let ideal = rows * rowByteCount / panelsPerTensor
         let byteCount = min(max(ideal, minimumPanelByteCount), maximumPanelByteCount)
@@ -40,12 +61,14 @@ public struct PanelGrid: Sendable, Hashable {
             columnsPerPanel: max(1, columns), isTiled: false)
     }
 
-    /// Tiles of 16 columns, or all where there are fewer, and at most 1024 rows, as equal as they can be.
-    static func ofTiles(rows: Int, columns: Int) -> PanelGrid {
-        let down = max(1, ceilingQuotient(rows, maximumTileRows))
+    /// Tiles of 16 columns, or all where there are fewer, and at most 1024 rows, as equal as whole bands can be.
+    private static func ofTiles(rows: Int, columns: Int) -> PanelGrid {
+        let down = ceilingQuotient(rows, maximumTileRows)
+        let equal = ceilingQuotient(rows, max(1, down))
         return PanelGrid(
-            rows: rows, columns: columns, rowsPerPanel: max(1, ceilingQuotient(rows, down)),
-            columnsPerPanel: min(tileColumns, max(1, columns)), isTiled: true)
+            rows: rows, columns: columns,
+            rowsPerPanel: down > 1 ? ceilingQuotient(equal, bandRows) * bandRows : max(1, rows),
+            columnsPerPanel: min(tileColumns, max(1, columns)), isTiled: true, rowsPerBand: bandRows)
     }
 
     /// Panels above each other.
@@ -54,12 +77,25 @@ public struct PanelGrid: Sendable, Hashable {
     public var panelsAcross: Int { ceilingQuotient(columns, columnsPerPanel) }
     /// All panels.
     public var count: Int { panelsDown * panelsAcross }
+    /// All bands; none where there are no tiles.
+    public var bandCount: Int { rowsPerBand.map { ceilingQuotient(rows, $0) } ?? 0 }
 
     /// Elements that the file holds, the filling of tiles included.
     public var storedElementCount: Int {
         isTiled ? count * rowsPerPanel * columnsPerPanel : rows * columns
     }
 
+    /// Elements that are read for a slice: whole panels or, where it has only some rows of tiles, whole bands.
+    public func elementCount(reading rows: Range<Int>, columns: Range<Int>) -> Int {
+        let across = panelsAcross(touching: columns).count
+        return panelsDown(touching: rows).reduce(0) { total, down in
+            if let part = bandRows(of: rows, columns, down) { return total + part.count * self.columns }
+            return total + (isTiled ? rowsPerPanel : rowRange(down).count) * across * columnsPerPanel
+        }
+    }
+}
+
+extension PanelGrid {
     /// The rows of panels at `down` from the top.
     func rowRange(_ down: Int) -> Range<Int> {
         (down * rowsPerPanel)..<min(rows, (down + 1) * rowsPerPanel)
@@ -71,14 +107,37 @@ public struct PanelGrid: Sendable, Hashable {
     }
 
     /// The panels, counted from the top, that hold any of `rows`.
-    func panelsDown(touching rows: Range<Int>) -> Range<Int> {
-        rows.isEmpty ? 0..<0 : (rows.lowerBound / rowsPerPanel)..<((rows.upperBound - 1) / rowsPerPanel + 1)
-    }
+    func panelsDown(touching rows: Range<Int>) -> Range<Int> { Self.parts(of: rowsPerPanel, touching: rows) }
 
     /// The panels, counted from the left, that hold any of `columns`.
     func panelsAcross(touching columns: Range<Int>) -> Range<Int> {
-        columns.isEmpty
-            ? 0..<0 : (columns.lowerBound / columnsPerPanel)..<((columns.upperBound - 1) / columnsPerPanel + 1)
+        Self.parts(of: columnsPerPanel, touching: columns)
+    }
+
+    /// The bands that hold any of `rows`.
+    func bands(touching rows: Range<Int>) -> Range<Int> {
+        rowsPerBand.map { Self.parts(of: $0, touching: rows) } ?? 0..<0
+    }
+
+    /// The rows of a band.
+    func rowRange(ofBand band: Int) -> Range<Int> {
+        let length = rowsPerBand ?? 0
+        return (band * length)..<min(rows, (band + 1) * length)
+    }
+
+    /// The rows of the bands that hold what a slice has of the tiles at `down`; nil where these are better read whole.
+    func bandRows(of rows: Range<Int>, _ columns: Range<Int>, _ down: Int) -> Range<Int>? {
+        let tile = rowRange(down)
+        let bands = bands(touching: rows.clamped(to: tile))
+        guard let last = bands.last, !(rows.lowerBound <= tile.lowerBound && rows.upperBound >= tile.upperBound)
+        else { return nil }
+        let part = rowRange(ofBand: bands.lowerBound).lowerBound..<rowRange(ofBand: last).upperBound
+        let across = panelsAcross(touching: columns).count
+        return part.count * self.columns < rowsPerPanel * across * columnsPerPanel ? part : nil
+    }
+
+    private static func parts(of length: Int, touching range: Range<Int>) -> Range<Int> {
+        range.isEmpty ? 0..<0 : (range.lowerBound / length)..<((range.upperBound - 1) / length + 1)
     }
 }
 

@@ -5,22 +5,38 @@ import HDF5
 struct TensorReader: ~Copyable {
     let path: String
     let info: TensorInfo
-    let checksums: [UInt64]
+    let checksums: Checksums
     let dataset: HDF5Dataset
     let staging: StagingBuffer
 
-    /// Panels that are read at once: one tile, or neighbours above each other.
+    /// Panels that are read at once: one tile, or neighbours of whole rows above each other.
     struct Run {
         var down: Range<Int>
         var across: Int
     }
 
-    /// Reads every panel that touches `target`, checks it and copies what is asked for.
+    /// Reads every panel or band that touches `target`, checks it and copies what is asked for.
     ///
     /// - Returns: the bytes that were read from the file.
     func read(into target: SliceTarget) throws(WeightsError) -> Int {
+        guard info.panels.isTiled else {
+            return try read(runs(rows: target.rows, columns: target.columns), into: target)
+        }
+        let across = info.panels.panelsAcross(touching: target.columns)
         var byteCount = 0
-        for run in runs(rows: target.rows, columns: target.columns) {
+        for down in info.panels.panelsDown(touching: target.rows) {
+            if let rows = info.panels.bandRows(of: target.rows, target.columns, down) {
+                byteCount += try readBands(rows, down: down, into: target)
+            } else {
+                byteCount += try read(across.map { Run(down: down..<down + 1, across: $0) }, into: target)
+            }
+        }
+        return byteCount
+    }
+
+    private func read(_ runs: [Run], into target: SliceTarget) throws(WeightsError) -> Int {
+        var byteCount = 0
+        for run in runs {
             let direct = unsafe target.place(of: rows(run), in: info)
             let bytes = unsafe direct ?? staging.prefix(self.byteCount(run))
             try unsafe load(run, into: bytes)
@@ -42,7 +58,7 @@ struct TensorReader: ~Copyable {
     ///
     /// - Parameter didRead: is told how many bytes were read, after each run.
     func verify(didRead: (Int) -> Void, report: (WeightsError) -> Void) throws(WeightsError) {
-        for run in runs(rows: 0..<info.rows, columns: 0..<info.columns) {
+        for run in runs {
             let bytes = unsafe staging.prefix(byteCount(run))
             do { try unsafe load(run, into: bytes) } catch {
                 report(error)
@@ -56,17 +72,21 @@ struct TensorReader: ~Copyable {
         }
     }
 
-    /// The runs that hold a slice, in the order of the file. A panel that a border cuts is a run of its own, so that
+    private var runs: [Run] {
+        guard info.panels.isTiled else { return runs(rows: 0..<info.rows, columns: 0..<info.columns) }
+        return (0..<info.panels.panelsDown).flatMap { down in
+            (0..<info.panels.panelsAcross).map { Run(down: down..<down + 1, across: $0) }
+        }
+    }
+
+    /// The runs that hold a slice of whole rows, in the order of the file. A panel that a border cuts is a run of its own, so that
     /// all others can go straight to their place.
     private func runs(rows: Range<Int>, columns: Range<Int>) -> [Run] {
         let grid = info.panels
-        let down = grid.panelsDown(touching: rows)
-        let across = grid.panelsAcross(touching: columns)
-        guard !grid.isTiled else { return down.flatMap { row in across.map { Run(down: row..<row + 1, across: $0) } } }
-        guard !across.isEmpty else { return [] }
+        guard !columns.isEmpty else { return [] }
         let longest = max(1, staging.byteCount / info.panelByteCount)
         var runs: [Run] = []
-        for panel in down {
+        for panel in grid.panelsDown(touching: rows) {
             let range = grid.rowRange(panel)
             let isCut = range.lowerBound < rows.lowerBound || range.upperBound > rows.upperBound
             if let last = runs.last, !isCut, last.down.count < longest, !isFirstCut(panel, of: runs, rows) {
@@ -123,14 +143,23 @@ struct TensorReader: ~Copyable {
     }
 
     private func damage(_ down: Int, _ across: Int, _ bytes: UnsafeRawBufferPointer) -> WeightsError? {
-        let stored = checksums[down * info.panels.panelsAcross + across]
+        let stored = checksums.panels[down * info.panels.panelsAcross + across]
         let computed = unsafe XXH64.hash(bytes)
         guard stored != computed else { return nil }
-        let rows = info.panels.rowRange(down)
-        let columns = info.panels.columnRange(across)
-        let panel =
-            "rows \(rows.lowerBound)..<\(rows.upperBound), columns \(columns.lowerBound)..<\(columns.upperBound)"
-        return .damaged(
-            path: path, what: "'\(info.name)' (\(panel))", stored: XXH64.text(stored), computed: XXH64.text(computed))
+        return damage(
+            rows: info.panels.rowRange(down), columns: info.panels.columnRange(across), stored: stored,
+            computed: computed)
+    }
+
+    /// The error that names a part of the tensor whose bytes are not those that were written.
+    func damage(rows: Range<Int>, columns: Range<Int>, stored: UInt64, computed: UInt64) -> WeightsError {
+        .damaged(
+            path: path, what: "'\(info.name)' (\(Self.text("row", rows)), \(Self.text("column", columns)))",
+            stored: XXH64.text(stored), computed: XXH64.text(computed))
+    }
+
+    private static func text(_ noun: String, _ range: Range<Int>) -> String {
+        range.count == 1
+            ? "\(noun) \(range.lowerBound)" : "\(noun)s \(range.lowerBound) to \(range.upperBound - 1)"
     }
 }

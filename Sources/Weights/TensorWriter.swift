@@ -1,21 +1,26 @@
 import Blueprint
 import HDF5
 
-/// One tensor of a weights file that is being written; counts a checksum for every panel.
+/// One tensor of a weights file that is being written; counts its checksums.
 struct TensorWriter: ~Copyable {
     let info: TensorInfo
-    private(set) var checksums: [UInt64]
     private let path: String
     private let dataset: HDF5Dataset
+    private var panelChecksums: [UInt64]
+    private var bands: BandDigest
     private var tile: [UInt8]
 
     init(path: String, info: TensorInfo, dataset: consuming HDF5Dataset) {
         self.path = path
         self.info = info
         self.dataset = dataset
-        checksums = Array(repeating: 0, count: info.panels.count)
+        panelChecksums = Array(repeating: 0, count: info.panels.count)
+        bands = BandDigest(info, rows: 0..<info.rows)
         tile = info.panels.isTiled ? Array(repeating: 0, count: info.panelByteCount) : []
     }
+
+    /// The checksums, once everything is written.
+    var checksums: Checksums { Checksums(panels: panelChecksums, bands: bands.checksums().map(\.checksum)) }
 
     /// Writes a block that consists of whole panels, rows next to each other in `bytes`.
     mutating func write(
@@ -35,7 +40,7 @@ struct TensorWriter: ~Copyable {
             let part =
                 (range.lowerBound - rows.lowerBound) * rowByteCount..<(range.upperBound - rows.lowerBound)
                 * rowByteCount
-            checksums[down] = unsafe XXH64.hash(UnsafeRawBufferPointer(rebasing: bytes[part]))
+            panelChecksums[down] = unsafe XXH64.hash(UnsafeRawBufferPointer(rebasing: bytes[part]))
         }
         var slab = Hyperslab(allOf: info.shape)
         slab.ranges[0] = rows
@@ -52,10 +57,23 @@ struct TensorWriter: ~Copyable {
             let range = info.panels.columnRange(across)
             let part = (range.lowerBound - start)..<(range.upperBound - start)
             unsafe fillTile(from: bytes, rowCount: rows.count, columns: part, columnCount: columns.count)
-            checksums[down * info.panels.panelsAcross + across] = XXH64.hash(tile)
+            panelChecksums[down * info.panels.panelsAcross + across] = XXH64.hash(tile)
+            takeBands(rows, across: across)
             do { try unsafe dataset.writeChunk(at: [rows.lowerBound, range.lowerBound], from: tile.span.bytes) } catch {
                 throw wordingOfWriting(error, path)
             }
+        }
+    }
+
+    /// Counts the pieces of bands that the tile holds.
+    private mutating func takeBands(_ rows: Range<Int>, across: Int) {
+        let tileRowByteCount = info.encoding.byteCount(info.panels.columnsPerPanel)
+        let rowByteCount = info.encoding.byteCount(info.panels.columnRange(across).count)
+        if rowByteCount < tileRowByteCount {
+            let filled = (0..<rows.count).flatMap { tile[$0 * tileRowByteCount..<$0 * tileRowByteCount + rowByteCount] }
+            unsafe filled.withUnsafeBytes { unsafe bands.take($0, rows: rows, across: across) }
+        } else {
+            unsafe tile.withUnsafeBytes { unsafe bands.take($0, rows: rows, across: across) }
         }
     }
 

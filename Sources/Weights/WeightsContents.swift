@@ -5,7 +5,7 @@ import HDF5
 struct WeightsContents {
     struct Tensor {
         let info: TensorInfo
-        let checksums: [UInt64]
+        let checksums: Checksums
     }
 
     let programVersion: String
@@ -23,7 +23,7 @@ struct WeightsContents {
         sourceHash = try Self.text(root, WeightsFormat.sourceHashAttribute, path)
         modelHash = try Self.text(root, WeightsFormat.modelHashAttribute, path)
         texts = try Self.texts(root, path: path)
-        tensors = try Self.tensors(root, path: path)
+        tensors = try TensorList(root, path: path).tensors()
         let computed = XXH64.text(
             WeightsFormat.modelHash(
                 configuration: texts[.configuration] ?? "", tensors: tensors.map { ($0.info, $0.checksums) }))
@@ -71,63 +71,5 @@ struct WeightsContents {
             texts[text] = string
         }
         return texts
-    }
-
-    private static func tensors(_ root: borrowing HDF5Group, path: String) throws(WeightsError) -> [Tensor] {
-        let tensors = try reading(path) { () throws(HDF5Error) in try root.openGroup(WeightsFormat.tensors) }
-        let checksums = try reading(path) { () throws(HDF5Error) in try root.openGroup(WeightsFormat.checksums) }
-        let names = try reading(path) { () throws(HDF5Error) in try tensors.names() }
-        let checked = try reading(path) { () throws(HDF5Error) in try checksums.names() }
-        if let missing = Set(names).symmetricDifference(checked).min() {
-            let group = names.contains(missing) ? WeightsFormat.checksums : WeightsFormat.tensors
-            throw .broken(path: path, reason: "no '\(missing)' among its \(group)")
-        }
-        let count = try reading(path) { () throws(HDF5Error) in
-            try root.attributes().integer(WeightsFormat.tensorCountAttribute)
-        }
-        guard names.count == count else {
-            throw .broken(path: path, reason: "\(names.count) of its \(count) tensors")
-        }
-        var result: [Tensor] = []
-        result.reserveCapacity(names.count)
-        for name in names { result.append(try tensor(name, tensors, checksums, path: path)) }
-        return result
-    }
-
-    private static func tensor(
-        _ name: String, _ tensors: borrowing HDF5Group, _ checksums: borrowing HDF5Group, path: String
-    ) throws(WeightsError) -> Tensor {
-        let dataset = try reading(path) { () throws(HDF5Error) in try tensors.openDataset(name) }
-        let sums = try reading(path) { () throws(HDF5Error) in try checksums.openDataset(name) }
-        let (rowsPerPanel, columnsPerPanel) = try reading(path) { () throws(HDF5Error) in
-            let attributes = try sums.attributes()
-            return (
-                try attributes.integer(WeightsFormat.rowsPerPanelAttribute),
-                try attributes.integer(WeightsFormat.columnsPerPanelAttribute)
-            )
-        }
-        let shape = dataset.shape
-        guard let encoding = WeightsFormat.encoding(dataset.elementType), (1...2).contains(shape.count),
-            rowsPerPanel > 0, columnsPerPanel > 0,
-            dataset.chunk == nil || dataset.chunk == [rowsPerPanel, columnsPerPanel]
-        else { throw .broken(path: path, reason: "'\(name)' is not stored as a tensor is") }
-        let info = TensorInfo(
-            name: name, shape: shape, encoding: encoding,
-            panels: PanelGrid(
-                rows: shape[0], columns: shape.count == 2 ? shape[1] : 1, rowsPerPanel: rowsPerPanel,
-                columnsPerPanel: columnsPerPanel, isTiled: dataset.chunk != nil))
-        guard info.panels.isTiled || columnsPerPanel >= info.columns, sums.elementType == .unsigned64,
-            sums.shape == [info.panels.panelsDown, info.panels.panelsAcross]
-        else { throw .broken(path: path, reason: "the checksums of '\(name)' do not fit it") }
-        let bytes = try reading(path) { () throws(HDF5Error) in try sums.readAll() }
-        return Tensor(info: info, checksums: words(bytes))
-    }
-
-    private static func words(_ bytes: [UInt8]) -> [UInt64] {
-        unsafe bytes.withUnsafeBytes { bytes in
-            (0..<bytes.count / 8).map {
-                UInt64(littleEndian: unsafe bytes.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self))
-            }
-        }
     }
 }

@@ -3,14 +3,14 @@ import Blueprint
 extension WeightsFile {
     /// Copies rows `rows` and columns `columns` of a tensor to `buffer`, in the stored encoding.
     ///
-    /// Only the panels that hold the slice are read, each is checked, and memory beyond `buffer` stays at 8 MiB (or one
-    /// panel, where that is larger). A vector has one column.
+    /// Only the panels or bands that hold the slice are read, see ``PanelGrid``, each is checked, and memory beyond
+    /// `buffer` stays at 8 MiB (or one panel, where that is larger). A vector has one column.
     ///
     /// - Parameters:
     ///   - buffer: the first element goes to its start; what lies between rows stays as it is.
     ///   - rowByteStride: bytes from the start of one row to the start of the next.
-    /// - Returns: the bytes that were read from the file, those of cut panels in full.
-    /// - Throws: ``WeightsError/damaged(path:what:stored:computed:)`` with the tensor and the panel;
+    /// - Returns: the bytes that were read from the file, those of cut panels and bands in full.
+    /// - Throws: ``WeightsError/damaged(path:what:stored:computed:)`` with the tensor and the panel or band;
     ///   ``WeightsError/badSlice(location:expected:found:)`` where the slice doesn't fit the tensor or the buffer.
     public func read(
         _ name: String, rows: Range<Int>, columns: Range<Int>, into buffer: UnsafeMutableRawBufferPointer,

@@ -3,7 +3,8 @@ import HDF5
 /// A weights file that is open for reading: one model, its texts, its tensors.
 ///
 /// The file is HDF5: group `tensors` holds a dataset per tensor under its checkpoint name, group `checksums` the XXH64
-/// of every panel under the same name, group `files` the texts as bytes. Use it from one thread at a time.
+/// of every panel under the same name, group `band_checksums` those of bands, group `files` the texts as bytes. Use it
+/// from one thread at a time.
 public final class WeightsFile {
     /// Where the file is.
     public let path: String

@@ -13,7 +13,7 @@ struct WeightsFileWriter: ~Copyable {
 
     private let destination: String
     private var configuration = ""
-    private var tensors: [(info: TensorInfo, checksums: [UInt64])] = []
+    private var tensors: [(info: TensorInfo, checksums: Checksums)] = []
     private let partial: PartialFile
     private let file: HDF5File
 
@@ -27,7 +27,7 @@ struct WeightsFileWriter: ~Copyable {
         try partial.checkRoom(for: byteCount)
         try writing(destination) { () throws(HDF5Error) in
             let root = try file.root()
-            for group in [WeightsFormat.tensors, WeightsFormat.checksums, WeightsFormat.files] {
+            for group in WeightsFormat.groups {
                 _ = try root.createGroup(group)
             }
         }
@@ -61,17 +61,25 @@ struct WeightsFileWriter: ~Copyable {
     /// Completes a tensor, every panel of which was written.
     mutating func end(_ tensor: consuming TensorWriter) throws(WeightsError) {
         let (info, checksums) = (tensor.info, tensor.checksums)
-        let words = checksums.map(\.littleEndian)
         try writing(destination) { () throws(HDF5Error) in
             let shape = [info.panels.panelsDown, info.panels.panelsAcross]
-            let group = try file.root().openGroup(WeightsFormat.checksums)
-            let dataset = try group.createDataset(info.name, .unsigned64, shape: shape)
-            try unsafe dataset.write(Hyperslab(allOf: shape), from: words.span.bytes)
-            let attributes = try dataset.attributes()
+            let attributes = try store(checksums.panels, WeightsFormat.checksums, info.name, shape).attributes()
             try attributes.set(WeightsFormat.rowsPerPanelAttribute, to: info.panels.rowsPerPanel)
             try attributes.set(WeightsFormat.columnsPerPanelAttribute, to: info.panels.columnsPerPanel)
+            guard let rowsPerBand = info.panels.rowsPerBand else { return }
+            try store(checksums.bands, WeightsFormat.bandChecksums, info.name, [info.panels.bandCount])
+                .attributes().set(WeightsFormat.rowsPerBandAttribute, to: rowsPerBand)
         }
         tensors.append((info, checksums))
+    }
+
+    private func store(
+        _ checksums: [UInt64], _ group: String, _ name: String, _ shape: [Int]
+    ) throws(HDF5Error) -> HDF5Dataset {
+        let words = checksums.map(\.littleEndian)
+        let dataset = try file.root().openGroup(group).createDataset(name, .unsigned64, shape: shape)
+        try unsafe dataset.write(Hyperslab(allOf: shape), from: words.span.bytes)
+        return dataset
     }
 
     /// Completes the file and gives it its name.

@@ -7,7 +7,9 @@ enum WeightsFormat {
 
     static let tensors = "tensors"
     static let checksums = "checksums"
+    static let bandChecksums = "band_checksums"
     static let files = "files"
+    static let groups = [tensors, checksums, bandChecksums, files]
 
     static let versionAttribute = "lockstep_format_version"
     static let programAttribute = "program_version"
@@ -17,6 +19,7 @@ enum WeightsFormat {
     static let tensorCountAttribute = "tensor_count"
     static let rowsPerPanelAttribute = "rows_per_panel"
     static let columnsPerPanelAttribute = "columns_per_panel"
+    static let rowsPerBandAttribute = "rows_per_band"
     static let textHashAttribute = "xxh64"
 
     static func elementType(_ encoding: Encoding) -> HDF5ElementType {
@@ -37,13 +40,13 @@ enum WeightsFormat {
     }
 
     /// The hash that two ranks compare before they load: equal where config.json and every tensor's name, shape,
-    /// encoding, panels and checksums are.
-    static func modelHash(configuration: String, tensors: [(info: TensorInfo, checksums: [UInt64])]) -> UInt64 {
+    /// encoding, panels, bands and checksums are.
+    static func modelHash(configuration: String, tensors: [(info: TensorInfo, checksums: Checksums)]) -> UInt64 {
         var material = Array(configuration.utf8)
         for (info, checksums) in tensors.sorted(by: { $0.info.name < $1.info.name }) {
-            let panels = "\(info.panels.rowsPerPanel)x\(info.panels.columnsPerPanel)"
+            let panels = "\(info.panels.rowsPerPanel)x\(info.panels.columnsPerPanel)x\(info.panels.rowsPerBand ?? 0)"
             material += Array("\0\(info.name)\0\(info.shape)\0\(info.encoding.rawValue)\0\(panels)\0".utf8)
-            for checksum in checksums {
+            for checksum in checksums.panels + checksums.bands {
                 unsafe withUnsafeBytes(of: checksum.littleEndian) { unsafe material.append(contentsOf: $0) }
             }
         }

@@ -114,7 +114,7 @@ import Weights
             // Two borders: at most one panel, or one column of tiles, is read twice at each.
             let panel =
                 border
-                ? info.panels.panelsDown * info.panels.rowsPerPanel * 32 * 2
+                ? info.panels.panelsDown * info.panels.rowsPerPanel * 16 * 2
                 : info.panels.rowsPerPanel * info.columns * 2
             #expect(total <= info.storedByteCount + 2 * panel)
             #expect(total >= info.byteCount)
