@@ -116,6 +116,34 @@ public struct HDF5Dataset: ~Copyable {
         }
     }
 
+    /// Fills `buffer` with bytes of the chunk that begins at `start`, from `offset` within it on, and reads no others.
+    ///
+    /// The file must have been opened for reading only. A hyperslab would be read row by row, each with a call of its
+    /// own. Corresponds to `H5Dget_chunk_info_by_coord`, `H5Fget_vfd_handle` and `pread`.
+    public func readChunk(at start: [Int], from offset: Int, into buffer: inout MutableRawSpan) throws(HDF5Error) {
+        let byteCount = chunk?.reduce(elementType.byteCount, *) ?? 0
+        let coordinates = try chunkOffset(start, byteCount: byteCount)
+        guard offset >= 0, offset + buffer.byteCount <= byteCount else {
+            throw .shapeMismatch(
+                location: location, expected: "a part of a chunk of \(byteCount) bytes",
+                found: "\(buffer.byteCount) bytes from \(offset) on")
+        }
+        let raw = identifier.raw
+        var (filters, address, storedByteCount): (UInt32, haddr_t, hsize_t) = (0, 0, 0)
+        try Library.check("H5Dget_chunk_info_by_coord", at: location) {
+            unsafe H5Dget_chunk_info_by_coord(raw, coordinates, &filters, &address, &storedByteCount)
+        }
+        guard storedByteCount == byteCount, let place = Int(exactly: address) else {
+            throw .shapeMismatch(
+                location: location, expected: "a chunk of \(byteCount) bytes at \(start)",
+                found: "\(storedByteCount) bytes")
+        }
+        let descriptor = try descriptor()
+        try unsafe buffer.withUnsafeMutableBytes { (bytes) throws(HDF5Error) in
+            try unsafe PositionedRead.fill(bytes, from: descriptor, at: place + offset, location: location)
+        }
+    }
+
     /// Stores the whole chunk that begins at `start`, in one write and past the chunk cache.
     ///
     /// A chunk at a border has its full size. Corresponds to `H5Dwrite_chunk`.
@@ -131,6 +159,21 @@ public struct HDF5Dataset: ~Copyable {
 }
 
 extension HDF5Dataset {
+    /// The descriptor of the file, which stays the library's.
+    private func descriptor() throws(HDF5Error) -> CInt {
+        let raw = identifier.raw
+        let file = try Identifier("H5Iget_file_id", at: location) { H5Iget_file_id(raw) }
+        let owner = file.raw
+        var handle: UnsafeMutableRawPointer?
+        try Library.check("H5Fget_vfd_handle", at: location) {
+            unsafe H5Fget_vfd_handle(owner, chdf5_default(), &handle)
+        }
+        guard let handle = unsafe handle else {
+            throw .refused(location: location, call: "H5Fget_vfd_handle", reason: "no descriptor")
+        }
+        return unsafe handle.load(as: CInt.self)
+    }
+
     private struct Selection: ~Copyable {
         let datatype: Identifier
         let memory: Identifier

@@ -2,6 +2,8 @@
 public enum HDF5Error: Error, Hashable, Sendable, CustomStringConvertible {
     /// The operating system didn't open the file; `reason` is its own message.
     case cannotOpen(path: String, reason: String)
+    /// A folder is where the file should be.
+    case isFolder(path: String)
     /// The file is there but its contents aren't HDF5.
     case notHDF5(path: String)
     /// The library refused `call`; `reason` is the innermost message of its error stack.
@@ -18,6 +20,8 @@ public enum HDF5Error: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .cannotOpen(let path, let reason):
             "\(path): expected a file that can be opened, found '\(reason)'; check the path and its permissions"
+        case .isFolder(let path):
+            "\(path): expected a file, found a folder; check the path"
         case .notHDF5(let path):
             "\(path): expected an HDF5 file, found something else; check the path, or write the file again"
         case .refused(let location, let call, let reason):

@@ -32,8 +32,6 @@ public struct HDF5File: ~Copyable {
         let access = properties.raw
         // A file that is only read needs no lock, and some network file systems have none.
         try Library.check("H5Pset_file_locking", at: path) { H5Pset_file_locking(access, isWritable, true) }
-        // What a chunk doesn't share with the selection stays unread only where there is no cache of whole chunks.
-        if !isWritable { try Library.check("H5Pset_cache", at: path) { H5Pset_cache(access, 0, 0, 0, 0) } }
         identifier = try Identifier("H5Fopen", at: path) {
             unsafe H5Fopen(path, isWritable ? chdf5_read_write() : chdf5_read_only(), access)
         }
@@ -72,7 +70,7 @@ public struct HDF5File: ~Copyable {
         var status = stat()
         let isFolder = unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
         _ = Glibc.close(descriptor)
-        guard !isFolder else { throw .cannotOpen(path: path, reason: unsafe String(cString: strerror(EISDIR))) }
+        guard !isFolder else { throw .isFolder(path: path) }
         let isHDF5 = Library.locked { unsafe H5Fis_hdf5(path) }
         guard isHDF5 > 0 else { throw .notHDF5(path: path) }
     }

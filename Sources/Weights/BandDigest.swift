@@ -2,7 +2,7 @@ import Blueprint
 
 /// Counts the checksums of bands while their pieces, one of each tile, come in any order.
 ///
-/// A piece is what a tile holds of a band, row after row, without filling. A band's checksum is the XXH64 of the XXH64
+/// A piece is what a tile holds of a band, row after row, filling included. A band's checksum is the XXH64 of the XXH64
 /// of its pieces, left to right, 8 bytes each, lowest byte first: it can be counted from tiles as well as from rows.
 struct BandDigest {
     private let info: TensorInfo
@@ -19,9 +19,9 @@ struct BandDigest {
 
     /// Takes the pieces that lie in whole bands of one tile.
     ///
-    /// - Parameter bytes: rows `rows` of the tile at `across`, next to each other without filling.
+    /// - Parameter bytes: rows `rows` of the tile at `across`, next to each other as stored.
     mutating func take(_ bytes: UnsafeRawBufferPointer, rows: Range<Int>, across: Int) {
-        let rowByteCount = info.encoding.byteCount(info.panels.columnRange(across).count)
+        let rowByteCount = info.encoding.byteCount(info.panels.columnsPerPanel)
         for band in info.panels.bands(touching: rows) {
             let range = info.panels.rowRange(ofBand: band)
             let start = (range.lowerBound - rows.lowerBound) * rowByteCount

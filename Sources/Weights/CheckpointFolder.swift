@@ -5,6 +5,8 @@ struct CheckpointFolder {
     let path: String
     private let names: Set<String>
 
+    private static let otherKinds = [".gguf", ".ggml", ".bin", ".pt", ".pth", ".npz", ".onnx", ".h5", ".msgpack"]
+
     init(_ path: String) throws(WeightsError) {
         var isFolder = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
@@ -16,6 +18,9 @@ struct CheckpointFolder {
         do { names = Set(try FileManager.default.contentsOfDirectory(atPath: path)) } catch {
             throw .unreadable(path: path, reason: "the folder can't be listed")
         }
+        let others = names.filter { name in Self.otherKinds.contains { name.hasSuffix($0) } }
+        guard others.isEmpty || names.contains(where: { $0.hasSuffix(".safetensors") || $0 == CheckpointIndex.name })
+        else { throw .otherWeights(path: path, names: others.sorted()) }
         self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     }
 

@@ -89,7 +89,7 @@ public struct PanelGrid: Sendable, Hashable {
     public func elementCount(reading rows: Range<Int>, columns: Range<Int>) -> Int {
         let across = panelsAcross(touching: columns).count
         return panelsDown(touching: rows).reduce(0) { total, down in
-            if let part = bandRows(of: rows, columns, down) { return total + part.count * self.columns }
+            if let part = bandRows(of: rows, columns, down) { return total + part.count * storedColumns }
             return total + (isTiled ? rowsPerPanel : rowRange(down).count) * across * columnsPerPanel
         }
     }
@@ -133,8 +133,11 @@ extension PanelGrid {
         else { return nil }
         let part = rowRange(ofBand: bands.lowerBound).lowerBound..<rowRange(ofBand: last).upperBound
         let across = panelsAcross(touching: columns).count
-        return part.count * self.columns < rowsPerPanel * across * columnsPerPanel ? part : nil
+        return part.count * storedColumns < rowsPerPanel * across * columnsPerPanel ? part : nil
     }
+
+    /// Columns of a row of tiles, filling included.
+    private var storedColumns: Int { panelsAcross * columnsPerPanel }
 
     private static func parts(of length: Int, touching range: Range<Int>) -> Range<Int> {
         range.isEmpty ? 0..<0 : (range.lowerBound / length)..<((range.upperBound - 1) / length + 1)

@@ -6,10 +6,23 @@ struct PartialFile: ~Copyable {
     let path: String
     private let destination: String
 
-    init(destination: String) {
-        self.destination = destination
+    /// Creates an empty file with the temporary name.
+    init(destination: String) throws(WeightsError) {
         // With the process in the name, two imports to one destination don't write into each other.
-        path = "\(destination).partial-\(getpid())-\(UInt32.random(in: .min ... .max))"
+        let path = "\(destination).partial-\(getpid())-\(UInt32.random(in: .min ... .max))"
+        guard !Self.isFolder(destination) else {
+            throw .badDestination(path: destination, expected: "the path of a file", found: "a folder")
+        }
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else {
+            let reason = errno
+            throw .badDestination(
+                path: destination, expected: "a folder that can be written",
+                found: reason == ENOENT ? "no such folder" : "'\(unsafe String(cString: strerror(reason)))'")
+        }
+        close(descriptor)
+        self.destination = destination
+        self.path = path
     }
 
     /// Checks that the disk has room for `byteCount` bytes; the file must exist.
@@ -32,6 +45,11 @@ struct PartialFile: ~Copyable {
             throw .unwritable(path: destination, reason: SystemMessage.latest)
         }
         Self.synchronizeFolder(of: destination)
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// Makes the new name durable; where a file system can't, the name is there all the same.

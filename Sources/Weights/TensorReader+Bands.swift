@@ -7,24 +7,28 @@ extension TensorReader {
     /// - Returns: the bytes that were read from the file.
     func readBands(_ rows: Range<Int>, down: Int, into target: SliceTarget) throws(WeightsError) -> Int {
         let grid = info.panels
+        let top = grid.rowRange(down).lowerBound
+        let rowByteCount = info.encoding.byteCount(grid.columnsPerPanel)
         var digest = BandDigest(info, rows: rows)
         for across in 0..<grid.panelsAcross {
             let columns = grid.columnRange(across)
-            let piece = unsafe staging.prefix(info.encoding.byteCount(rows.count * columns.count))
+            let piece = unsafe staging.prefix(rows.count * rowByteCount)
             var buffer = unsafe piece.mutableBytes
-            do { try dataset.read(Hyperslab(rows, columns), into: &buffer) } catch {
+            do {
+                let offset = (rows.lowerBound - top) * rowByteCount
+                try dataset.readChunk(at: [top, columns.lowerBound], from: offset, into: &buffer)
+            } catch {
                 throw .broken(path: path, reason: error.description)
             }
             let bytes = UnsafeRawBufferPointer(piece)
             unsafe digest.take(bytes, rows: rows, across: across)
-            unsafe target.take(
-                bytes, rows: rows, columns: columns, rowByteCount: info.encoding.byteCount(columns.count))
+            unsafe target.take(bytes, rows: rows, columns: columns, rowByteCount: rowByteCount)
         }
         for (band, computed) in digest.checksums() where computed != checksums.bands[band] {
             throw damage(
                 rows: grid.rowRange(ofBand: band), columns: 0..<info.columns, stored: checksums.bands[band],
                 computed: computed)
         }
-        return info.encoding.byteCount(rows.count * info.columns)
+        return rows.count * rowByteCount * grid.panelsAcross
     }
 }

@@ -58,22 +58,10 @@ struct TensorWriter: ~Copyable {
             let part = (range.lowerBound - start)..<(range.upperBound - start)
             unsafe fillTile(from: bytes, rowCount: rows.count, columns: part, columnCount: columns.count)
             panelChecksums[down * info.panels.panelsAcross + across] = XXH64.hash(tile)
-            takeBands(rows, across: across)
+            unsafe tile.withUnsafeBytes { unsafe bands.take($0, rows: rows, across: across) }
             do { try unsafe dataset.writeChunk(at: [rows.lowerBound, range.lowerBound], from: tile.span.bytes) } catch {
                 throw wordingOfWriting(error, path)
             }
-        }
-    }
-
-    /// Counts the pieces of bands that the tile holds.
-    private mutating func takeBands(_ rows: Range<Int>, across: Int) {
-        let tileRowByteCount = info.encoding.byteCount(info.panels.columnsPerPanel)
-        let rowByteCount = info.encoding.byteCount(info.panels.columnRange(across).count)
-        if rowByteCount < tileRowByteCount {
-            let filled = (0..<rows.count).flatMap { tile[$0 * tileRowByteCount..<$0 * tileRowByteCount + rowByteCount] }
-            unsafe filled.withUnsafeBytes { unsafe bands.take($0, rows: rows, across: across) }
-        } else {
-            unsafe tile.withUnsafeBytes { unsafe bands.take($0, rows: rows, across: across) }
         }
     }
 

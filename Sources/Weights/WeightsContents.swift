@@ -33,12 +33,16 @@ struct WeightsContents {
     }
 
     private static func checkVersion(_ root: borrowing HDF5Group, path: String) throws(WeightsError) {
-        let version = try reading(path) { () throws(HDF5Error) -> Int? in
+        let (version, hasLogits) = try reading(path) { () throws(HDF5Error) -> (Int?, Bool) in
             let attributes = try root.attributes()
-            guard try attributes.contains(WeightsFormat.versionAttribute) else { return nil }
-            return try attributes.integer(WeightsFormat.versionAttribute)
+            guard try attributes.contains(WeightsFormat.versionAttribute) else {
+                return (nil, try root.contains(LogitsFile.logitsName))
+            }
+            return (try attributes.integer(WeightsFormat.versionAttribute), false)
         }
-        guard let version else { throw .notWeightsFile(path: path, found: "an HDF5 file of another program") }
+        guard let version else {
+            throw .notWeightsFile(path: path, found: hasLogits ? "a file of logits" : "an HDF5 file of another program")
+        }
         guard version == WeightsFormat.version else {
             throw .otherVersion(path: path, found: version, known: WeightsFormat.version)
         }

@@ -6,10 +6,14 @@ public enum WeightsError: Error, Hashable, Sendable {
     case unreadable(path: String, reason: String)
     /// The operating system didn't write a file.
     case unwritable(path: String, reason: String)
+    /// A file can't be written at this place.
+    case badDestination(path: String, expected: String, found: String)
     /// A file or folder isn't what its place asks for.
     case malformed(location: String, expected: String, found: String)
     /// Pieces of the checkpoint are absent.
     case absent(path: String, what: String, names: [String])
+    /// The folder has weights only in files of kinds that aren't read.
+    case otherWeights(path: String, names: [String])
     /// The checkpoint holds tensors that nothing computes with.
     case unexpectedTensors(path: String, names: [String])
     /// A tensor's shape isn't what config.json asks for.
@@ -22,6 +26,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case diskFull(path: String, neededByteCount: Int?, availableByteCount: Int?)
     /// The file is not a weights file.
     case notWeightsFile(path: String, found: String)
+    /// The file is not one of logits.
+    case notLogitsFile(path: String, found: String)
     /// The file has another format version.
     case otherVersion(path: String, found: Int, known: Int)
     /// The file is truncated or its structure is damaged.
@@ -42,10 +48,15 @@ extension WeightsError: CustomStringConvertible {
             "\(path): expected something readable, found '\(reason)'; check the path and its permissions"
         case .unwritable(let path, let reason):
             "\(path): expected to write it, found '\(reason)'; check the path, its permissions and the disk"
+        case .badDestination(let path, let expected, let found):
+            "\(path): expected \(expected), found \(found); give another path"
         case .malformed(let location, let expected, let found):
             "\(location): expected \(expected), found \(found); download the checkpoint again"
         case .absent(let path, let what, let names):
             "\(path): expected \(what) \(Self.list(names)), found none; download the checkpoint again"
+        case .otherWeights(let path, let names):
+            "\(path): expected weights in .safetensors files, found only \(Self.list(names)); "
+                + "other kinds are not read, download the .safetensors files of this model"
         case .unexpectedTensors(let path, let names):
             "\(path): expected only tensors that config.json asks for, found also \(Self.list(names)); "
                 + "this model computes something that is not implemented"
@@ -61,6 +72,8 @@ extension WeightsError: CustomStringConvertible {
                 + "found \(available.map(Self.size) ?? "a full disk"); free some space or choose another folder"
         case .notWeightsFile(let path, let found):
             "\(path): expected a weights file, found \(found); make one with 'lockstep import'"
+        case .notLogitsFile(let path, let found):
+            "\(path): expected a file of logits, found \(found); make one with 'lockstep score --logits'"
         case .otherVersion(let path, let found, let known):
             "\(path): expected format version \(known), found \(found); import the checkpoint again with this program"
         case .broken(let path, let reason):
@@ -89,6 +102,7 @@ func reading<Result: ~Copyable>(
     do { return try body() } catch {
         switch error {
         case .cannotOpen(let path, let reason): throw .unreadable(path: path, reason: reason)
+        case .isFolder: throw .notWeightsFile(path: path, found: "a folder")
         case .notHDF5: throw .notWeightsFile(path: path, found: "a file that is not HDF5")
         case .missing(let location, let name): throw .broken(path: path, reason: "no '\(name)' in \(location)")
         case .refused(let location, let call, let reason):
@@ -115,5 +129,7 @@ func wordingOfWriting(_ error: HDF5Error, _ path: String) -> WeightsError {
     if reason.contains("No space left") || reason.contains("quota") {
         return .diskFull(path: path, neededByteCount: nil, availableByteCount: nil)
     }
-    return .unwritable(path: path, reason: "\(call): \(reason)")
+    // Of all that the library says about a failed write, the system's message is what helps.
+    let message = reason.split(separator: "error message = '").dropFirst().first?.prefix { $0 != "'" }
+    return .unwritable(path: path, reason: message.map(String.init) ?? "\(call): \(reason)")
 }

@@ -21,7 +21,7 @@ struct WeightsFileWriter: ~Copyable {
     ///
     /// - Parameter byteCount: what it will hold; the disk must have the room.
     init(destination: String, expecting byteCount: Int) throws(WeightsError) {
-        let partial = PartialFile(destination: destination)
+        let partial = try PartialFile(destination: destination)
         let path = partial.path
         let file = try writing(destination) { () throws(HDF5Error) in try HDF5File(creating: path) }
         try partial.checkRoom(for: byteCount)

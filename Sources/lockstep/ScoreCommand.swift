@@ -75,7 +75,9 @@ struct ScoreCommand: ParsableCommand {
     }
 
     private func write(_ ids: [Int], to path: String, _ session: Session) throws {
-        let file = try LogitsFile.Writer(path: path, tokens: ids, vocabulary: session.plan.blueprint.vocabulary)
+        let file = try LogitsFile.Writer(
+            path: path, tokens: ids, vocabulary: session.plan.blueprint.vocabulary,
+            modelHash: session.model.file.modelHash)
         try session.logits(ids) { firstPosition, logits in try file.write(logits, firstPosition: firstPosition) }
         try session.waiting { try file.finish() }
     }

@@ -78,6 +78,30 @@ import Testing
         }
     }
 
+    @Test func aPartOfAChunkIsThoseBytesOfIt() throws {
+        let path = folder.path("parts.h5")
+        let bytes = pseudoRandomBytes(6 * 8)
+        try create(path, .unsigned8, shape: [6, 8], chunk: [3, 4], bytes: bytes)
+        let file = try HDF5File(opening: path)
+        let dataset = try file.root().openGroup("group").openDataset("values")
+        for start in [[0, 0], [0, 4], [3, 0], [3, 4]] {
+            let chunk = (0..<12).map { bytes[(start[0] + $0 / 4) * 8 + start[1] + $0 % 4] }
+            for part in [0..<12, 0..<1, 5..<11, 12..<12] {
+                var found = [UInt8](repeating: 0xff, count: part.count)
+                var span = found.mutableSpan
+                var buffer = span.mutableBytes
+                try dataset.readChunk(at: start, from: part.lowerBound, into: &buffer)
+                #expect(found == Array(chunk[part]))
+            }
+        }
+        var beyond = [UInt8](repeating: 0, count: 2)
+        #expect(throws: HDF5Error.self) {
+            var span = beyond.mutableSpan
+            var buffer = span.mutableBytes
+            try dataset.readChunk(at: [0, 0], from: 11, into: &buffer)
+        }
+    }
+
     @Test func chunksWrittenDirectlyReadAsRows() throws {
         let path = folder.path("direct.h5")
         let file = try HDF5File(creating: path)

@@ -49,7 +49,7 @@ extension LockstepTests {
         @Test func aFolderIsNoWeightsFile() throws {
             let path = try Alice.copyCheckpoint(to: folder)
             try expectAllRanks(
-                path, fail: "expected something readable, found 'Is a directory'; check the path and its permissions")
+                path, fail: "expected a weights file, found a folder; make one with 'lockstep import'")
         }
 
         @Test(arguments: [100, 2048, 100_000, -4096, -1]) func aTruncatedFileIsRefused(length: Int) throws {

@@ -41,12 +41,12 @@ import Weights
             let (bytes, byteCount) = try read(file, name, rows: rows, columns: 0..<width)
             let isEqual = bytes == Array(tensor.bytes[rows.lowerBound * width * 2..<rows.upperBound * width * 2])
             #expect(isEqual, "\(name) rows \(rows)")
-            // A row of tiles that the slice has in full is read with its filling, of the other only the bands.
+            // Of a row of tiles that the slice has in full all is read, of the other only the bands.
             let filled = (width + 15) / 16 * 16
             let expected = [0..<552, 552..<1104].reduce(0) { total, tile in
                 let part = rows.clamped(to: tile)
                 guard !part.isEmpty, part != tile else { return total + part.count * filled }
-                return total + ((part.upperBound + 7) / 8 * 8 - part.lowerBound / 8 * 8) * width
+                return total + ((part.upperBound + 7) / 8 * 8 - part.lowerBound / 8 * 8) * filled
             }
             #expect(byteCount == expected * 2)
         }
@@ -65,7 +65,7 @@ import Weights
                     #expect(isEqual, "\(name) rows \(rows), columns \(columns)")
                     #expect(byteCount == 2 * grid.elementCount(reading: rows, columns: columns))
                     let tiles = (columns.upperBound + 15) / 16 - columns.lowerBound / 16
-                    let bands = ((rows.upperBound + 7) / 8 * 8 - rows.lowerBound / 8 * 8) * width
+                    let bands = ((rows.upperBound + 7) / 8 * 8 - rows.lowerBound / 8 * 8) * ((width + 15) / 16 * 16)
                     #expect(byteCount <= 2 * min(bands + 2 * 552 * 16, 2 * 552 * tiles * 16))
                 }
             }

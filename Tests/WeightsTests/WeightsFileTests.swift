@@ -101,8 +101,28 @@ import Weights
             _ = try Importer.run(
                 source: source.path(""), destination: destination, encoding: .keep, programVersion: "0")
         }
-        #expect(error?.description.hasPrefix(destination) == true)
-        #expect(error?.description.contains("No such file or directory") == true)
+        #expect(
+            error?.description
+                == "\(destination): expected a folder that can be written, found no such folder; give another path")
+    }
+
+    @Test func aFolderIsNeitherAModelNorADestination() throws {
+        let place = folder.path("")
+        let error = #expect(throws: WeightsError.self) { _ = try WeightsFile(path: place) }
+        #expect(error?.description.contains("found a folder; make one with 'lockstep import'") == true)
+        let source = try TemporaryFolder()
+        try SampleModel().write(to: source)
+        let other = #expect(throws: WeightsError.self) {
+            _ = try Importer.run(source: source.path(""), destination: place, encoding: .keep, programVersion: "0")
+        }
+        #expect(other?.description.hasSuffix("found a folder; give another path") == true)
+    }
+
+    @Test(arguments: ["model.gguf", "pytorch_model.bin"])
+    func otherKindsOfWeightsAreNamed(name: String) throws {
+        try folder.write(name, "weights")
+        let error = #expect(throws: WeightsError.self) { _ = try Checkpoint(folder.path("")) }
+        #expect(error?.description.contains("expected weights in .safetensors files, found only '\(name)'") == true)
     }
 
     private func truncate(_ path: String, _ byteCount: UInt64) {
