@@ -24,6 +24,8 @@ struct Probe {
     private static let scenarios: [String: @Sendable (Communicator) throws -> Int32] = [
         "broadcast": { try Collectives(world: $0).broadcast() },
         "patience": { try Collectives(world: $0).broadcastPatiently() },
+        "patient-barrier": { try Waiting(world: $0).barrierPatiently() },
+        "late": { try Waiting(world: $0).finishLate() },
         "reduce": { try Collectives(world: $0).allReduce() },
         "gather": { try Collectives(world: $0).gather() },
         "scatter": { try Collectives(world: $0).reduceScatter() },

@@ -26,6 +26,14 @@ extension JobTests {
             try expectAllPass("patience", ranks: ranks)
         }
 
+        @Test(arguments: rankCounts) func noRankLeavesAPatientBarrierBeforeTheLastHasCome(ranks: Int) throws {
+            try expectAllPass("patient-barrier", ranks: ranks)
+        }
+
+        @Test(arguments: [2, 3, 5]) func ranksThatHaveComeToTheEndLeaveTheProcessorToTheLast(ranks: Int) throws {
+            try expectAllPass("late", ranks: ranks)
+        }
+
         @Test(arguments: rankCounts) func aReductionOfAnyLengthHoldsAllRanksValues(ranks: Int) throws {
             try expectAllPass("reduce", ranks: ranks)
         }
