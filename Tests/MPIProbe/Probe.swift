@@ -30,6 +30,7 @@ struct Probe {
         "gather": { try Collectives(world: $0).gather() },
         "scatter": { try Collectives(world: $0).reduceScatter() },
         "groups": { try Collectives(world: $0).groups() },
+        "memory": { try Memory(world: $0).freeMemoryByShare() },
         "bits": { try Collectives(world: $0).sameBits() },
         "traffic": { try Collectives(world: $0).traffic() },
         "types": { try Collectives(world: $0).types() },

@@ -50,6 +50,10 @@ extension JobTests {
             try expectAllPass("groups", ranks: ranks)
         }
 
+        @Test(arguments: [1, 2, 3, 5]) func theMemoryOfAHostIsDividedByShareAndAllRanksAgreeOnIt(ranks: Int) throws {
+            try expectAllPass("memory", ranks: ranks)
+        }
+
         @Test(arguments: [2, 3, 5, 7]) func allRanksHoldTheSameBitsAfterASumOfAwkwardFloats(ranks: Int) throws {
             try expectAllPass("bits", ranks: ranks)
         }
