@@ -94,7 +94,7 @@ extension ControlGroup {
 
         /// The folders of the group and of all that contain it, innermost first.
         ///
-        /// The root is among them even for a path that cannot be seen from here: in a container, it is the group itself.
+        /// The root is always among them: in a container, where the path may not be there, it is the group itself.
         var folders: [String] {
             let names = path.split(separator: "/")
             return (0...names.count).reversed().map { count in
