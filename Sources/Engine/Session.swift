@@ -31,7 +31,8 @@ public final class Session {
         let arena = try Arena(
             byteCount: Shard.byteCount(plan: plan, rank: rank, file: model.file)
                 + Buffers.byteCount(workspace) + SequenceState.byteCount(plan: plan, rank: rank))
-        let operations = Operations(pool: Pool(threads: threads), instructionSet: try .best)
+        let operations = Operations(
+            pool: Pool(threads: threads), instructionSet: try .best, isExact: plan.policy.way == .gather)
         let buffers = try Buffers(workspace, in: arena)
         let shard = try Shard(file: model.file, plan: plan, rank: rank, arena: arena)
         self.model = model

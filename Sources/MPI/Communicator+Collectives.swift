@@ -111,15 +111,17 @@ extension Communicator {
 
     /// Gives `root` the parts of all ranks, laid out as `parts` says.
     ///
-    /// `part` has this rank's length in `parts`. On `root`, `whole` has `parts.total` elements; elsewhere it is not touched
-    /// and may be empty. Throws if the total does not fit in 32 bits. Corresponds to `MPI_Gatherv`.
+    /// `part` has this rank's length in `parts`. On `root`, `whole` has `parts.total` elements; elsewhere it is not
+    /// touched and may be empty. Throws on every rank if the total does not fit in 32 bits. Corresponds to
+    /// `MPI_Gatherv`.
     public func gather<T: Element>(
         _ part: Span<T>, into whole: inout MutableSpan<T>, parts: Parts, root: Int
     ) throws(MPIError) {
         try parts.requireNarrow("MPI_Gatherv")
+        requireFit(parts, whole: rank == root ? whole.count : parts.total)
         precondition(part.count == parts.counts[rank], "this rank's part has the length that the parts say")
-        precondition(rank != root || whole.count == parts.total, "the whole has room for all parts")
-        let (count, root) = (try cCount("MPI_Gatherv", part.count), cRank(root))
+        let count = Int32(clamping: part.count)
+        let root = cRank(root)
         countTraffic(T.self, parts.total)
         try unsafe part.withUnsafeBufferPointer { (part) throws(MPIError) in
             try unsafe whole.withUnsafeMutableBufferPointer { (whole) throws(MPIError) in

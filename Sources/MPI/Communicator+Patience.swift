@@ -25,6 +25,19 @@ extension Communicator {
         }
     }
 
+    /// Waits until every rank has come here, asleep for most of a long time.
+    ///
+    /// All ranks call this function, none `barrier`. Corresponds to `MPI_Ibarrier` with `MPI_Test`.
+    public func barrierPatiently() throws(MPIError) {
+        traffic.collectives += 1
+        try collective("MPI_Ibarrier") {
+            var request: MPI_Request?
+            let code = unsafe MPI_Ibarrier(handle, &request)
+            guard code == MPI_SUCCESS else { return code }
+            return unsafe waitPatiently(for: &request)
+        }
+    }
+
     private func waitPatiently(for request: inout MPI_Request?) -> Int32 {
         let start = ContinuousClock.now
         var microseconds: UInt32 = 50

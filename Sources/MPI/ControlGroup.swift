@@ -1,4 +1,4 @@
-/// The control group that limits a process's processor time, as Linux and container engines do.
+/// The control group that limits a process's processor time and memory, as Linux and container engines do.
 package struct ControlGroup: Equatable {
     /// Where the kernel lists the group.
     package let path: String
@@ -10,34 +10,21 @@ package struct ControlGroup: Equatable {
 extension ControlGroup {
     /// The group of this process; without a limit if the system has no such groups.
     static func ofThisProcess() -> ControlGroup {
-        ofProcess(listing: SystemFile.text(of: "/proc/self/cgroup") ?? "") { SystemFile.text(of: $0) }
+        ofProcess(listing: SystemFile.text(of: list) ?? "") { SystemFile.text(of: $0) }
     }
 
     /// The group that `listing`, the text of `/proc/self/cgroup`, names; `read` gives the text of a file.
     package static func ofProcess(listing: String, read: (String) -> String?) -> ControlGroup {
-        for line in listing.split(separator: "\n") {
-            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-            guard fields.count == 3 else { continue }
-            let path = String(fields[2])
-            if fields[1].split(separator: ",").contains("cpu") {
-                return ControlGroup(path: path, quota: tightest(path) { oldQuota("/sys/fs/cgroup/cpu\($0)", read) })
-            }
-            if fields[0] == "0", let quota = tightest(path, { newQuota("/sys/fs/cgroup\($0)", read) }) {
-                return ControlGroup(path: path, quota: quota)
+        for place in places(of: "cpu", listing: listing) {
+            switch place.version {
+            case .old:
+                return ControlGroup(path: place.path, quota: place.folders.compactMap { oldQuota($0, read) }.min())
+            case .new:
+                guard let quota = place.folders.compactMap({ newQuota($0, read) }).min() else { continue }
+                return ControlGroup(path: place.path, quota: quota)
             }
         }
         return ControlGroup(path: "", quota: nil)
-    }
-
-    /// The least quota of the group and of all that contain it.
-    private static func tightest(_ path: String, _ quota: (String) -> Double?) -> Double? {
-        var names = path.split(separator: "/")
-        var least = quota("")
-        while !names.isEmpty {
-            if let own = quota("/" + names.joined(separator: "/")) { least = min(own, least ?? own) }
-            names.removeLast()
-        }
-        return least
     }
 
     private static func newQuota(_ folder: String, _ read: (String) -> String?) -> Double? {
@@ -52,10 +39,84 @@ extension ControlGroup {
         guard let quota = number(read("\(folder)/cpu.cfs_quota_us")), quota > 0,
             let period = number(read("\(folder)/cpu.cfs_period_us")), period > 0
         else { return nil }
-        return quota / period
+        return Double(quota) / Double(period)
+    }
+}
+
+/// What memory the groups leave.
+extension ControlGroup {
+    /// The bytes that this process's group may still take; nil for no limit.
+    static func availableMemory() -> Int? {
+        availableMemory(listing: SystemFile.text(of: list) ?? "") { SystemFile.text(of: $0) }
     }
 
-    private static func number(_ text: String?) -> Double? {
-        text.flatMap { $0.split(whereSeparator: \.isWhitespace).first }.flatMap { Double($0) }
+    /// The bytes that the group which `listing` names and all that contain it may still take; nil for no limit.
+    ///
+    /// Page cache that was not used of late counts as free: the kernel gives it up before it refuses memory.
+    package static func availableMemory(listing: String, read: (String) -> String?) -> Int? {
+        places(of: "memory", listing: listing).flatMap { place in
+            place.folders.compactMap { availableMemory(of: $0, place.version, read) }
+        }.min()
+    }
+
+    private static func availableMemory(of folder: String, _ version: Version, _ read: (String) -> String?) -> Int? {
+        let names =
+            switch version {
+            case .old: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            case .new: ("memory.max", "memory.current", "inactive_file")
+            }
+        guard let limit = number(read("\(folder)/\(names.0)")), limit >= 0, limit < noLimit,
+            let usage = number(read("\(folder)/\(names.1)"))
+        else { return nil }
+        let statistics = read("\(folder)/memory.stat") ?? ""
+        let line = statistics.split(separator: "\n").first { $0.hasPrefix("\(names.2) ") }
+        let reclaimable = line.flatMap { number(String($0.dropFirst(names.2.count))) } ?? 0
+        return max(0, limit - max(0, usage - reclaimable))
+    }
+
+    // Old groups without a limit tell the greatest number of whole pages.
+    private static let noLimit = 1 << 60
+}
+
+/// Where the groups are.
+extension ControlGroup {
+    private static let list = "/proc/self/cgroup"
+
+    private enum Version {
+        case old, new
+    }
+
+    /// A group with all that contain it, as one controller sees them.
+    private struct Place {
+        let version: Version
+        let path: String
+        let root: String
+
+        /// The folders of the group and of all that contain it, innermost first.
+        ///
+        /// The root is always among them: in a container, where the path may not be there, it is the group itself.
+        var folders: [String] {
+            let names = path.split(separator: "/")
+            return (0...names.count).reversed().map { count in
+                ([root] + names.prefix(count).map(String.init)).joined(separator: "/")
+            }
+        }
+    }
+
+    /// The groups that may limit what `controller` counts, in the order of the listing.
+    private static func places(of controller: String, listing: String) -> [Place] {
+        listing.split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { return nil }
+            let path = String(fields[2])
+            if fields[1].split(separator: ",").contains(Substring(controller)) {
+                return Place(version: .old, path: path, root: "/sys/fs/cgroup/\(controller)")
+            }
+            return fields[0] == "0" ? Place(version: .new, path: path, root: "/sys/fs/cgroup") : nil
+        }
+    }
+
+    private static func number(_ text: String?) -> Int? {
+        text.flatMap { $0.split(whereSeparator: \.isWhitespace).first }.flatMap { Int($0) }
     }
 }

@@ -20,16 +20,17 @@ public enum Job {
         var whereabouts = ""
         var worldRank = 0
         do {
-            let world = try start(deadline: seconds)
+            let (world, end) = try start(deadline: seconds)
             worldRank = world.rank
             if world.size > 1 { whereabouts = "rank \(world.rank) on \(world.host): " }
-            try finish(world, try body(world))
+            try finish(end, try body(world))
         } catch {
             abort(error, whereabouts, worldRank: worldRank)
         }
     }
 
-    private static func start(deadline: Double) throws(MPIError) -> Communicator {
+    /// Gives all ranks for the program, and once more for what the job itself exchanges.
+    private static func start(deadline: Double) throws(MPIError) -> (world: Communicator, own: Communicator) {
         var provided: Int32 = 0
         try check("MPI_Init_thread", unsafe MPI_Init_thread(nil, nil, Int32(MPI_THREAD_MULTIPLE), &provided))
         guard provided >= MPI_THREAD_MULTIPLE else { throw .threadsUnsupported }
@@ -37,22 +38,25 @@ public enum Job {
         try check("MPI_Comm_rank", unsafe MPI_Comm_rank(cmpi_comm_world(), &rank))
         let watchdog = try Watchdog(deadline: deadline)
         let world = try unsafe Communicator(cmpi_comm_world(), worldRank: Int(rank), watchdog: watchdog)
+        let own = try world.split(color: 0, key: world.rank)
         if world.size > 1 {
-            let own = try world.split(color: 0, key: world.rank)
             try watchdog.start(
                 unsafe RollCall(watchdog: watchdog, handle: unsafe own.handle, rank: world.rank, hosts: world.hosts))
         }
-        return world
+        return (world, own)
     }
 
     /// Waits for all ranks before MPI ends: who finalises early leaves the others waiting in a collective for ever.
-    private static func finish(_ world: Communicator, _ status: Int32) throws(MPIError) -> Never {
-        world.watchdog.finish()
-        let end = try world.split(color: 0, key: world.rank)
+    ///
+    /// `end` is not the program's communicator: there, this wait could be taken for a collective that a rank has left
+    /// out. One rank may work alone for long while the others wait here.
+    private static func finish(_ end: Communicator, _ status: Int32) throws(MPIError) -> Never {
+        end.watchdog.finish()
+        try end.barrierPatiently()
         var statuses: [Int32] = [status]
         var span = statuses.mutableSpan
         try end.allReduce(&span, .maximum)
-        world.watchdog.close()
+        end.watchdog.close()
         try check("MPI_Finalize", MPI_Finalize())
         exit(statuses[0])
     }

@@ -14,8 +14,6 @@ public struct LogitsFile {
     static let logitsName = "logits"
     private static let tokensName = "tokens"
 
-    public var vocabulary: Int { 0 }
-    public var modelHash: String? { nil }
     /// Reads a file.
     ///
     /// - Throws: ``WeightsError`` for a file that is not readable or holds something else.

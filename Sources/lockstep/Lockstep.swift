@@ -28,16 +28,25 @@ struct Lockstep: ParsableCommand {
         ])
 
     static func main() {
+        let command = parsed()
         do {
-            var command = try parseAsRoot()
+            var command = command
             try command.run()
+        } catch let error as ExitCode {
+            exit(withError: error)
         } catch {
-            let code = exitCode(for: error)
-            waitForFirstOfJob(code)
-            if code == .failure, !(error is ExitCode) {
-                Output.remark("lockstep: \(error)")
-                Foundation.exit(code.rawValue)
-            }
+            waitForFirstOfJob(.failure)
+            Output.remark("lockstep: \(error)")
+            exit(withError: ExitCode.failure)
+        }
+    }
+
+    /// The command that the arguments say; help and wrong arguments end the program.
+    private static func parsed() -> any ParsableCommand {
+        do {
+            return try parseAsRoot()
+        } catch {
+            waitForFirstOfJob(exitCode(for: error))
             exit(withError: error)
         }
     }

@@ -68,7 +68,7 @@ struct PlanCommand: ParsableCommand {
         if let ranks, !(1...4096).contains(ranks) {
             throw ValidationError("--ranks: expected 1 to 4096, found \(ranks); correct the option")
         }
-        if let ranks, let shares = share.shares { _ = try shares.resolved(rankCount: ranks) }
+        do { if let ranks { _ = try share.shares?.resolved(rankCount: ranks) } } catch { throw ValidationError("\(error)") }
     }
 }
 

@@ -56,7 +56,7 @@ extension LockstepTests {
             let line = try #require(launch.errors.split(separator: "\n").first { $0.hasPrefix("lockstep: ") })
             let needed = terabytes(first.peakByteCount)
             let cache = terabytes(first.cacheByteCount)
-            #expect(line.contains(", needs \(needed), "), "\(line)")
+            #expect(line.contains(", found \(needed) to hold, "), "\(line)")
             #expect(line.contains(", cache \(cache), buffers "), "\(line)")
             let advice = try #require(line.firstRange(of: "; use --context "))
             let nearest = try #require(Int(line[advice.upperBound...].prefix { $0.isNumber }))

@@ -13,7 +13,7 @@ extension LockstepTests {
             let output = folder.path("out")
             try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
             let launch = try lockstep(["import", source, "-o", "\(output)/model.h5"])
-            expectFailure(launch, "Error: \(source)\(message)")
+            expectFailure(launch, "lockstep: \(source)\(message)")
             #expect(try FileManager.default.contentsOfDirectory(atPath: output).isEmpty)
         }
 
@@ -70,7 +70,7 @@ extension LockstepTests {
             let source = try TinyModel().write(to: folder)
             let output = folder.path("nowhere/model.h5")
             expectFailure(
-                try lockstep(["import", source, "-o", output]), "Error: \(output): expected to write it, found '")
+                try lockstep(["import", source, "-o", output]), "lockstep: \(output): expected a folder that can be written, found no such folder")
         }
 
         @Test(arguments: ["f32", "bf16", "f16"]) func anEncodingIsTakenByEveryMatrix(encoding: String) throws {

@@ -19,7 +19,7 @@ extension LockstepTests {
             let what = command == "generate" ? "prompt" : "text"
             try expect(
                 [command] + tokens,
-                fails: "\(what): expected at most 8 tokens, found 9; raise --context or shorten the text")
+                fails: "\(what): expected at most 8 tokens, found 9; raise --context, at most to 512, or shorten the text")
         }
 
         @Test(arguments: [1021, -1, 4_000_000_000]) func aTokenOutsideOfTheVocabularyIsRefused(id: Int) throws {
@@ -48,13 +48,13 @@ extension LockstepTests {
             let model = try Alice.imported(source, in: folder)
             try expect(
                 ["generate", "--model", model, "--prompt", ""],
-                fails: "prompt: expected at least one token, found none; give a text")
+                fails: "prompt: expected at least 1 token, found 0; give a longer text")
         }
 
         @Test func anEmptyListOfTokensIsRefused() throws {
             let file = try folder.write("ids.json", "[]")
             try expect(
-                ["score", "--tokens-file", file], fails: "prompt: expected at least one token, found none; give a text")
+                ["score", "--tokens-file", file], fails: "text: expected at least 2 tokens, found 0; give a longer text")
         }
 
         @Test func aFileOfTokensThatIsNoneIsRefused() throws {
@@ -84,7 +84,7 @@ extension LockstepTests {
         @Test func asManySharesAsRanksAreExpected() throws {
             try expect(
                 ["generate", "--prompt", "a", "--shares", "5:3"],
-                fails: "shares: expected one per rank, 3 in all, found 2; correct the option")
+                fails: "shares: expected one number for each of 3 ranks, found 2 in '5:3'; give 3 or start 2")
         }
 
         @Test func aSharesFileNamesEveryHost() throws {
@@ -92,7 +92,7 @@ extension LockstepTests {
             try expect(
                 ["generate", "--prompt", "a", "--shares-file", file],
                 fails: "shares file: expected a line for host \(Launch.host), found only elsewhere, nowhere; "
-                    + "correct the option")
+                    + "add the line '\(Launch.host) 1' with its share")
         }
 
         @Test func aSharesFileThatIsNoneIsRefused() throws {
@@ -103,7 +103,7 @@ extension LockstepTests {
             let file = try folder.write("hosts.shares", "\(Launch.host) 2\nelsewhere none\n")
             try expect(
                 ["generate", "--prompt", "a", "--shares-file", file],
-                fails: "\(file), line 2: expected 'host share' with a share above zero, "
+                fails: "\(file), line 2: expected 'host share' with a finite number above zero, "
                     + "found 'elsewhere none'; correct the line")
         }
 
@@ -111,7 +111,7 @@ extension LockstepTests {
             let file = folder.path("nowhere/logits.h5")
             let launch = try Launch.mpirun(
                 ranks: 3, "lockstep", ["score", "--tokens", "1,2,3", "--logits", file], limit: 20)
-            expectFailure(launch, "lockstep: rank 0 on \(Launch.host): \(file): expected to write it, found '")
+            expectFailure(launch, "lockstep: rank 0 on \(Launch.host): \(file): expected a folder that can be written, found no such folder")
         }
     }
 }

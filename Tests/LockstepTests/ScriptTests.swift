@@ -38,7 +38,7 @@ extension LockstepTests {
         @Test func runHandsTheSharesOfAHostfileOn() throws {
             let folder = try TemporaryFolder()
             let hostfile = try folder.write("hosts", "localhost slots=3\n")
-            try folder.write("hosts.shares", "\(ProcessInfo.processInfo.hostName) 2\n\(Launch.host) 2\n")
+            try folder.write("hosts.shares", "\(Launch.host) 2\n")
             let launch = try Launch.command(
                 [Self.script, "--hostfile", hostfile, "--", "generate", "--prompt", "Alice was", "--max-tokens", "4"],
                 environment: Self.program)

@@ -27,7 +27,7 @@ extension LockstepTests {
             let found: Verification = try decoded(ranks: ranks, ["verify", "--json"] + options)
             #expect(found.differences.map(\.place) == Self.places)
             #expect(found.greedyTokensAgree && found.ranksAgree)
-            #expect(found.tokenCount == 64)
+            #expect(found.tokenCount == 160)
             let logits = try #require(found.differences.last)
             #expect(logits.spread > 1)
             #expect(logits.largest / logits.spread < 5e-4)

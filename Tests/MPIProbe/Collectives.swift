@@ -95,6 +95,13 @@ struct Collectives {
             span = inPlace.mutableSpan
             try world.allGather(inPlace: &span, parts: parts)
             try expect("allGather in place \(parts.counts)", inPlace, expected)
+
+            for root in 0..<size {
+                var atRoot = [Float](repeating: -1, count: rank == root ? parts.total : 0)
+                span = atRoot.mutableSpan
+                try world.gather(own.span, into: &span, parts: parts, root: root)
+                try expect("gather \(parts.counts)", atRoot, rank == root ? expected : [])
+            }
         }
         for length in lengths {
             let own = (0..<length).map { value(rank, $0) }
@@ -203,12 +210,13 @@ struct Collectives {
         let three: [UInt8] = [1, 2, 3]
         try world.allGatherEqual(three.span, into: &byteSpan)
         try world.gather(three.span, into: &byteSpan, root: 0)
+        try world.gather(own.span, into: &wholeSpan, parts: parts, root: size - 1)
         var part = own
         var partSpan = part.mutableSpan
         try world.reduceScatter(whole.span, into: &partSpan, parts: parts, .sum)
         try world.barrier()
         let wholeBytes = size * (size - 1) / 2 * 8
-        let expected = Traffic(collectives: 9, byteCount: 3 * 40 + 3 * wholeBytes + 2 * 3 * size)
+        let expected = Traffic(collectives: 10, byteCount: 3 * 40 + 4 * wholeBytes + 2 * 3 * size)
         try expect("traffic", world.traffic, expected)
         _ = try world.gatherStrings("not counted")
         try world.requireSame("not counted", "", remedy: "")
@@ -223,16 +231,22 @@ struct Collectives {
     /// Parts that 32 bits cannot address are refused on every rank, before anything is sent.
     func tooLong() throws -> Int32 {
         let parts = Parts(counts: (0..<size).map { $0 == 0 ? Int(Int32.max) : 1 })
+        let part: [Float] = []
         var none: [Float] = []
         var span = none.mutableSpan
-        do {
-            try world.allGather(inPlace: &span, parts: parts)
-            throw Wrong(description: "nothing was refused")
-        } catch let error as MPIError {
-            try expect("error", error, .tooLong(function: "MPI_Allgatherv", count: Int(Int32.max) + size - 1))
-        }
+        try refuses("MPI_Allgatherv") { try world.allGather(inPlace: &span, parts: parts) }
+        try refuses("MPI_Gatherv") { try world.gather(part.span, into: &span, parts: parts, root: 0) }
         try expect("traffic", world.traffic, Traffic())
         return 0
+    }
+
+    private func refuses(_ function: String, _ body: () throws -> Void) throws {
+        do {
+            try body()
+            throw Wrong(description: "nothing was refused")
+        } catch let error as MPIError {
+            try expect("error", error, .tooLong(function: function, count: Int(Int32.max) + size - 1))
+        }
     }
 
     func types() throws -> Int32 {

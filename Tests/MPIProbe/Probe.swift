@@ -24,10 +24,13 @@ struct Probe {
     private static let scenarios: [String: @Sendable (Communicator) throws -> Int32] = [
         "broadcast": { try Collectives(world: $0).broadcast() },
         "patience": { try Collectives(world: $0).broadcastPatiently() },
+        "patient-barrier": { try Waiting(world: $0).barrierPatiently() },
+        "late": { try Waiting(world: $0).finishLate() },
         "reduce": { try Collectives(world: $0).allReduce() },
         "gather": { try Collectives(world: $0).gather() },
         "scatter": { try Collectives(world: $0).reduceScatter() },
         "groups": { try Collectives(world: $0).groups() },
+        "memory": { try Memory(world: $0).freeMemoryByShare() },
         "bits": { try Collectives(world: $0).sameBits() },
         "traffic": { try Collectives(world: $0).traffic() },
         "types": { try Collectives(world: $0).types() },

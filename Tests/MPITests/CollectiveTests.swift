@@ -26,6 +26,14 @@ extension JobTests {
             try expectAllPass("patience", ranks: ranks)
         }
 
+        @Test(arguments: rankCounts) func noRankLeavesAPatientBarrierBeforeTheLastHasCome(ranks: Int) throws {
+            try expectAllPass("patient-barrier", ranks: ranks)
+        }
+
+        @Test(arguments: [2, 3, 5]) func ranksThatHaveComeToTheEndLeaveTheProcessorToTheLast(ranks: Int) throws {
+            try expectAllPass("late", ranks: ranks)
+        }
+
         @Test(arguments: rankCounts) func aReductionOfAnyLengthHoldsAllRanksValues(ranks: Int) throws {
             try expectAllPass("reduce", ranks: ranks)
         }
@@ -40,6 +48,10 @@ extension JobTests {
 
         @Test(arguments: rankCounts) func groupsOfRanksWorkByThemselves(ranks: Int) throws {
             try expectAllPass("groups", ranks: ranks)
+        }
+
+        @Test(arguments: [1, 2, 3, 5]) func theMemoryOfAHostIsDividedByShareAndAllRanksAgreeOnIt(ranks: Int) throws {
+            try expectAllPass("memory", ranks: ranks)
         }
 
         @Test(arguments: [2, 3, 5, 7]) func allRanksHoldTheSameBitsAfterASumOfAwkwardFloats(ranks: Int) throws {
