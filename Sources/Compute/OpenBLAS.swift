@@ -4,15 +4,15 @@ internal import Synchronization
 
 /// Products of many tokens by OpenBLAS, one call at a time on each thread of a pool, each over its own rows.
 ///
-/// OpenBLAS takes f32 only: f32 weights are read where they are, others are widened panel by panel into memory that each
-/// thread has from the start. OpenBLAS holds some memory of its own beside, which it takes at its first product.
+/// OpenBLAS takes f32 only: f32 weights are read where they are, others are widened panel by panel into memory that
+/// each thread has from the start. OpenBLAS holds some memory of its own beside, taken at its first product.
 @safe final class OpenBLAS: @unchecked Sendable {
     /// From so many tokens on it is faster than the kernels; nil where it never is.
     ///
-    /// Measured on one thread, in GFLOP/s: with 512-bit vectors the kernels reach 162 to 217 and OpenBLAS 75 to 119 at 512
-    /// tokens. With 256-bit vectors OpenBLAS is at least 8 % faster from 128 tokens on, as fast or up to 23 % faster at
-    /// 64, and up to 21 % slower at 32 where weights must be widened. Plain C reaches 1.6, and OpenBLAS more at 2 tokens
-    /// already; a processor that does better by plain C is why it is 8.
+    /// Measured on one thread, in GFLOP/s: with 512-bit vectors the kernels reach 162 to 217 and OpenBLAS 75 to 119 at
+    /// 512 tokens. With 256-bit vectors OpenBLAS is at least 8 % faster from 128 tokens on, as fast or up to 27 %
+    /// faster at 64, and up to 21 % slower at 32 where weights must be widened. Plain C reaches 1.6, and OpenBLAS more
+    /// at 2 tokens already; a processor that does better by plain C is why it is 8.
     static func fewestTokens(_ instructionSet: InstructionSet) -> Int? {
         switch instructionSet {
         case .portable: 8
