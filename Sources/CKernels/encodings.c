@@ -16,10 +16,56 @@ int lockstep_supports(int instruction_set)
     return instruction_set == LOCKSTEP_PORTABLE;
 }
 
-void lockstep_widen(const void *from, int encoding, size_t count, float *to)
+static void widen_portable(const void *from, size_t count, float *to, int encoding)
 {
     for (size_t k = 0; k < count; k++)
         to[k] = widened(from, k, encoding);
+}
+
+#if HAS_VECTOR_TARGETS
+
+INLINE void widen_lanes(const void *from, size_t count, float *to, const int encoding)
+{
+    size_t k = 0;
+    for (; k + 16 <= count; k += 16) {
+        lanes values;
+        load_widened(&values, (const char *)from + k * bytes_per_element(encoding), encoding);
+        store(to + k, &values);
+    }
+    for (; k < count; k++)
+        to[k] = widened(from, k, encoding);
+}
+
+#define WIDEN(name, target)                                                                                            \
+    target static void name(const void *from, size_t count, float *to, int encoding)                                   \
+    {                                                                                                                  \
+        if (encoding == LOCKSTEP_F32)                                                                                  \
+            widen_lanes(from, count, to, LOCKSTEP_F32);                                                                \
+        else if (encoding == LOCKSTEP_BF16)                                                                            \
+            widen_lanes(from, count, to, LOCKSTEP_BF16);                                                               \
+        else                                                                                                           \
+            widen_lanes(from, count, to, LOCKSTEP_F16);                                                                \
+    }
+
+WIDEN(widen_avx2, AVX2)
+WIDEN(widen_avx512, AVX512)
+
+#endif
+
+void lockstep_widen(int instruction_set, const void *from, int encoding, size_t count, float *to)
+{
+#if HAS_VECTOR_TARGETS
+    if (instruction_set == LOCKSTEP_AVX512) {
+        widen_avx512(from, count, to, encoding);
+        return;
+    }
+    if (instruction_set == LOCKSTEP_AVX2) {
+        widen_avx2(from, count, to, encoding);
+        return;
+    }
+#endif
+    (void)instruction_set;
+    widen_portable(from, count, to, encoding);
 }
 
 INLINE uint16_t bfloat_of_float(float value)

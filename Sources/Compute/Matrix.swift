@@ -49,7 +49,7 @@ internal import CKernels
     public func floats(row: Int) -> [Float] {
         precondition((0..<rows).contains(row), "The row must lie in the matrix.")
         return unsafe [Float](unsafeUninitializedCapacity: columns) { floats, count in
-            if let base = floats.baseAddress { unsafe widen(row: row, into: base) }
+            if let base = floats.baseAddress { unsafe widen(row: row, by: .portable, into: base) }
             count = columns
         }
     }
@@ -63,7 +63,7 @@ internal import CKernels
         }
     }
 
-    func widen(row: Int, into floats: UnsafeMutablePointer<Float>) {
-        unsafe lockstep_widen(start + row * rowByteStride, encoding.code, columns, floats)
+    func widen(row: Int, by instructionSet: InstructionSet, into floats: UnsafeMutablePointer<Float>) {
+        unsafe lockstep_widen(instructionSet.code, start + row * rowByteStride, encoding.code, columns, floats)
     }
 }

@@ -81,7 +81,7 @@ extension Operations {
             let row = Int(tokens[token]) - firstRow
             let target = unsafe y.start + token * y.columns
             if row >= 0, row < table.rows {
-                unsafe table.widen(row: row, into: target)
+                unsafe table.widen(row: row, by: instructionSet, into: target)
             } else {
                 unsafe target.update(repeating: 0, count: y.columns)
             }

@@ -55,7 +55,17 @@ extension Operations {
             unsafe work.count = place + 1
             elements += third.matrix.rows * third.matrix.columns
         }
-        unsafe run(lockstep_multiply_part, work, elements: elements * tokens)
+        if let openBLAS, usesOpenBLAS(tokens: tokens) {
+            unsafe openBLAS.multiply(work) { unsafe run($0, $1, elements: elements * tokens) }
+        } else {
+            unsafe run(lockstep_multiply_part, work, elements: elements * tokens)
+        }
+    }
+
+    /// Whether products of so many tokens are OpenBLAS's: never for exact operations, nor with 512-bit vectors.
+    package func usesOpenBLAS(tokens: Int) -> Bool {
+        guard openBLAS != nil, let fewest = OpenBLAS.fewestTokens(instructionSet) else { return false }
+        return tokens >= fewest
     }
 
     private func check(_ product: Product, _ x: Buffer, _ tokens: Int) {

@@ -2,20 +2,38 @@ internal import CKernels
 
 /// Everything that a step computes, on one pool of threads.
 ///
-/// No operation allocates, and none fails: shapes are the caller's promise, checked by preconditions. Every output
-/// element has the same bits for any number of tokens, rows and threads and on every instruction set. Zero tokens, rows,
-/// columns and heads are legal and do nothing; a product over zero columns is zero.
+/// No operation allocates, and none fails: shapes are the caller's promise, checked by preconditions. Exact operations
+/// give every output element the same bits for any number of tokens, rows and threads and on every instruction set.
+/// Zero tokens, rows, columns and heads are legal and do nothing; a product over zero columns is zero.
 public struct Operations: Sendable {
     /// The threads that share the work.
     public let pool: Pool
     /// The instructions that kernels use.
     public let instructionSet: InstructionSet
+    /// Whether the canonical kernels compute everything. When not, products of many tokens are OpenBLAS's where it is
+    /// faster, and their bits depend on the machine, the threads and the tokens: what ranks must agree on to the last
+    /// bit is then computed by `exact`.
+    public private(set) var isExact: Bool
+
+    private(set) var openBLAS: OpenBLAS?
 
     /// Operations on a pool, with one instruction set.
-    public init(pool: Pool, instructionSet: InstructionSet) {
+    ///
+    /// Inexact ones take 2 MiB for each thread of the pool, unless the instruction set is `avx512`.
+    public init(pool: Pool, instructionSet: InstructionSet, isExact: Bool = true) {
         precondition(InstructionSet.supported.contains(instructionSet), "This machine must have the instruction set.")
         self.pool = pool
         self.instructionSet = instructionSet
+        self.isExact = isExact
+        openBLAS = isExact || OpenBLAS.fewestTokens(instructionSet) == nil ? nil : OpenBLAS(pool: pool)
+    }
+
+    /// The same operations by the canonical kernels alone.
+    public var exact: Operations {
+        var operations = self
+        operations.isExact = true
+        operations.openBLAS = nil
+        return operations
     }
 
     /// Work of fewer elements than this is done by the caller alone: waking the team takes longer.

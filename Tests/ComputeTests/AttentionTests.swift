@@ -127,4 +127,27 @@ private struct Setting {
         #expect(KeyValueCache.byteCount(heads: 0, positions: 40, headSize: 16) == 0)
         #expect(bench.arena.usedByteCount == 0)
     }
+
+    @Test func keysAndValuesAreStoredAtTheirHeadsAndPositions() throws {
+        let bench = try Workbench()
+        let (heads, size, tokens, first) = (3, 21, 4, 2)
+        let keys = try bench.buffer(tokens + 1, heads * size + 2)
+        let values = try bench.buffer(tokens, heads * size)
+        let zero = [Float](repeating: 0, count: size)
+        for operations in everyOperations(threads: [1, 2]) {
+            let cache = try KeyValueCache(heads: heads, positions: 7, headSize: size, in: bench.arena)
+            operations.store(keys: keys, values: values, tokens: tokens, in: cache, firstPosition: first)
+            for head in 0..<heads {
+                let piece = head * size..<(head + 1) * size
+                for position in 0..<7 {
+                    let token = position - first
+                    let isStored = (0..<tokens).contains(token)
+                    let key = isStored ? Array(keys.row(token)[piece]) : zero
+                    let value = isStored ? Array(values.row(token)[piece]) : zero
+                    #expect(cache.key(head: head, position: position) == key)
+                    #expect(cache.value(head: head, position: position) == value)
+                }
+            }
+        }
+    }
 }

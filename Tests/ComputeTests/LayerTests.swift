@@ -145,14 +145,48 @@ import Testing
         }
     }
 
-    @Test func embeddingsOfTokensOfOtherRanksAreZero() throws {
-        let bench = try Workbench()
-        let table = try bench.matrix(10, 21, .bf16)
-        let y = try bench.buffer(5, 21, filledWith: .nan)
+    @Test(arguments: Encoding.allCases)
+    func embeddingsAreTheTablesRowsAndZeroForTokensOfOtherRanks(encoding: Encoding) throws {
         let tokens: [Int32] = [99, 100, 109, 110, -1]
-        reference().embed(tokens.span, table: table, firstRow: 100, into: y)
-        let zero = [Float](repeating: 0, count: 21)
-        #expect((0..<5).map { y.row($0) } == [zero, table.floats(row: 0), table.floats(row: 9), zero, zero])
+        for columns in oddLengths {
+            let bench = try Workbench(seed: UInt64(columns))
+            let table = try bench.arena.matrix(rows: 10, columns: columns, encoding: encoding)
+            // Eighths below 16 are exact in every encoding.
+            let stored = (0..<10).map { _ in bench.numbers(columns).map { ($0 * 127).rounded() / 8 } }
+            for row in 0..<10 { table.set(row: row, floats: stored[row]) }
+            let zero = [Float](repeating: 0, count: columns)
+            for operations in everyOperations(threads: [1]) {
+                let y = try bench.buffer(6, columns, filledWith: .nan)
+                operations.embed(tokens.span, table: table, firstRow: 100, into: y)
+                #expect(
+                    (0..<5).map { y.row($0) } == [zero, stored[0], stored[9], zero, zero],
+                    "\(operations.instructionSet) \(columns)")
+                #expect(y.row(5).allSatisfy { $0.isNaN })
+            }
+        }
+    }
+
+    @Test(arguments: [Encoding.bf16, .f16])
+    func everyNarrowNumberIsWidenedAlikeOnEveryInstructionSet(encoding: Encoding) throws {
+        let bench = try Workbench()
+        let table = try bench.arena.matrix(rows: 1 << 8, columns: 1 << 8, encoding: encoding)
+        unsafe table.withRowBytes(0..<table.rows) { bytes, _ in
+            for word in 0..<(1 << 16) {
+                unsafe bytes.storeBytes(of: UInt16(word), toByteOffset: 2 * word, as: UInt16.self)
+            }
+        }
+        let tokens = (0..<Int32(table.rows)).map { $0 }
+        let expected = (UInt16.min...UInt16.max).map { word in
+            encoding == .bf16 ? Float(bitPattern: UInt32(word) << 16) : Float(Float16(bitPattern: word))
+        }
+        for operations in everyOperations(threads: [1]) {
+            let y = try bench.buffer(table.rows, table.columns)
+            operations.embed(tokens.span, table: table, firstRow: 0, into: y)
+            let isAlike = zip(y.elements, expected).allSatisfy { found, wanted in
+                wanted.isNaN ? found.isNaN : found.bitPattern == wanted.bitPattern
+            }
+            #expect(isAlike, "\(operations.instructionSet)")
+        }
     }
 
     @Test func aCopyGoesToItsColumns() throws {

@@ -56,9 +56,9 @@ extension Buffer {
 }
 
 /// Every instruction set of this machine on so many threads.
-func everyOperations(threads: [Int] = [1, 2, 3, 5]) -> [Operations] {
+func everyOperations(threads: [Int] = [1, 2, 3, 5], isExact: Bool = true) -> [Operations] {
     InstructionSet.supported.flatMap { set in
-        threads.map { Operations(pool: Pool(threads: $0), instructionSet: set) }
+        threads.map { Operations(pool: Pool(threads: $0), instructionSet: set, isExact: isExact) }
     }
 }
 

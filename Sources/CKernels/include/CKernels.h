@@ -34,7 +34,7 @@ static inline void lockstep_pause(void)
 }
 
 /// Widens `count` elements to f32, exactly; a signalling NaN may become quiet.
-void lockstep_widen(const void *from, int encoding, size_t count, float *to);
+void lockstep_widen(int instruction_set, const void *from, int encoding, size_t count, float *to);
 
 /// Narrows `count` f32 elements, rounding to nearest, ties to even; NaN stays NaN, overflow gives infinity.
 void lockstep_narrow(const float *from, size_t count, int encoding, void *to);
