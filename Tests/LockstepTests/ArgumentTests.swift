@@ -44,7 +44,7 @@ extension LockstepTests {
             #expect(launch.errors.contains("Usage: lockstep"))
         }
 
-        /// One of each kind: a value of the wrong form, one out of range, options that exclude each other, unknown words.
+        /// One of each kind: values of the wrong form or out of range, options that exclude each other, unknown words.
         @Test(arguments: [0, 4, 8, 11, 18, 20, 21, 26]) func aJobTellsWrongArgumentsOnceBeforeItsRanksMeet(
             index: Int
         ) throws {
