@@ -1,3 +1,4 @@
+internal import Blueprint
 internal import CBLAS
 internal import CKernels
 internal import Synchronization
@@ -30,7 +31,7 @@ internal import Synchronization
     init(pool: Pool) {
         let count = pool.threads * Self.panelRows * Self.panelColumns
         let bytes = UnsafeMutableRawPointer.allocate(
-            byteCount: count * MemoryLayout<Float>.size, alignment: Arena.alignment)
+            byteCount: count * MemoryLayout<Float>.size, alignment: Encoding.rowAlignment)
         unsafe panels = bytes.bindMemory(to: Float.self, capacity: count)
         // The pool's threads share the work. Some builds of OpenBLAS count threads for each calling thread.
         let turn = Mutex(())

@@ -23,7 +23,8 @@ extension EngineError: CustomStringConvertible {
                 + "tokenize the text with this model's tokenizer"
         case .contextExceeded(let what, let tokens, let context, let longest):
             "\(what): expected at most \(context) tokens, found \(tokens); "
-                + (context < longest ? "raise --context, at most to \(longest), or shorten the text" : "shorten the text")
+                + (context < longest
+                    ? "raise --context, at most to \(longest), or shorten the text" : "shorten the text")
         case .tooFewTokens(let what, let found, let least):
             "\(what): expected at least \(least) token\(least == 1 ? "" : "s"), found \(found); give a longer text"
         case .notFinite(let position):

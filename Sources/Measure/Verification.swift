@@ -56,7 +56,8 @@ public struct Verification: Sendable, Encodable {
         self.tolerance = tolerance
         let isClose =
             tolerance == 0
-            ? differences.allSatisfy { $0.largest == 0 } : differences.allSatisfy { $0.place != "logits" || $0.relative <= tolerance }
+            ? differences.allSatisfy { $0.largest == 0 }
+            : differences.allSatisfy { $0.place != "logits" || $0.relative <= tolerance }
         passes = greedyTokensAgree && ranksAgree && isClose
     }
 

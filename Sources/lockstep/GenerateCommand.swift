@@ -1,8 +1,8 @@
 import ArgumentParser
 import Engine
 import Foundation
-import Measure
 import MPI
+import Measure
 import Partition
 import Text
 
@@ -47,9 +47,12 @@ struct GenerateCommand: ParsableCommand {
         let given = [prompt != nil, promptFile != nil, tokens != nil].count { $0 }
         guard given == 1 else {
             throw ValidationError(
-                "prompt: expected one of --prompt, --prompt-file and --tokens, found \(given == 0 ? "none" : "\(given)"); give one")
+                "prompt: expected one of --prompt, --prompt-file and --tokens, found \(given == 0 ? "none" : "\(given)"); give one"
+            )
         }
-        guard maxTokens > 0 else { throw ValidationError("--max-tokens: expected at least 1, found \(maxTokens); give a larger number") }
+        guard maxTokens > 0 else {
+            throw ValidationError("--max-tokens: expected at least 1, found \(maxTokens); give a larger number")
+        }
     }
 
     func run() throws {

@@ -53,8 +53,8 @@ struct Lockstep: ParsableCommand {
 
     /// Every rank meets the same wrong argument, and only rank 0 says so: it ends the job while the others wait.
     ///
-    /// Had they left at once, the job might be over before rank 0 came to speak. Where rank 0 has other arguments, which
-    /// are right, one of the others has to speak after all.
+    /// Had they left at once, the job might be over before rank 0 came to speak. Where rank 0 has other arguments,
+    /// which are right, one of the others has to speak after all.
     private static func waitForFirstOfJob(_ code: ExitCode) {
         guard let rank = rankOfJob, rank > 0 else { return }
         if code == .success { Foundation.exit(code.rawValue) }

@@ -68,7 +68,9 @@ struct PlanCommand: ParsableCommand {
         if let ranks, !(1...4096).contains(ranks) {
             throw ValidationError("--ranks: expected 1 to 4096, found \(ranks); correct the option")
         }
-        do { if let ranks { _ = try share.shares?.resolved(rankCount: ranks) } } catch { throw ValidationError("\(error)") }
+        do { if let ranks { _ = try share.shares?.resolved(rankCount: ranks) } } catch {
+            throw ValidationError("\(error)")
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Blueprint
 import Engine
-import Measure
 import MPI
+import Measure
 import Partition
 import Text
 import Weights
@@ -38,9 +38,12 @@ struct ScoreCommand: ParsableCommand {
         let given = [textFile != nil, tokens != nil, tokensFile != nil].count { $0 }
         guard given == 1 else {
             throw ValidationError(
-                "text: expected one of --text-file, --tokens and --tokens-file, found \(given == 0 ? "none" : "\(given)"); give one")
+                "text: expected one of --text-file, --tokens and --tokens-file, found \(given == 0 ? "none" : "\(given)"); give one"
+            )
         }
-        guard (0...1024).contains(top) else { throw ValidationError("--top: expected 0 to 1024, found \(top); correct the option") }
+        guard (0...1024).contains(top) else {
+            throw ValidationError("--top: expected 0 to 1024, found \(top); correct the option")
+        }
     }
 
     func run() throws {

@@ -31,9 +31,10 @@ struct ShareOptions: ParsableArguments {
 
     /// The shares asked for, if any.
     func wanted() throws -> Shares? {
-        try shares ?? sharesFile.map { path in
-            try Shares(file: String(decoding: try TextFile.bytes(path), as: UTF8.self), path: path)
-        }
+        try shares
+            ?? sharesFile.map { path in
+                try Shares(file: String(decoding: try TextFile.bytes(path), as: UTF8.self), path: path)
+            }
     }
 
     /// How ranks put their parts together.

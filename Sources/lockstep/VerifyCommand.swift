@@ -2,8 +2,8 @@ import ArgumentParser
 import Blueprint
 import Engine
 import MPI
-import Partition
 import Measure
+import Partition
 import Text
 import Weights
 
@@ -43,7 +43,8 @@ struct VerifyCommand: ParsableCommand {
 
     func validate() throws {
         guard [prompt != nil, tokens != nil, reference != nil].count(where: { $0 }) <= 1 else {
-            throw ValidationError("--prompt, --tokens, --reference: expected one at most, found more; leave the others out")
+            throw ValidationError(
+                "--prompt, --tokens, --reference: expected one at most, found more; leave the others out")
         }
         guard tolerance >= 0, tolerance.isFinite else {
             throw ValidationError("--tolerance: expected 0 or more, found \(tolerance); correct the option")

@@ -97,8 +97,7 @@ package struct Launch {
         for file in [output, errors] { try Data().write(to: file) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: timeout ?? "timeout")
-        // Asked to end, mpirun ends its ranks as well, even stopped ones; only then it is killed with its process
-        // group.
+        // Asked to end, mpirun ends its ranks as well, even stopped ones; only then is its process group killed.
         process.arguments = ["--kill-after=10", "\(limit)"] + command
         process.environment = ProcessInfo.processInfo.environment
             .merging(environment) { $1 }.merging([RunningLaunch.variable: marker]) { $1 }

@@ -12,7 +12,10 @@ extension LockstepTests {
             (["generate", "--tokens", "1,,2"], "The value '1,,2' is invalid for '--tokens <1,2,3>'"),
             (["generate", "--tokens", ""], "The value '' is invalid for '--tokens <1,2,3>'"),
             (prompt + ["--max-tokens", "0"], "--max-tokens: expected at least 1, found 0"),
-            (prompt + ["--temperature=-1"], "--temperature: expected 0 for the best token, or at least 0.0001, found -1.0"),
+            (
+                prompt + ["--temperature=-1"],
+                "--temperature: expected 0 for the best token, or at least 0.0001, found -1.0"
+            ),
             (prompt + ["--temperature", "warm"], "The value 'warm' is invalid for '--temperature <temperature>'"),
             (prompt + ["--top-k=-1"], "--top-k: expected 0 or more, found -1"),
             (prompt + ["--top-p", "0"], "--top-p: expected more than 0 and at most 1, found 0.0"),
@@ -31,7 +34,10 @@ extension LockstepTests {
             (prompt + ["--colour", "red"], "Unknown option '--colour'"),
             (["score"], "expected one of --text-file, --tokens and --tokens-file, found none"),
             (["score", "--tokens", "1,2", "--top", "5000"], "--top: expected 0 to 1024, found 5000"),
-            (["verify", "--prompt", "a", "--tokens", "1"], "--prompt, --tokens, --reference: expected one at most, found more"),
+            (
+                ["verify", "--prompt", "a", "--tokens", "1"],
+                "--prompt, --tokens, --reference: expected one at most, found more"
+            ),
             (["verify", "--tolerance=-1"], "--tolerance: expected 0 or more, found -1.0"),
             (["translate"], "Unexpected argument 'translate'"),
             (prompt + ["--threads", "100000"], "--threads: expected at most 1024, found 100000"),
@@ -44,7 +50,7 @@ extension LockstepTests {
             #expect(launch.errors.contains("Usage: lockstep"))
         }
 
-        /// One of each kind: a value of the wrong form, one out of range, options that exclude each other, unknown words.
+        /// One of each kind: values of the wrong form or out of range, options that exclude each other, unknown words.
         @Test(arguments: [0, 4, 8, 11, 18, 20, 21, 26]) func aJobTellsWrongArgumentsOnceBeforeItsRanksMeet(
             index: Int
         ) throws {

@@ -16,7 +16,8 @@ extension LockstepTests {
             expectFailure(
                 launch,
                 "lockstep: ranks 0-4 on \(Launch.host): rank 3: expected at least one unit of some axis, "
-                    + "found none for its share 1 (the longest axis, vocabulary, has 3); use 3 ranks or a larger share\n"
+                    + "found none for its share 1 (the longest axis, vocabulary, has 3); "
+                    + "use 3 ranks or a larger share\n"
             )
             // What it says does work.
             #expect(try Launch.mpirun(ranks: 3, "lockstep", arguments, limit: 20).status == 0)

@@ -70,7 +70,8 @@ extension LockstepTests {
             let source = try TinyModel().write(to: folder)
             let output = folder.path("nowhere/model.h5")
             expectFailure(
-                try lockstep(["import", source, "-o", output]), "lockstep: \(output): expected a folder that can be written, found no such folder")
+                try lockstep(["import", source, "-o", output]),
+                "lockstep: \(output): expected a folder that can be written, found no such folder")
         }
 
         @Test(arguments: ["f32", "bf16", "f16"]) func anEncodingIsTakenByEveryMatrix(encoding: String) throws {

@@ -68,7 +68,10 @@ extension LockstepTests {
         static let wrong: [(arguments: [String], status: Int32, message: String)] = [
             (["--ranks", "0"], 64, "--ranks: expected 1 to 4096, found 0"),
             (["--ranks", "1000000"], 64, "--ranks: expected 1 to 4096, found 1000000"),
-            (["--ranks", "3", "--shares", "5:3"], 64, "shares: expected one number for each of 3 ranks, found 2 in '5:3'"),
+            (
+                ["--ranks", "3", "--shares", "5:3"], 64,
+                "shares: expected one number for each of 3 ranks, found 2 in '5:3'"
+            ),
             (["--shares", "5:0"], 64, "The value '5:0' is invalid for '--shares <5:3:2>'"),
             (
                 ["--ranks", "2000"], 1,
@@ -97,7 +100,9 @@ extension LockstepTests {
             let path = try folder.write("config.json", text)
             let launch = try lockstep(["plan", path])
             #expect(launch.status == 1)
-            #expect(launch.errors.contains("expected 'hidden_act' to be") && launch.errors.contains("swish9"), "\(launch.errors)")
+            #expect(
+                launch.errors.contains("expected 'hidden_act' to be") && launch.errors.contains("swish9"),
+                "\(launch.errors)")
         }
     }
 }

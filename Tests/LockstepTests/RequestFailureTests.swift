@@ -19,7 +19,8 @@ extension LockstepTests {
             let what = command == "generate" ? "prompt" : "text"
             try expect(
                 [command] + tokens,
-                fails: "\(what): expected at most 8 tokens, found 9; raise --context, at most to 512, or shorten the text")
+                fails:
+                    "\(what): expected at most 8 tokens, found 9; raise --context, at most to 512, or shorten the text")
         }
 
         @Test(arguments: [1021, -1, 4_000_000_000]) func aTokenOutsideOfTheVocabularyIsRefused(id: Int) throws {
@@ -54,7 +55,8 @@ extension LockstepTests {
         @Test func anEmptyListOfTokensIsRefused() throws {
             let file = try folder.write("ids.json", "[]")
             try expect(
-                ["score", "--tokens-file", file], fails: "text: expected at least 2 tokens, found 0; give a longer text")
+                ["score", "--tokens-file", file], fails: "text: expected at least 2 tokens, found 0; give a longer text"
+            )
         }
 
         @Test func aFileOfTokensThatIsNoneIsRefused() throws {
@@ -111,7 +113,10 @@ extension LockstepTests {
             let file = folder.path("nowhere/logits.h5")
             let launch = try Launch.mpirun(
                 ranks: 3, "lockstep", ["score", "--tokens", "1,2,3", "--logits", file], limit: 20)
-            expectFailure(launch, "lockstep: rank 0 on \(Launch.host): \(file): expected a folder that can be written, found no such folder")
+            expectFailure(
+                launch,
+                "lockstep: rank 0 on \(Launch.host): \(file): expected a folder that can be written, found no such folder"
+            )
         }
     }
 }

@@ -57,7 +57,9 @@ extension LockstepTests {
             let broken = try lockstep(["tokenize", "--text-file", file])
             expectFailure(broken, "text, byte 0: expected UTF-8, found ")
             let negative = try lockstep(["tokenize", "--decode=-1"])
-            expectFailure(negative, "token 1: expected an id from 0 to 1020, found -1; tokenize the text with this model's tokenizer")
+            expectFailure(
+                negative,
+                "token 1: expected an id from 0 to 1020, found -1; tokenize the text with this model's tokenizer")
             let nothing = try lockstep(["tokenize"])
             expectFailure(nothing, status: 64, "expected one of --text, --text-file and --decode, found none")
         }

@@ -94,7 +94,8 @@ extension LockstepTests {
             #expect(try lockstep(["score", "--model", model, "--tokens", "1,2,3", "--logits", reference]).status == 0)
             expectFailure(
                 try lockstep(ranks: 2, ["verify", "--reference", reference]),
-                "lockstep: rank 0 on \(Launch.host): \(reference): expected logits over a vocabulary of 1021, found 11; "
+                "lockstep: rank 0 on \(Launch.host): \(reference): expected logits over "
+                    + "a vocabulary of 1021, found 11; "
                     + "give a file that 'score --logits' wrote for this model\n")
         }
     }
