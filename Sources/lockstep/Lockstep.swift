@@ -32,16 +32,18 @@ struct Lockstep: ParsableCommand {
         do {
             var command = command
             try command.run()
-        } catch let error as ExitCode {
-            exit(withError: error)
         } catch {
-            waitForFirstOfJob(.failure)
-            Output.remark("lockstep: \(error)")
-            exit(withError: ExitCode.failure)
+            let code = exitCode(for: error)
+            waitForFirstOfJob(code)
+            if code == .failure, !(error is ExitCode) {
+                Output.remark("lockstep: \(error)")
+                exit(withError: code)
+            }
+            exit(withError: error)
         }
     }
 
-    /// The command that the arguments say; help and wrong arguments end the program.
+    /// The command that the arguments say; wrong arguments end the program.
     private static func parsed() -> any ParsableCommand {
         do {
             return try parseAsRoot()
