@@ -108,10 +108,10 @@ extension LockstepTests {
             let path = try Alice.copy(to: folder)
             let file = try WeightsFile(path: path)
             let info = try #require(file.tensor(tensor))
-            let start = try file.bytes(tensor, rows: 0..<1, columns: 0..<info.columns)
+            let start = try file.bytes(tensor, rows: 0..<(info.columns == 1 ? info.rows : 1), columns: 0..<info.columns)
             var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-            // A tile's row is no longer than that.
-            let place = try #require(bytes.firstRange(of: Data(start.prefix(64))))
+            // A tile's row is no longer than that; a vector is one column.
+            let place = try #require(bytes.firstRange(of: Data(start.prefix(32))))
             bytes[place.lowerBound + 7] ^= 4
             return try folder.write("model.h5", bytes)
         }
