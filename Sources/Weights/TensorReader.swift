@@ -79,8 +79,8 @@ struct TensorReader: ~Copyable {
         }
     }
 
-    /// The runs that hold a slice of whole rows, in the order of the file. A panel that a border cuts is a run of its own, so that
-    /// all others can go straight to their place.
+    /// The runs that hold a slice of whole rows, in the order of the file. A panel that a border cuts is a run of its
+    /// own, so that all others can go straight to their place.
     private func runs(rows: Range<Int>, columns: Range<Int>) -> [Run] {
         let grid = info.panels
         guard !columns.isEmpty else { return [] }

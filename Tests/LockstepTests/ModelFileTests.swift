@@ -76,15 +76,13 @@ extension LockstepTests {
                 for group in ["tensors", "checksums"] { try root.openGroup(group).remove(name) }
             }
             try expectAllRanks(
-                model,
-                fail: "expected a complete weights file, found '46 of its 47 tensors'; import the checkpoint again")
+                model, fail: "expected a complete weights file, found '46 of its 47 tensors'; import the checkpoint again")
         }
 
         @Test func aFileWithoutItsConfigurationIsRefused() throws {
             let model = try changed { try $0.openGroup("files").remove("config.json") }
             try expectAllRanks(
-                model,
-                fail: "expected a complete weights file, found 'no config.json in it'; import the checkpoint again")
+                model, fail: "expected a complete weights file, found 'no config.json in it'; import the checkpoint again")
         }
 
         @Test func anotherFormatVersionIsRefused() throws {
@@ -110,9 +108,9 @@ extension LockstepTests {
             let path = try Alice.copy(to: folder)
             let file = try WeightsFile(path: path)
             let info = try #require(file.tensor(tensor))
-            let start = try file.bytes(tensor, rows: 0..<1, columns: 0..<info.columns)
+            let start = try file.bytes(tensor, rows: 0..<(info.columns == 1 ? info.rows : 1), columns: 0..<info.columns)
             var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-            // A tile's row is no longer than that.
+            // A tile's row is no longer than that; a vector is one column.
             let place = try #require(bytes.firstRange(of: Data(start.prefix(32))))
             bytes[place.lowerBound + 7] ^= 4
             return try folder.write("model.h5", bytes)
