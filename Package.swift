@@ -39,7 +39,9 @@ let package = Package(
         .target(
             name: "Engine", dependencies: ["Blueprint", "Partition", "Compute", "Weights", "MPI", "Text"],
             resources: [.copy("Resources/alice")], swiftSettings: swiftSettings),
-        .target(name: "Measure", dependencies: ["Engine", "Blueprint", "MPI", "Partition", "Weights"], swiftSettings: swiftSettings),
+        .target(
+            name: "Measure", dependencies: ["Engine", "Blueprint", "MPI", "Partition", "Weights"],
+            swiftSettings: swiftSettings),
         .executableTarget(
             name: "lockstep",
             dependencies: [
@@ -49,16 +51,23 @@ let package = Package(
             swiftSettings: swiftSettings),
 
         .target(name: "Launching", path: "Tests/Launching", swiftSettings: swiftSettings),
-        .executableTarget(name: "EngineProbe", dependencies: ["Engine", "Blueprint", "Partition", "Weights", "MPI"], path: "Tests/EngineProbe", swiftSettings: swiftSettings),
-        .executableTarget(name: "MPIProbe", dependencies: ["MPI"], path: "Tests/MPIProbe", swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "EngineProbe", dependencies: ["Engine", "Blueprint", "Partition", "Weights", "MPI"],
+            path: "Tests/EngineProbe", swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "MPIProbe", dependencies: ["MPI"], path: "Tests/MPIProbe", swiftSettings: swiftSettings),
         .testTarget(name: "MPITests", dependencies: ["MPI", "MPIProbe", "Launching"], swiftSettings: swiftSettings),
         .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], swiftSettings: swiftSettings),
-        .testTarget(name: "BlueprintTests", dependencies: ["Blueprint"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
-            name: "PartitionTests", dependencies: ["Partition", "Blueprint", "Compute"], resources: [.copy("Resources")],
+            name: "BlueprintTests", dependencies: ["Blueprint"], resources: [.copy("Resources")],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "PartitionTests", dependencies: ["Partition", "Blueprint", "Compute"],
+            resources: [.copy("Resources")],
             swiftSettings: swiftSettings),
         .testTarget(name: "ComputeTests", dependencies: ["Compute", "Blueprint"], swiftSettings: unsafeSettings),
-        .testTarget(name: "TextTests", dependencies: ["Text"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TextTests", dependencies: ["Text"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
             name: "WeightsTests", dependencies: ["Weights", "HDF5", "Blueprint", "Partition", "Compute"],
             swiftSettings: unsafeSettings),
@@ -66,7 +75,8 @@ let package = Package(
             name: "EngineTests", dependencies: ["Engine", "EngineProbe", "Launching", "Compute", "Weights"],
             resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
-            name: "LockstepTests", dependencies: ["lockstep", "Launching", "Weights", "HDF5"], swiftSettings: swiftSettings),
+            name: "LockstepTests", dependencies: ["lockstep", "Launching", "Weights", "HDF5"],
+            swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu11
