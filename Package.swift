@@ -72,7 +72,7 @@ let package = Package(
             name: "WeightsTests", dependencies: ["Weights", "HDF5", "Blueprint", "Partition", "Compute"],
             swiftSettings: unsafeSettings),
         .testTarget(
-            name: "EngineTests", dependencies: ["Engine", "EngineProbe", "Launching", "Compute", "Weights"],
+            name: "EngineTests", dependencies: ["Engine", "EngineProbe", "Launching", "Blueprint", "Compute", "Weights"],
             resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
             name: "LockstepTests", dependencies: ["lockstep", "Launching", "Weights", "HDF5"],

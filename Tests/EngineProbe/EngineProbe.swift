@@ -12,6 +12,12 @@ struct EngineProbe {
     static func main() {
         let arguments = CommandLine.arguments
         let shares = arguments[2].split(separator: ",").map { $0.split(separator: ":").compactMap { Double($0) } }
+        if arguments[1].hasSuffix(".h5") {
+            Job.run(deadline: 60) { world in
+                try MemoryProbe.run(
+                    model: arguments[1], shares: shares[0], way: Way(rawValue: arguments[3]) ?? .sum, on: world)
+            }
+        }
         if arguments[5] != "best" { setenv("LOCKSTEP_ISA", arguments[5], 1) }
         Job.run(deadline: 60) { world in
             let names = try FileManager.default.contentsOfDirectory(atPath: arguments[1])
