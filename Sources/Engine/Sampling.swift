@@ -96,13 +96,19 @@ public struct Sampling: Hashable, Sendable {
     package func choice(among candidates: [Candidate], floor: Float?, normaliser: Double, position: Int) -> Int? {
         guard isTruncated, !candidates.isEmpty else { return candidates.first.map { Int($0.id) } }
         let considered = topK > 0 ? candidates.prefix(topK) : candidates[...]
+        if topK > 0, let floor, !isComplete(considered, floor: floor) { return nil }
         let logits = considered.map { Double($0.logit) }
         let logSum = topK > 0 ? Logarithm.ofSumOfExponentials(logits) : normaliser
         let bounds = [nucleusCount(logits, logSum: logSum), probableCount(logits)].compactMap { $0 }
         let kept = max(1, bounds.min() ?? considered.count)
-        let isBounded = !bounds.isEmpty || considered.count == topK
-        if let floor, !isBounded || considered[kept - 1].logit <= floor { return nil }
+        if topK == 0, let floor, bounds.isEmpty || considered[kept - 1].logit <= floor { return nil }
         return noisiest(of: considered.prefix(kept), position: position)
+    }
+
+    /// Whether these are the best `topK` of all: each rank offered as many, or none outside is as good.
+    private func isComplete(_ considered: ArraySlice<Candidate>, floor: Float) -> Bool {
+        if topK <= candidatesPerRank { return true }
+        return considered.count == topK && considered[topK - 1].logit > floor
     }
 
     /// How many of the best reach the probability `topP` together; nil if all of them do not, or all may be chosen.

@@ -63,6 +63,18 @@ struct SamplingTests {
         #expect(atFloor.choice(among: few, floor: 1.0, normaliser: normaliser, position: 0) == nil)
     }
 
+    @Test func theBestFewAreCertainWhereEachRankOffersAsMany() {
+        // A rank that holds all of the best offers just these: the floor is the last of them.
+        let few = Sampling(temperature: 1, topK: 3)
+        let chosen = few.choice(among: Array(candidates.prefix(3)), floor: 1.0, normaliser: 0, position: 5)
+        #expect(chosen != nil)
+        #expect(chosen == few.choice(among: candidates, floor: nil, normaliser: 0, position: 5))
+        // Ranks do not offer as many as this: the best 1000 are not all known, so no nucleus among them is.
+        let many = Sampling(temperature: 1, topK: 1000, topP: 0.5)
+        #expect(many.choice(among: candidates, floor: -3, normaliser: 0, position: 5) == nil)
+        #expect(many.choice(among: candidates, floor: nil, normaliser: 0, position: 5) != nil)
+    }
+
     @Test func greedyTakesTheBestWhateverTheSeed() {
         for seed in 0..<50 as Range<UInt64> {
             let sampling = Sampling(seed: seed)
