@@ -57,7 +57,7 @@ let package = Package(
         .executableTarget(
             name: "MPIProbe", dependencies: ["MPI"], path: "Tests/MPIProbe", swiftSettings: swiftSettings),
         .testTarget(name: "MPITests", dependencies: ["MPI", "MPIProbe", "Launching"], swiftSettings: swiftSettings),
-        .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], swiftSettings: swiftSettings),
+        .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "Launching"], swiftSettings: swiftSettings),
         .testTarget(
             name: "BlueprintTests", dependencies: ["Blueprint"], resources: [.copy("Resources")],
             swiftSettings: swiftSettings),
@@ -69,10 +69,11 @@ let package = Package(
         .testTarget(
             name: "TextTests", dependencies: ["Text"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
-            name: "WeightsTests", dependencies: ["Weights", "HDF5", "Blueprint", "Partition", "Compute"],
+            name: "WeightsTests", dependencies: ["Weights", "HDF5", "Blueprint", "Partition", "Compute", "Launching"],
             swiftSettings: unsafeSettings),
         .testTarget(
-            name: "EngineTests", dependencies: ["Engine", "EngineProbe", "Launching", "Blueprint", "Compute", "Weights"],
+            name: "EngineTests",
+            dependencies: ["Engine", "EngineProbe", "Launching", "Blueprint", "Compute", "Weights"],
             resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
             name: "LockstepTests", dependencies: ["lockstep", "Launching", "Weights", "HDF5"],

@@ -18,11 +18,8 @@ public final class Shard {
     ///
     /// - Parameters:
     ///   - arena: has room for ``byteCount(plan:rank:file:)``.
-    ///   - progress: called with the bytes held so far.
     /// - Throws: ``WeightsError`` for a tensor that is missing, has another shape or is damaged.
-    public init(
-        file: WeightsFile, plan: Plan, rank: Int, arena: Arena, progress: (Int) -> Void = { _ in }
-    ) throws {
+    public init(file: WeightsFile, plan: Plan, rank: Int, arena: Arena) throws {
         self.file = file
         self.plan = plan
         self.rank = rank
@@ -32,7 +29,6 @@ public final class Shard {
             } else {
                 matrices[weight.name] = try loadMatrix(weight, in: arena)
             }
-            progress(byteCountRead)
         }
     }
 

@@ -1,16 +1,20 @@
 import Foundation
 
 /// Another program that reads HDF5, as an independent witness.
-enum Witness {
-    static let hasDump = which("h5dump") != nil
-    static let hasPython = (try? run("python3", ["-c", "import h5py, numpy"])).map { $0.status == 0 } ?? false
+package enum Witness {
+    /// Whether h5dump is installed.
+    package static let hasDump = which("h5dump") != nil
+    /// Whether python3 has h5py.
+    package static let hasPython = (try? run("python3", ["-c", "import h5py, numpy"])).map { $0.status == 0 } ?? false
 
-    struct Outcome {
-        let status: Int32
-        let output: String
+    /// What a run of it came to.
+    package struct Outcome {
+        package let status: Int32
+        package let output: String
     }
 
-    static func run(_ program: String, _ arguments: [String]) throws -> Outcome {
+    /// Runs a program of `PATH` to its end.
+    package static func run(_ program: String, _ arguments: [String]) throws -> Outcome {
         guard let executable = which(program) else { return Outcome(status: 127, output: "no \(program)") }
         let process = Process()
         process.executableURL = executable
