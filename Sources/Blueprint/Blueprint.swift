@@ -19,7 +19,7 @@ public struct Blueprint: Hashable, Sendable {
     /// `[vocabulary, width]`; nil where the embedding serves as head.
     public var untiedHead: Weight?
     /// The encoding that config.json names for its weights, where it names one.
-    public var statedEncoding: Encoding?
+    public var statedEncoding: Scalar?
     /// The tokens that end a text.
     public var endTokens: [Int]
     /// Endings of the names of checkpoint tensors that have no effect.

@@ -1,7 +1,7 @@
 /// Readers of keys that several families spell alike.
 extension ConfigurationReader {
     /// The encoding in `dtype` or `torch_dtype`.
-    mutating func encoding() throws(BlueprintError) -> Encoding? {
+    mutating func encoding() throws(BlueprintError) -> Scalar? {
         let current = try string("dtype")
         let older = try string("torch_dtype")
         switch current ?? older {

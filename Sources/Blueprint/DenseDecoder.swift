@@ -13,7 +13,7 @@ struct DenseDecoder {
     var maximumContext: Int
     var rotary: Rotary
     var isTied: Bool
-    var statedEncoding: Encoding?
+    var statedEncoding: Scalar?
     var endTokens: [Int]
     var hasQueryKeyValueBias = false
     var hasOutputBias = false

@@ -50,24 +50,34 @@ internal import Darwin
     public var usedByteCount: Int { used.withLock { $0 } }
 
     /// The bytes that a matrix takes, with the padding of its rows.
-    public static func byteCount(rows: Int, columns: Int, encoding: Encoding) -> Int {
-        rows * encoding.rowByteCount(columns)
+    ///
+    /// - Parameter firstColumn: the place of column 0 in its weight; it matters to groups.
+    public static func byteCount(rows: Int, columns: Int, encoding: Encoding, firstColumn: Int = 0) -> Int {
+        encoding.memoryByteCount(rows: rows, columns: firstColumn..<firstColumn + columns)
     }
 
     /// The bytes that a buffer takes, which is one row in memory.
-    public static func byteCount(rows: Int, columns: Int) -> Int { Encoding.f32.rowByteCount(rows * columns) }
+    public static func byteCount(rows: Int, columns: Int) -> Int { Scalar.f32.rowByteCount(rows * columns) }
 
     /// The bytes that a vector takes.
     public static func byteCount(vector count: Int) -> Int { byteCount(rows: 1, columns: count) }
 
     /// Cuts off a zero matrix; zero rows or columns are legal.
     ///
+    /// - Parameter firstColumn: the place of column 0 in its weight; it matters to groups.
+    ///
     /// Throws `ComputeError.arenaFull` when the arena has too little left, `.badShape` for a negative dimension.
-    public func matrix(rows: Int, columns: Int, encoding: Encoding) throws(ComputeError) -> Matrix {
-        let shape = "a matrix of \(rows) x \(columns) \(encoding.rawValue)"
+    public func matrix(
+        rows: Int, columns: Int, encoding: Encoding, firstColumn: Int = 0
+    ) throws(ComputeError) -> Matrix {
+        let shape = "a matrix of \(rows) x \(columns) \(encoding.name)"
         try Self.check([rows, columns], shape)
-        let start = unsafe try take(Self.byteCount(rows: rows, columns: columns, encoding: encoding), for: shape)
-        return unsafe Matrix(start: start, rows: rows, columns: columns, encoding: encoding, arena: self)
+        var place = 0
+        if case .grouped(let grouping) = encoding { place = firstColumn % grouping.period }
+        let byteCount = Self.byteCount(rows: rows, columns: columns, encoding: encoding, firstColumn: place)
+        let start = unsafe try take(byteCount, for: shape)
+        return unsafe Matrix(
+            start: start, rows: rows, columns: columns, encoding: encoding, firstColumn: place, arena: self)
     }
 
     /// Cuts off a zero buffer; zero rows or columns are legal.

@@ -11,19 +11,26 @@ internal import CKernels
     public let columns: Int
     /// How an element is stored.
     public let encoding: Encoding
-    /// Bytes from one row's start to the next one's, a multiple of `Encoding.rowAlignment`.
+    /// Bytes from one row's start to the next one's, a multiple of `Encoding.rowAlignment`; of a grouped encoding, from
+    /// one panel of sixteen rows to the next.
     public let rowByteStride: Int
+
+    /// The place of column 0 in the period of a grouped encoding's groups; 0 for others.
+    public let firstColumn: Int
 
     let start: UnsafeMutableRawPointer
     private let arena: Arena
 
-    init(start: UnsafeMutableRawPointer, rows: Int, columns: Int, encoding: Encoding, arena: Arena) {
+    init(
+        start: UnsafeMutableRawPointer, rows: Int, columns: Int, encoding: Encoding, firstColumn: Int, arena: Arena
+    ) {
         unsafe self.start = start
         self.rows = rows
         self.columns = columns
         self.encoding = encoding
         self.arena = arena
-        rowByteStride = encoding.rowByteCount(columns)
+        self.firstColumn = firstColumn
+        rowByteStride = encoding.memoryByteCount(rows: 1, columns: firstColumn..<firstColumn + columns)
     }
 
     /// Rows `range` as a matrix of its own, which shares the elements.
@@ -31,7 +38,7 @@ internal import CKernels
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "The rows must lie in the matrix.")
         return unsafe Matrix(
             start: start + range.lowerBound * rowByteStride, rows: range.count, columns: columns, encoding: encoding,
-            arena: arena)
+            firstColumn: firstColumn, arena: arena)
     }
 
     /// Gives the raw bytes of some rows, each padded to the stride; the pointer must not outlive the call.
@@ -60,6 +67,17 @@ internal import CKernels
         unsafe floats.withUnsafeBufferPointer { floats in
             guard let base = floats.baseAddress else { return }
             unsafe lockstep_narrow(base, columns, encoding.code, start + row * rowByteStride)
+        }
+    }
+
+    /// What the kernels need to know of a grouped encoding.
+    var grouping: lockstep_grouping {
+        switch encoding {
+        case .plain: lockstep_grouping()
+        case .grouped(let grouping):
+            lockstep_grouping(
+                scale: grouping.scale.code, has_offsets: grouping.hasOffsets ? 1 : 0, size: grouping.size,
+                first: firstColumn)
         }
     }
 

@@ -78,7 +78,7 @@ extension HeadDealing.Shape {
     /// The shape of an attention whose weights are in these encodings.
     init(_ attention: Attention, _ policy: Policy, _ encodings: [String: Encoding]) {
         func byteCount(_ weights: [Weight]) -> Int {
-            weights.reduce(0) { $0 + (encodings[$1.name] ?? .f32).memoryByteCount($1, $1.elementCount) }
+            weights.reduce(0) { $0 + (encodings[$1.name] ?? .f32).readByteCount($1, $1.elementCount) }
         }
         let output = policy.way == .sum ? [attention.output.weight] : []
         let positions = min(policy.context, attention.window ?? policy.context)
@@ -88,13 +88,14 @@ extension HeadDealing.Shape {
         queryByteCount = byteCount(attention.query.weights + output) / heads
         keyValueByteCount =
             byteCount(attention.key.weights + attention.value.weights) / keyValueHeads
-            + 2 * Encoding.f32.byteCount(positions * attention.headSize)
+            + 2 * Scalar.f32.byteCount(positions * attention.headSize)
     }
 }
 
 extension Encoding {
-    /// Bytes of elements of a weight in memory: vectors are widened to float32.
-    func memoryByteCount(_ weight: Weight, _ elementCount: Int) -> Int {
-        (weight.isVector ? .f32 : self).byteCount(elementCount)
+    /// Bytes that a token reads of so many elements of a weight: vectors are widened to float32.
+    func readByteCount(_ weight: Weight, _ elementCount: Int) -> Int {
+        guard !weight.isVector else { return Scalar.f32.byteCount(elementCount) }
+        return fileByteCount(rows: 1, columns: 0..<weight.columns) * elementCount / max(1, weight.columns)
     }
 }

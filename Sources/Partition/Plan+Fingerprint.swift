@@ -14,7 +14,7 @@ extension Plan {
             hash.add("\(axis.kind.rawValue) \(axis.layer ?? -1) \(axis.count) \(ranges.joined(separator: " "))")
         }
         for weight in blueprint.weights {
-            hash.add("\(weight.name) \(weight.shape) \(encoding(of: weight).rawValue)")
+            hash.add("\(weight.name) \(weight.shape) \(encoding(of: weight).name)")
         }
         let digits = String(hash.value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

@@ -12,11 +12,11 @@ extension Plan {
             let byteCount = Self.byteCount(of: slice, of: weight, in: encoding)
             holdings.weightByteCount += byteCount
             holdings.replicatedByteCount += weight.distribution == .replicated ? byteCount : 0
-            holdings.fileByteCount += encoding.byteCount(slice.elementCount)
+            holdings.fileByteCount += encoding.fileByteCount(rows: slice.rows.count, columns: slice.columns)
         }
         for attention in attentions {
             let keyValues = heldCount(attention.keyValueAxis, rank: rank)
-            holdings.cacheByteCount += 2 * keyValues * policy.context * Encoding.f32.rowByteCount(attention.headSize)
+            holdings.cacheByteCount += 2 * keyValues * policy.context * Scalar.f32.rowByteCount(attention.headSize)
             holdings.keyValueHeadsHeldTwice += split(of: attention.keyValueAxis).repeatedUnitCount(rank: rank)
         }
         return holdings
@@ -25,8 +25,10 @@ extension Plan {
     /// Bytes of a slice in memory; a vector is one row.
     private static func byteCount(of slice: Slice, of weight: Weight, in encoding: Encoding) -> Int {
         weight.isVector
-            ? Encoding.f32.rowByteCount(slice.heldRows)
-            : slice.heldRows * encoding.rowByteCount(slice.heldColumns)
+            ? Scalar.f32.rowByteCount(slice.heldRows)
+            : encoding.memoryByteCount(
+                rows: slice.heldRows,
+                columns: slice.columns.lowerBound..<slice.columns.lowerBound + slice.heldColumns)
     }
 
     /// The buffers of a forward on a rank.
@@ -72,7 +74,7 @@ extension Plan {
             let encoding = encoding(of: weight)
             for rank in 0..<rankCount {
                 let count = slice(of: weight, rank: rank).heldElementCount
-                byteCounts[rank] += Double(encoding.memoryByteCount(weight, count))
+                byteCounts[rank] += Double(encoding.readByteCount(weight, count))
             }
         }
         let sum = byteCounts.reduce(0, +)

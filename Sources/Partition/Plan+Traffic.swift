@@ -14,7 +14,7 @@ extension Plan {
     public func traffic(tokens: Int) -> Traffic {
         guard rankCount > 1 else { return .none }
         func vector(_ count: Int) -> Traffic {
-            Traffic(collectives: 1, byteCount: Encoding.f32.byteCount(tokens * count))
+            Traffic(collectives: 1, byteCount: Scalar.f32.byteCount(tokens * count))
         }
         return blueprint.layers.flatMap(\.branches).reduce(vector(blueprint.width)) { traffic, branch in
             switch policy.way {
@@ -44,7 +44,7 @@ extension Plan {
             case .gather: count + innerCount(branch.mixer, rank: rank) + heldCount(blueprint.widthAxis, rank: rank)
             }
         }
-        return Encoding.f32.byteCount(elements) + Self.candidateByteCount + (rank == 0 ? Self.orderByteCount : 0)
+        return Scalar.f32.byteCount(elements) + Self.candidateByteCount + (rank == 0 ? Self.orderByteCount : 0)
     }
 
     private func innerCount(_ mixer: Mixer, rank: Int) -> Int {

@@ -129,7 +129,8 @@ extension Plan {
         var byteCounts: [String: Int] = [:]
         for weight in blueprint.weights {
             let encoding = encoding(of: weight)
-            byteCounts[encoding.rawValue, default: 0] += encoding.byteCount(weight.elementCount)
+            byteCounts[encoding.name, default: 0] += encoding.fileByteCount(
+                rows: weight.rows, columns: 0..<weight.columns)
         }
         return PlanSummary.Model(
             architecture: blueprint.architecture, parameterCount: blueprint.parameterCount,

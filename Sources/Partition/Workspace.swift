@@ -18,7 +18,7 @@ public struct Workspace: Sendable, Hashable {
         /// Elements.
         public var elementCount: Int { rows * columns }
         /// Bytes in memory, where the buffer after it begins aligned.
-        public var byteCount: Int { Encoding.f32.rowByteCount(elementCount) }
+        public var byteCount: Int { Scalar.f32.rowByteCount(elementCount) }
     }
 
     /// The most tokens whose logits are computed at a time.

@@ -5,7 +5,7 @@ struct CheckpointReview {
     /// A tensor to import.
     struct Item {
         let entry: Checkpoint.Entry
-        let encoding: Encoding
+        let encoding: Scalar
         let info: TensorInfo
     }
 

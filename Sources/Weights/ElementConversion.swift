@@ -39,7 +39,7 @@ package enum ElementConversion {
 
     /// Converts all elements of `source` to `target`, which has room for exactly as many; the two must not overlap.
     package static func convert(
-        _ source: UnsafeRawBufferPointer, _ from: Encoding, to target: UnsafeMutableRawBufferPointer, _ to: Encoding
+        _ source: UnsafeRawBufferPointer, _ from: Scalar, to target: UnsafeMutableRawBufferPointer, _ to: Scalar
     ) -> Findings {
         precondition(
             source.count / from.bytesPerElement == target.count / to.bytesPerElement, "Element counts must agree.")

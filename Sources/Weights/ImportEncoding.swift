@@ -14,7 +14,7 @@ public enum ImportEncoding: String, Sendable, Hashable, CaseIterable {
     /// The encoding for a tensor that the checkpoint has as `source`.
     ///
     /// Vectors (the weights of norms, and biases) are small and sensitive: they are kept, or widened to f32.
-    public func encoding(of source: Encoding, isVector: Bool) -> Encoding {
+    public func encoding(of source: Scalar, isVector: Bool) -> Scalar {
         switch self {
         case .f32: .f32
         case .bf16: isVector ? source : .bf16

@@ -42,7 +42,7 @@ public struct PanelGrid: Sendable, Hashable {
     }
 
     /// The panels of a weight as an import stores it.
-    public init(_ weight: Weight, _ encoding: Encoding) {
+    public init(_ weight: Weight, _ encoding: Scalar) {
         switch weight.distribution {
         case .columns:
             self = .ofTiles(rows: weight.rows, columns: weight.columns)

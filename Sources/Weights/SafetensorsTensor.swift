@@ -58,7 +58,7 @@ public struct SafetensorsTensor: Sendable, Hashable {
         }
 
         /// The encoding of a weight of this type, nil where it can't be one.
-        public var encoding: Encoding? {
+        public var encoding: Scalar? {
             switch self {
             case .float32: .f32
             case .float16: .f16

@@ -52,7 +52,7 @@ public final class Shard {
                 weight.isVector
                 ? Arena.byteCount(vector: slice.heldRows)
                 : Arena.byteCount(
-                    rows: slice.heldRows, columns: slice.heldColumns, encoding: try file.info(weight).encoding)
+                    rows: slice.heldRows, columns: slice.heldColumns, encoding: .plain(try file.info(weight).encoding))
             return total + size
         }
     }
@@ -61,7 +61,8 @@ public final class Shard {
     private func loadMatrix(_ weight: Weight, in arena: Arena) throws -> Matrix {
         let slice = plan.slice(of: weight, rank: rank)
         let encoding = try file.info(weight).encoding
-        let matrix = try arena.matrix(rows: slice.heldRows, columns: slice.heldColumns, encoding: encoding)
+        let matrix = try arena.matrix(
+            rows: slice.heldRows, columns: slice.heldColumns, encoding: .plain(encoding))
         guard !slice.rows.isEmpty, !slice.columns.isEmpty else { return matrix }
         byteCountRead += try unsafe matrix.withRowBytes(0..<slice.rows.count) { bytes, rowByteStride in
             try unsafe file.read(
@@ -101,6 +102,6 @@ extension WeightsFile {
 
     /// The encoding of each tensor by its name.
     public var encodings: [String: Encoding] {
-        Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.encoding) })
+        Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, .plain($0.encoding)) })
     }
 }

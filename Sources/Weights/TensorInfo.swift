@@ -7,7 +7,7 @@ public struct TensorInfo: Sendable, Hashable {
     /// `[rows, columns]`, or `[count]` for a vector.
     public let shape: [Int]
     /// How the elements are stored.
-    public let encoding: Encoding
+    public let encoding: Scalar
     /// How it is divided for reading and checking.
     public let panels: PanelGrid
 

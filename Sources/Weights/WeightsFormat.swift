@@ -22,7 +22,7 @@ enum WeightsFormat {
     static let rowsPerBandAttribute = "rows_per_band"
     static let textHashAttribute = "xxh64"
 
-    static func elementType(_ encoding: Encoding) -> HDF5ElementType {
+    static func elementType(_ encoding: Scalar) -> HDF5ElementType {
         switch encoding {
         case .f32: .float32
         case .bf16: .bfloat16
@@ -30,7 +30,7 @@ enum WeightsFormat {
         }
     }
 
-    static func encoding(_ elementType: HDF5ElementType) -> Encoding? {
+    static func encoding(_ elementType: HDF5ElementType) -> Scalar? {
         switch elementType {
         case .float32: .f32
         case .bfloat16: .bf16

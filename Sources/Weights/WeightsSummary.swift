@@ -30,7 +30,7 @@ public struct WeightsSummary: Sendable, Hashable {
     /// How many numbers these hold.
     public let parameterCount: Int
     /// The tensors of each encoding.
-    public let encodings: [Encoding: Total]
+    public let encodings: [Scalar: Total]
     /// The texts that it holds.
     public let texts: [Checkpoint.Text]
 }
@@ -38,7 +38,7 @@ public struct WeightsSummary: Sendable, Hashable {
 extension WeightsSummary: CustomStringConvertible {
     /// Several lines for a person: a word and what it is.
     public var description: String {
-        let stored = Encoding.allCases.compactMap { encoding in
+        let stored = Scalar.allCases.compactMap { encoding in
             encodings[encoding].map { total in
                 "\(encoding.rawValue) \(ByteText.text(total.byteCount)) in \(total.tensorCount) tensors"
             }

@@ -32,7 +32,7 @@ struct PlanCommand: ParsableCommand {
     var chunk: Int = 256
 
     @Option(help: "Encoding of the weights, for a bare config.json. Default: the one that it states, or bf16.")
-    var encoding: Encoding?
+    var encoding: Scalar?
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -40,7 +40,7 @@ struct PlanCommand: ParsableCommand {
     func run() throws {
         let (blueprint, encodings) = try source()
         let shares = try share.wanted()
-        let fallback = encoding ?? blueprint.statedEncoding ?? .bf16
+        let fallback = Encoding.plain(encoding ?? blueprint.statedEncoding ?? .bf16)
         let plan = try Plan(
             blueprint,
             policy: Policy(
@@ -74,4 +74,4 @@ struct PlanCommand: ParsableCommand {
     }
 }
 
-extension Encoding: ExpressibleByArgument {}
+extension Scalar: ExpressibleByArgument {}

@@ -76,7 +76,7 @@ import Testing
             let model = try Resource.model(
                 heads: 6, keyValueHeads: 3, headSize: headSize, width: width, mlpWidth: mlpWidth, vocabulary: 101,
                 layers: 2)
-            for encoding in Encoding.allCases {
+            for encoding in Encoding.allPlain {
                 for shares in Resource.shares {
                     let plan = try Resource.plan(of: model, shares, way, cutting, context: 33, encoding: encoding)
                     for rank in shares.indices {

@@ -58,8 +58,8 @@ import Weights
         }
     }
 
-    @Test(arguments: Encoding.allCases, Encoding.allCases)
-    func wholeBuffersAreConvertedElementByElement(from: Encoding, to: Encoding) {
+    @Test(arguments: Scalar.allCases, Scalar.allCases)
+    func wholeBuffersAreConvertedElementByElement(from: Scalar, to: Scalar) {
         // 70000 and its negative overflow in f16 only; the largest f32 overflows in bf16 too.
         let values: [Float] = [0, -0.0, 1, -1.0001, 65504, 70000, -70000, .greatestFiniteMagnitude, 1e-30, 3.14159]
         let source = values.flatMap { bytes($0, from) }
@@ -102,7 +102,7 @@ import Weights
         return bits & 0x7fff > infinity
     }
 
-    private func bytes(_ value: Float, _ encoding: Encoding) -> [UInt8] {
+    private func bytes(_ value: Float, _ encoding: Scalar) -> [UInt8] {
         switch encoding {
         case .f32: (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> ($0 * 8)) }
         case .f16: low(ElementConversion.float16(value))
@@ -112,7 +112,7 @@ import Weights
 
     private func low(_ bits: UInt16) -> [UInt8] { [UInt8(bits & 0xff), UInt8(bits >> 8)] }
 
-    private func number(_ bytes: [UInt8], _ encoding: Encoding) -> Float {
+    private func number(_ bytes: [UInt8], _ encoding: Scalar) -> Float {
         let bits = bytes.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         return switch encoding {
         case .f32: Float(bitPattern: bits)

@@ -159,7 +159,7 @@ import Weights
         let file = try WeightsFile(path: destination)
         for tensor in try model.tensors() {
             let info = try #require(file.tensor(tensor.weight.name))
-            let expected: Encoding =
+            let expected: Scalar =
                 switch encoding {
                 case .keep: tensor.encoding
                 case .f32: .f32
@@ -173,7 +173,7 @@ import Weights
         }
     }
 
-    private func numbers(_ bytes: [UInt8], _ encoding: Encoding) -> [Float] {
+    private func numbers(_ bytes: [UInt8], _ encoding: Scalar) -> [Float] {
         stride(from: 0, to: bytes.count, by: encoding.bytesPerElement).map { offset in
             let element = bytes[offset..<offset + encoding.bytesPerElement]
             let bits = element.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
@@ -185,7 +185,7 @@ import Weights
         }
     }
 
-    private func round(_ value: Float, _ encoding: Encoding) -> Float {
+    private func round(_ value: Float, _ encoding: Scalar) -> Float {
         switch encoding {
         case .f32: return value
         case .f16: return Float(Float16(value))

@@ -19,9 +19,9 @@ import Weights
 
     @Test(arguments: Way.allCases, shares)
     func allRanksReadTheModelOnceAndWhatTheyHoldTwice(way: Way, shares: [Double]) throws {
-        for encoding in [Encoding.bf16, .f32] {
+        for encoding in [Scalar.bf16, .f32] {
             let blueprint = try Blueprint(configuration: Self.configuration)
-            let plan = try Plan(blueprint, policy: Policy(shares: shares, way: way, context: 256)) { _ in encoding }
+            let plan = try Plan(blueprint, policy: Policy(shares: shares, way: way, context: 256)) { _ in .plain(encoding) }
             let modelByteCount = blueprint.parameterCount * encoding.bytesPerElement
             #expect(blueprint.parameterCount >= 100_000_000)
             let held = shares.indices.reduce(0) { $0 + plan.holdings(rank: $1).fileByteCount }

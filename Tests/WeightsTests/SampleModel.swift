@@ -26,7 +26,7 @@ struct SampleModel {
         var type: String
         var bytes: [UInt8]
 
-        var encoding: Encoding {
+        var encoding: Scalar {
             switch type {
             case "F32": .f32
             case "F16": .f16

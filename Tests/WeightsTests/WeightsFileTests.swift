@@ -24,7 +24,7 @@ import Weights
         let summary = file.summary
         #expect(summary.tensorCount == tensors.count)
         #expect(summary.parameterCount == (try Blueprint(configuration: model.config).parameterCount))
-        for encoding in Encoding.allCases {
+        for encoding in Scalar.allCases {
             let chosen = tensors.filter { $0.encoding == encoding }
             #expect(summary.encodings[encoding]?.tensorCount ?? 0 == chosen.count)
             #expect(summary.encodings[encoding]?.byteCount ?? 0 == chosen.reduce(0) { $0 + $1.bytes.count })

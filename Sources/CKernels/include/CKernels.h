@@ -13,7 +13,28 @@
 // to the struct of the same name. Outputs never overlap inputs unless said.
 
 enum lockstep_instruction_set { LOCKSTEP_PORTABLE, LOCKSTEP_AVX2, LOCKSTEP_AVX512 };
-enum lockstep_encoding { LOCKSTEP_F32, LOCKSTEP_BF16, LOCKSTEP_F16 };
+enum lockstep_encoding {
+    LOCKSTEP_F32,
+    LOCKSTEP_BF16,
+    LOCKSTEP_F16,
+    // Grouped integers of so many bits, in panels.
+    LOCKSTEP_Q4,
+    LOCKSTEP_Q5,
+    LOCKSTEP_Q6,
+    LOCKSTEP_Q8
+};
+
+/// How the scales and offsets of groups are stored.
+enum lockstep_scale { LOCKSTEP_SCALE_F16, LOCKSTEP_SCALE_BF16, LOCKSTEP_SCALE_F32, LOCKSTEP_SCALE_NESTED };
+
+enum {
+    /// Rows of a panel of grouped integers.
+    LOCKSTEP_PANEL_ROWS = 16,
+    /// Columns of a block of a panel.
+    LOCKSTEP_BLOCK_COLUMNS = 32,
+    /// Columns that share what nested scales are multiplied by.
+    LOCKSTEP_SUPER_COLUMNS = 256
+};
 
 /// The longest attention head, in elements.
 enum { LOCKSTEP_LONGEST_HEAD = 1024 };
@@ -39,6 +60,50 @@ void lockstep_widen(int instruction_set, const void *from, int encoding, size_t 
 /// Narrows `count` f32 elements, rounding to nearest, ties to even; NaN stays NaN, overflow gives infinity.
 void lockstep_narrow(const float *from, size_t count, int encoding, void *to);
 
+/// How a matrix of grouped integers lies in memory: element = scale * (integer - zero) + offset, in f32, where zero is
+/// 0 with offsets and half the integers' range without.
+///
+/// Sixteen rows are a panel; a lane of a vector is a row. Columns come in blocks of 32; column 0 of the matrix is column
+/// `first` of its period (256 for nested scales, else the longer of group and block), so that groups begin at
+/// multiples of their size: the first block begins with first % 32 columns that are not part of the matrix, the last one
+/// may end with such columns. A panel consists of these sections, each at a multiple of 64 bytes:
+///
+/// - values, 64 x bits bytes a block. A line of 64 bytes has four bytes of each row in row order. With 4 bits, four
+///   lines: byte b of line i has column 8 i + b in its lower half and column 8 i + 4 + b in its upper half. 5 and 6
+///   bits have the same four lines of lowest bits, then one or two lines of high bits: of 5 bits, bit j of byte b
+///   belongs to column 4 j + b; of 6 bits, bits 2 j and 2 j + 1 of byte b of line h to column 16 h + 4 j + b. With 8
+///   bits, eight lines: byte b of line i is column 4 i + b;
+/// - scales, [groups, 16]: f16, bf16, f32, or signed bytes;
+/// - offsets likewise, if there are any;
+/// - nested: what the scales are multiplied by, f16 [groups of 256 columns, 16];
+/// - nested offsets: what those are multiplied by, likewise.
+struct lockstep_grouping {
+    int scale; // enum lockstep_scale
+    int has_offsets;
+    size_t size;  // columns of a group: 16, 32, 64 or 128
+    size_t first; // less than the period
+};
+
+/// Rows as a weights file has them, part by part (see Grouping.Part), each row `..._stride` bytes after the last one.
+/// Columns [skipped, skipped + columns) of what is given are meant; `skipped` is less than the period.
+struct lockstep_grouped_rows {
+    const uint8_t *values, *high_bits;
+    const void *scales, *offsets;
+    const uint16_t *super_scales, *super_offsets;
+    size_t values_stride, high_bits_stride, scales_stride, offsets_stride, super_scales_stride, super_offsets_stride;
+    size_t skipped;
+};
+
+/// Puts up to 16 rows, as a weights file has them, into a panel; missing rows become zero.
+void lockstep_pack(
+    const struct lockstep_grouped_rows *from, size_t rows, size_t columns, int encoding,
+    const struct lockstep_grouping *grouping, void *panel);
+
+/// The elements of row `row` of 16 of a panel, in f32.
+void lockstep_unpack(
+    int instruction_set, const void *panel, size_t row, size_t columns, int encoding,
+    const struct lockstep_grouping *grouping, float *to);
+
 /// y[t, r] = sum over k of w[r, k] * x[t, k] (+ bias[r]), for r < rows, t < tokens.
 /// Rows of `w` start `row_byte_stride` bytes apart, which is a multiple of 16 elements: up to 15 elements after a
 /// row's end are read and ignored. `x` and `y` have strides in elements, and any alignment. `bias` may be null.
@@ -47,7 +112,8 @@ struct lockstep_product {
     size_t row_byte_stride;
     size_t rows, columns;
     int encoding;
-    const float *bias; // [rows]
+    struct lockstep_grouping grouping; // of grouped integers: `w` is panels, `row_byte_stride` from one to the next
+    const float *bias;                 // [rows]
     float *y;          // [tokens, y_stride]
     size_t y_stride;
 };
