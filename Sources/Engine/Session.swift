@@ -25,14 +25,14 @@ public final class Session {
     var receiveLogits: ((_ firstPosition: Int, _ logits: [Float]) throws -> Void)?
 
     /// Reads this rank's slices into one arena and builds its layers on them.
-    init(model: Model, plan: Plan, communicator: Communicator, threads: Int) throws {
+    init(model: Model, plan: Plan, communicator: Communicator, threads: Int, cores: [Int]?) throws {
         let rank = communicator.rank
         let workspace = plan.workspace(rank: rank)
         let arena = try Arena(
             byteCount: Shard.byteCount(plan: plan, rank: rank, file: model.file)
                 + Buffers.byteCount(workspace) + SequenceState.byteCount(plan: plan, rank: rank))
         let operations = Operations(
-            pool: Pool(threads: threads), instructionSet: try .best, isExact: plan.policy.way == .gather)
+            pool: Pool(threads: threads, cores: cores), instructionSet: try .best, isExact: plan.policy.way == .gather)
         let buffers = try Buffers(workspace, in: arena)
         let shard = try Shard(file: model.file, plan: plan, rank: rank, arena: arena)
         self.model = model

@@ -214,3 +214,18 @@ struct lockstep_read {
     uint64_t *digests; // [threads, 8]
 };
 void lockstep_read_part(const void *work, int thread, int threads);
+
+/// The cores that a thread may run on, a bit for each.
+struct lockstep_cores {
+    int thread;
+    uint64_t bits[128];
+};
+
+/// Remembers those of the calling thread; 0 where the system does not tell.
+int lockstep_remember_cores(struct lockstep_cores *cores);
+
+/// Gives the thread back what was remembered.
+void lockstep_restore_cores(const struct lockstep_cores *cores);
+
+/// Ties the calling thread to one core; 0 where that does not work.
+int lockstep_tie_to_core(int core);
