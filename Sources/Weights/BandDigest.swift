@@ -21,7 +21,7 @@ struct BandDigest {
     ///
     /// - Parameter bytes: rows `rows` of the tile at `across`, next to each other as stored.
     mutating func take(_ bytes: UnsafeRawBufferPointer, rows: Range<Int>, across: Int) {
-        let rowByteCount = info.encoding.byteCount(info.panels.columnsPerPanel)
+        let rowByteCount = info.scalar.byteCount(info.panels.columnsPerPanel)
         for band in info.panels.bands(touching: rows) {
             let range = info.panels.rowRange(ofBand: band)
             let start = (range.lowerBound - rows.lowerBound) * rowByteCount

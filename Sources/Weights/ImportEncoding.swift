@@ -14,11 +14,11 @@ public enum ImportEncoding: String, Sendable, Hashable, CaseIterable {
     /// The encoding for a tensor that the checkpoint has as `source`.
     ///
     /// Vectors (the weights of norms, and biases) are small and sensitive: they are kept, or widened to f32.
-    public func encoding(of source: Scalar, isVector: Bool) -> Scalar {
+    public func encoding(of source: Encoding, _ weight: Weight) -> Encoding {
         switch self {
         case .f32: .f32
-        case .bf16: isVector ? source : .bf16
-        case .f16: isVector ? source : .f16
+        case .bf16: weight.isVector ? source : .bf16
+        case .f16: weight.isVector ? source : .f16
         case .keep: source
         }
     }

@@ -19,7 +19,7 @@ public struct ImportSummary: Sendable, Hashable {
     /// How many numbers these hold.
     public let parameterCount: Int
     /// Bytes of the tensors of each encoding.
-    public let byteCounts: [Scalar: Int]
+    public let byteCounts: [Encoding: Int]
     /// Names of checkpoint tensors that have no effect and were left out, in order.
     public let ignored: [String]
     /// Texts that the checkpoint doesn't have.

@@ -27,8 +27,8 @@ public enum Importer {
         source: String, destination: String, encoding: ImportEncoding, programVersion: String,
         progress: (Progress) -> Void = { _ in }
     ) throws(WeightsError) -> ImportSummary {
-        let blueprint = try blueprint(of: source)
         let checkpoint = try Checkpoint(source)
+        let blueprint = try blueprint(of: checkpoint)
         let review = try CheckpointReview(checkpoint, blueprint, encoding)
         let origin = WeightsFileWriter.Origin(
             programVersion: programVersion, sourceName: checkpoint.name, sourceHash: try checkpoint.hash())
@@ -55,10 +55,9 @@ public enum Importer {
         return summary(destination, checkpoint, review, warnings, modelHash)
     }
 
-    private static func blueprint(of source: String) throws(WeightsError) -> Blueprint {
-        let texts = try CheckpointFolder(source).texts()
-        do { return try Blueprint(configuration: texts[.configuration] ?? "") } catch {
-            throw .unsupportedModel(path: source, reason: error.description)
+    private static func blueprint(of checkpoint: Checkpoint) throws(WeightsError) -> Blueprint {
+        do { return try Blueprint(configuration: checkpoint.configuration) } catch {
+            throw .unsupportedModel(path: checkpoint.path, reason: error.description)
         }
     }
 

@@ -1,7 +1,7 @@
 /// A `.safetensors` file: its header is read and checked in full, its data is read by byte range.
 ///
 /// The format: https://github.com/huggingface/safetensors#format.
-public final class SafetensorsFile {
+public final class SafetensorsFile: Sendable {
     /// Where the file is.
     public let path: String
     /// The tensors, in the order of their data.

@@ -52,7 +52,7 @@ public final class Shard {
                 weight.isVector
                 ? Arena.byteCount(vector: slice.heldRows)
                 : Arena.byteCount(
-                    rows: slice.heldRows, columns: slice.heldColumns, encoding: .plain(try file.info(weight).encoding))
+                    rows: slice.heldRows, columns: slice.heldColumns, encoding: try file.info(weight).encoding)
             return total + size
         }
     }
@@ -62,7 +62,7 @@ public final class Shard {
         let slice = plan.slice(of: weight, rank: rank)
         let encoding = try file.info(weight).encoding
         let matrix = try arena.matrix(
-            rows: slice.heldRows, columns: slice.heldColumns, encoding: .plain(encoding))
+            rows: slice.heldRows, columns: slice.heldColumns, encoding: encoding)
         guard !slice.rows.isEmpty, !slice.columns.isEmpty else { return matrix }
         byteCountRead += try unsafe matrix.withRowBytes(0..<slice.rows.count) { bytes, rowByteStride in
             try unsafe file.read(
@@ -73,7 +73,7 @@ public final class Shard {
 
     private func loadVector(_ weight: Weight, in arena: Arena) throws -> Vector {
         let slice = plan.slice(of: weight, rank: rank)
-        let encoding = try file.info(weight).encoding
+        let encoding = try file.info(weight).scalar
         let vector = try arena.vector(count: slice.heldRows)
         var bytes = [UInt8](repeating: 0, count: encoding.byteCount(slice.rows.count))
         byteCountRead += try unsafe bytes.withUnsafeMutableBytes { buffer in
@@ -95,13 +95,13 @@ extension WeightsFile {
     func info(_ weight: Weight) throws(WeightsError) -> TensorInfo {
         guard let info = tensor(weight.name) else { throw .unknownTensor(path: path, name: weight.name) }
         guard info.shape == weight.shape else {
-            throw .shapeMismatch(path: path, tensor: weight.name, found: info.shape, expected: weight.shape)
+            throw .shapeMismatch(location: "\(path): '\(weight.name)'", found: info.shape, expected: weight.shape)
         }
         return info
     }
 
     /// The encoding of each tensor by its name.
     public var encodings: [String: Encoding] {
-        Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, .plain($0.encoding)) })
+        Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.encoding) })
     }
 }

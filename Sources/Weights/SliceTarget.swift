@@ -19,7 +19,7 @@ import Blueprint
             throw .badSlice(
                 location: location, expected: "a part of \(info.shape)", found: "rows \(rows), columns \(columns)")
         }
-        let rowByteCount = info.encoding.byteCount(columns.count)
+        let rowByteCount = info.scalar.byteCount(columns.count)
         let needed = rows.isEmpty || columns.isEmpty ? 0 : (rows.count - 1) * rowByteStride + rowByteCount
         guard rows.count < 2 || rowByteStride >= rowByteCount, needed <= buffer.count else {
             throw .badSlice(
@@ -28,14 +28,14 @@ import Blueprint
         }
         self.rows = rows
         self.columns = columns
-        bytesPerElement = info.encoding.bytesPerElement
+        bytesPerElement = info.scalar.bytesPerElement
         self.rowByteStride = rowByteStride
         unsafe self.buffer = buffer
     }
 
     /// The place of whole rows that lie in the buffer just as they do in the file; nil where they don't.
     func place(of rows: Range<Int>, in info: TensorInfo) -> UnsafeMutableRawBufferPointer? {
-        let rowByteCount = info.encoding.byteCount(info.columns)
+        let rowByteCount = info.scalar.byteCount(info.columns)
         guard !info.panels.isTiled, columns == 0..<info.columns, rowByteStride == rowByteCount,
             rows.lowerBound >= self.rows.lowerBound, rows.upperBound <= self.rows.upperBound
         else { return nil }

@@ -1,6 +1,6 @@
 import Blueprint
 
-/// Moves tensors from a checkpoint to a weights file, in pieces that bound the memory in use.
+/// Moves tensors from a checkpoint to a weights file, in pieces of whole rows that bound the memory in use.
 struct TensorCopier {
     private let totalByteCount: Int
     private var byteCount = 0
@@ -11,9 +11,9 @@ struct TensorCopier {
     private static let maximumPieceByteCount = 1 << 24
 
     init(_ items: [CheckpointReview.Item]) {
-        totalByteCount = items.reduce(0) { $0 + $1.entry.tensor.byteRange.count }
-        let panels = items.map { 4 * $0.info.panels.rowsPerPanel * $0.info.panels.columnsPerPanel }
-        let largest = max(Self.maximumPieceByteCount, panels.max() ?? 0)
+        totalByteCount = items.reduce(0) { $0 + $1.tensor.byteCount }
+        let rows = items.map { 4 * $0.info.panels.rowsPerPanel * $0.info.columns }
+        let largest = max(Self.maximumPieceByteCount, rows.max() ?? 0)
         source = StagingBuffer(byteCount: largest)
         target = StagingBuffer(byteCount: largest)
     }
@@ -23,24 +23,22 @@ struct TensorCopier {
         _ item: CheckpointReview.Item, to writer: inout TensorWriter, progress: (Importer.Progress) -> Void
     ) throws(WeightsError) -> ElementConversion.Findings {
         var findings = ElementConversion.Findings()
+        let start = byteCount
         for rows in Self.rowPieces(item) {
-            for columns in Self.columnPieces(item, rowCount: rows.count) {
-                let elementCount = rows.count * columns.count
-                let from = unsafe source.prefix(item.encoding.byteCount(elementCount))
-                let to = unsafe target.prefix(item.info.encoding.byteCount(elementCount))
-                try unsafe read(item, rows: rows, columns: columns, into: from)
-                findings += unsafe ElementConversion.convert(
-                    UnsafeRawBufferPointer(from), item.encoding, to: to, item.info.encoding)
-                try unsafe writer.write(rows: rows, columns: columns, from: UnsafeRawBufferPointer(to))
-                byteCount += from.count
-                progress(
-                    Importer.Progress(byteCount: byteCount, totalByteCount: totalByteCount, tensor: item.info.name))
-            }
+            let from = unsafe Self.parts(of: item.encoding, rowCount: rows.count, columns: item.info.columns, in: source)
+            let to = unsafe Self.parts(
+                of: item.info.encoding, rowCount: rows.count, columns: item.info.columns, in: target)
+            try unsafe item.tensor.read(rows: rows, into: from)
+            findings += unsafe item.converter.convert(
+                rowCount: rows.count, columns: item.info.columns, from: from.map { UnsafeRawBufferPointer($0) }, to: to)
+            try unsafe writer.write(rows: rows, columns: 0..<item.info.columns, from: UnsafeRawBufferPointer(to[0]))
+            byteCount = start + item.tensor.byteCount * rows.upperBound / item.info.rows
+            progress(Importer.Progress(byteCount: byteCount, totalByteCount: totalByteCount, tensor: item.info.name))
         }
         return findings
     }
 
-    /// Ranges of whole panels: many for a tensor in one piece, one row of tiles for a tiled one.
+    /// Ranges of whole panels.
     private static func rowPieces(_ item: CheckpointReview.Item) -> [Range<Int>] {
         let grid = item.info.panels
         let rowsPerPiece =
@@ -50,31 +48,15 @@ struct TensorCopier {
         return stride(from: 0, to: grid.rows, by: rowsPerPiece).map { $0..<min(grid.rows, $0 + rowsPerPiece) }
     }
 
-    private static func columnPieces(_ item: CheckpointReview.Item, rowCount: Int) -> [Range<Int>] {
-        let grid = item.info.panels
-        guard grid.isTiled else { return [0..<grid.columns] }
-        let columnsPerPiece =
-            grid.columnsPerPanel * max(1, maximumPieceByteCount / (4 * grid.columnsPerPanel * rowCount))
-        return stride(from: 0, to: grid.columns, by: columnsPerPiece).map {
-            $0..<min(grid.columns, $0 + columnsPerPiece)
-        }
-    }
-
-    /// Reads a block of the checkpoint's tensor; in one go where its rows lie next to each other.
-    private func read(
-        _ item: CheckpointReview.Item, rows: Range<Int>, columns: Range<Int>,
-        into buffer: UnsafeMutableRawBufferPointer
-    ) throws(WeightsError) {
-        let rowByteCount = item.encoding.byteCount(item.info.columns)
-        let start = item.entry.tensor.byteRange.lowerBound + rows.lowerBound * rowByteCount
-        guard columns.count < item.info.columns else {
-            return try unsafe item.entry.part.read(at: start, into: buffer)
-        }
-        let length = item.encoding.byteCount(columns.count)
-        for row in 0..<rows.count {
-            let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[row * length..<(row + 1) * length])
-            let offset = start + row * rowByteCount + item.encoding.byteCount(columns.lowerBound)
-            try unsafe item.entry.part.read(at: offset, into: part)
+    /// Places for the parts of some rows, one after another.
+    private static func parts(
+        of encoding: Encoding, rowCount: Int, columns: Int, in buffer: StagingBuffer
+    ) -> [UnsafeMutableRawBufferPointer] {
+        var start = 0
+        return unsafe encoding.parts.map { part in
+            let end = start + rowCount * encoding.rowByteCount(of: part, columns: columns)
+            defer { start = end }
+            return unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(end)[start...])
         }
     }
 }

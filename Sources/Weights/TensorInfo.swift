@@ -7,9 +7,28 @@ public struct TensorInfo: Sendable, Hashable {
     /// `[rows, columns]`, or `[count]` for a vector.
     public let shape: [Int]
     /// How the elements are stored.
-    public let encoding: Scalar
+    public let encoding: Encoding
     /// How it is divided for reading and checking.
     public let panels: PanelGrid
+
+    init(name: String, shape: [Int], encoding: Encoding, panels: PanelGrid) {
+        self.name = name
+        self.shape = shape
+        self.encoding = encoding
+        self.panels = panels
+    }
+
+    /// A weight as an import stores it.
+    init(_ weight: Weight, _ encoding: Encoding) {
+        self.init(name: weight.name, shape: weight.shape, encoding: encoding, panels: PanelGrid(weight, .bf16))
+    }
+
+    var scalar: Scalar {
+        switch encoding {
+        case .plain(let scalar): scalar
+        case .grouped: .bf16
+        }
+    }
 
     /// The length of the first dimension.
     public var rows: Int { panels.rows }
@@ -18,9 +37,9 @@ public struct TensorInfo: Sendable, Hashable {
     /// The number of elements.
     public var elementCount: Int { rows * columns }
     /// Bytes of all elements.
-    public var byteCount: Int { encoding.byteCount(elementCount) }
+    public var byteCount: Int { encoding.fileByteCount(rows: rows, columns: 0..<columns) }
     /// Bytes that the file holds for it.
-    public var storedByteCount: Int { encoding.byteCount(panels.storedElementCount) }
+    public var storedByteCount: Int { scalar.byteCount(panels.storedElementCount) }
     /// Bytes of the largest panel.
-    var panelByteCount: Int { encoding.byteCount(panels.rowsPerPanel * panels.columnsPerPanel) }
+    var panelByteCount: Int { scalar.byteCount(panels.rowsPerPanel * panels.columnsPerPanel) }
 }

@@ -56,7 +56,7 @@ struct TensorList: ~Copyable {
             rowsPerBand.map({ $0 > 0 && (rowsPerPanel % $0 == 0 || rowsPerPanel >= shape[0]) }) ?? true
         else { throw .broken(path: path, reason: "'\(name)' is not stored as a tensor is") }
         let info = TensorInfo(
-            name: name, shape: shape, encoding: encoding,
+            name: name, shape: shape, encoding: .plain(encoding),
             panels: PanelGrid(
                 rows: shape[0], columns: shape.count == 2 ? shape[1] : 1, rowsPerPanel: rowsPerPanel,
                 columnsPerPanel: columnsPerPanel, isTiled: isTiled, rowsPerBand: rowsPerBand))

@@ -8,7 +8,7 @@ extension TensorReader {
     func readBands(_ rows: Range<Int>, down: Int, into target: SliceTarget) throws(WeightsError) -> Int {
         let grid = info.panels
         let top = grid.rowRange(down).lowerBound
-        let rowByteCount = info.encoding.byteCount(grid.columnsPerPanel)
+        let rowByteCount = info.scalar.byteCount(grid.columnsPerPanel)
         var digest = BandDigest(info, rows: rows)
         for across in 0..<grid.panelsAcross {
             let columns = grid.columnRange(across)

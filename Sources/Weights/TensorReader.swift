@@ -109,7 +109,7 @@ struct TensorReader: ~Copyable {
 
     /// Bytes from one row of a panel to the next.
     private var rowByteCount: Int {
-        info.encoding.byteCount(info.panels.isTiled ? info.panels.columnsPerPanel : info.columns)
+        info.scalar.byteCount(info.panels.isTiled ? info.panels.columnsPerPanel : info.columns)
     }
 
     private func byteCount(_ run: Run) -> Int {

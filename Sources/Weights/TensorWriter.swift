@@ -34,7 +34,7 @@ struct TensorWriter: ~Copyable {
     }
 
     private mutating func writeRows(_ rows: Range<Int>, from bytes: UnsafeRawBufferPointer) throws(WeightsError) {
-        let rowByteCount = info.encoding.byteCount(info.columns)
+        let rowByteCount = info.scalar.byteCount(info.columns)
         for down in info.panels.panelsDown(touching: rows) {
             let range = info.panels.rowRange(down)
             let part =
@@ -69,9 +69,9 @@ struct TensorWriter: ~Copyable {
     private mutating func fillTile(
         from bytes: UnsafeRawBufferPointer, rowCount: Int, columns: Range<Int>, columnCount: Int
     ) {
-        let tileRowByteCount = info.encoding.byteCount(info.panels.columnsPerPanel)
-        let blockRowByteCount = info.encoding.byteCount(columnCount)
-        let (offset, length) = (info.encoding.byteCount(columns.lowerBound), info.encoding.byteCount(columns.count))
+        let tileRowByteCount = info.scalar.byteCount(info.panels.columnsPerPanel)
+        let blockRowByteCount = info.scalar.byteCount(columnCount)
+        let (offset, length) = (info.scalar.byteCount(columns.lowerBound), info.scalar.byteCount(columns.count))
         unsafe tile.withUnsafeMutableBytes { tile in
             unsafe tile.initializeMemory(as: UInt8.self, repeating: 0)
             for row in 0..<rowCount {

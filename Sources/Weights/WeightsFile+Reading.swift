@@ -26,7 +26,7 @@ extension WeightsFile {
     /// A slice as an array of bytes, rows next to each other.
     public func bytes(_ name: String, rows: Range<Int>, columns: Range<Int>) throws(WeightsError) -> [UInt8] {
         guard let info = tensor(name) else { throw .unknownTensor(path: path, name: name) }
-        let rowByteCount = info.encoding.byteCount(columns.count)
+        let rowByteCount = info.scalar.byteCount(columns.count)
         var bytes = [UInt8](repeating: 0, count: rows.count * rowByteCount)
         var span = bytes.mutableSpan
         _ = try unsafe span.withUnsafeMutableBytes { (buffer) throws(WeightsError) in

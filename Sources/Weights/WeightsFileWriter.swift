@@ -53,7 +53,7 @@ struct WeightsFileWriter: ~Copyable {
         let chunk = info.panels.isTiled ? [info.panels.rowsPerPanel, info.panels.columnsPerPanel] : nil
         let dataset = try writing(destination) { () throws(HDF5Error) in
             try file.root().openGroup(WeightsFormat.tensors).createDataset(
-                info.name, WeightsFormat.elementType(info.encoding), shape: info.shape, chunk: chunk)
+                info.name, WeightsFormat.elementType(info.scalar), shape: info.shape, chunk: chunk)
         }
         return TensorWriter(path: destination, info: info, dataset: dataset)
     }

@@ -45,7 +45,7 @@ enum WeightsFormat {
         var material = Array(configuration.utf8)
         for (info, checksums) in tensors.sorted(by: { $0.info.name < $1.info.name }) {
             let panels = "\(info.panels.rowsPerPanel)x\(info.panels.columnsPerPanel)x\(info.panels.rowsPerBand ?? 0)"
-            material += Array("\0\(info.name)\0\(info.shape)\0\(info.encoding.rawValue)\0\(panels)\0".utf8)
+            material += Array("\0\(info.name)\0\(info.shape)\0\(info.encoding.name)\0\(panels)\0".utf8)
             for checksum in checksums.panels + checksums.bands {
                 unsafe withUnsafeBytes(of: checksum.littleEndian) { unsafe material.append(contentsOf: $0) }
             }

@@ -40,8 +40,8 @@ struct ImportCommand: ParsableCommand {
             let names = summary.missingTexts.map(\.rawValue).joined(separator: ", ")
             Output.remark("not in the folder, so not in the file: \(names)")
         }
-        let sizes = summary.byteCounts.sorted { $0.key.rawValue < $1.key.rawValue }
-            .map { "\(Figure.bytes($0.value)) \($0.key.rawValue)" }.joined(separator: ", ")
+        let sizes = summary.byteCounts.sorted { $0.key.name < $1.key.name }
+            .map { "\(Figure.bytes($0.value)) \($0.key.name)" }.joined(separator: ", ")
         Output.remark(
             "\(summary.path): \(summary.tensorCount) tensors, \(summary.parameterCount) parameters, \(sizes); "
                 + "model hash \(summary.modelHash)")

@@ -30,7 +30,7 @@ import Weights
         for tensor in tensors {
             let info = try #require(file.tensor(tensor.weight.name))
             #expect(info.shape == tensor.weight.shape)
-            #expect(info.encoding == tensor.encoding)
+            #expect(info.encoding == .plain(tensor.encoding))
             let bytes = try file.bytes(info.name, rows: 0..<info.rows, columns: 0..<info.columns)
             #expect(bytes == tensor.bytes)
         }
