@@ -1,5 +1,6 @@
 public import ArgumentParser
 import Blueprint
+import Foundation
 import Partition
 public import Weights
 
@@ -29,7 +30,8 @@ struct ImportCommand: ParsableCommand {
     func run() throws {
         let bar = ProgressBar("import")
         let summary = try Importer.run(
-            source: source, destination: output, encoding: encoding, programVersion: Lockstep.version
+            source: source, destination: output, encoding: encoding, programVersion: Lockstep.version,
+            threads: ProcessInfo.processInfo.activeProcessorCount
         ) { bar.show($0.byteCount, of: $0.totalByteCount) }
         bar.finish()
         for warning in summary.warnings { Output.remark("warning: \(warning)") }
