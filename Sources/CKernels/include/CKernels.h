@@ -238,3 +238,24 @@ struct lockstep_read {
     uint64_t *digests; // [threads, 8]
 };
 void lockstep_read_part(const void *work, int thread, int threads);
+
+/// Rows, and where they go as grouped integers, as a weights file has them. Columns begin with a group; the last group of
+/// a row may be short. Strides in elements.
+struct lockstep_quantize {
+    int instruction_set;
+    int encoding;                      // LOCKSTEP_Q4 or LOCKSTEP_Q8
+    struct lockstep_grouping grouping; // scales in f16 or bf16
+    const void *x;                     // [rows, columns]
+    int x_encoding;                    // LOCKSTEP_F32, LOCKSTEP_BF16 or LOCKSTEP_F16
+    size_t x_stride;
+    size_t rows, columns;
+    uint8_t *values;            // [rows, bytes of the columns]
+    void *scales, *offsets;     // [rows, groups] of 16 bits, at any address; no offsets where the grouping has none
+    size_t values_stride, groups_stride;
+};
+
+/// Rounds to the nearest integers, with the scales, and offsets, that give each group the least squared error as far as
+/// a search finds them. Numbers that are not finite count as zero.
+///
+/// Counts those, and finite ones that are too large for the encoding. Sixteen rows at a time cost as much as one.
+void lockstep_quantize(const struct lockstep_quantize *work, size_t *not_finite, size_t *too_large);
