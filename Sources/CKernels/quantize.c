@@ -2,9 +2,9 @@
 
 // Rounding to grouped integers: a search for the scale, and the offset, that give a group the least squared error.
 
-/// Tries stored scales of one sign, from `first` down to `last`.
+/// Tries stored scales of one sign, from `last` up to `first`, and both of these.
 INLINE void try_scales(
-    struct choice *best, const struct groups *groups, const struct form *form, const lane_bits *first,
+    struct search *search, const struct groups *groups, const struct form *form, const lane_bits *first,
     const lane_bits *last, const lane_bits *sign)
 {
     uint32_t most = 0;
@@ -12,14 +12,14 @@ INLINE void try_scales(
         uint32_t count = (*first)[lane] - (*last)[lane];
         most = count > most ? count : most;
     }
-    for (uint32_t step = 0; step <= most; step += (uint32_t)form->stride) {
+    for (uint32_t step = 0; step < most + (uint32_t)form->stride; step += (uint32_t)form->stride) {
         lane_bits words = *last + step;
         lane_bits beyond = (lane_bits)(words > *first);
         words = (words & ~beyond) | (*first & beyond) | *sign;
         if (form->stride > 1)
-            try_scale(best, groups, form, &words, 1);
+            try_scale(search, groups, form, &words, 1);
         else
-            try_scale(best, groups, form, &words, 0);
+            try_scale(search, groups, form, &words, 0);
     }
 }
 
@@ -32,7 +32,7 @@ INLINE void words_of_range(
 }
 
 /// A sign of the scale gives one side of zero an integer more: both are tried where the other side would be cut.
-INLINE void search_scale(struct choice *best, const struct groups *groups, const struct form *form)
+INLINE void search_scale(struct search *search, const struct groups *groups, const struct form *form)
 {
     lanes below = -groups->lowest, magnitude;
     lane_bits is_above = (lane_bits)(groups->highest > below);
@@ -40,46 +40,43 @@ INLINE void search_scale(struct choice *best, const struct groups *groups, const
     lane_bits sign = is_above & 0x8000, first, last;
     words_of_range(&last, &magnitude, form->widest, groups, form);
     words_of_range(&first, &magnitude, form->narrowest, groups, form);
-    try_scales(best, groups, form, &first, &last, &sign);
+    try_scales(search, groups, form, &first, &last, &sign);
     sign ^= 0x8000;
     words_of_range(&first, &magnitude, form->high, groups, form);
-    try_scales(best, groups, form, &first, &last, &sign);
+    try_scales(search, groups, form, &first, &last, &sign);
     words_of_range(&first, &magnitude, -form->low, groups, form);
     first |= sign ^ 0x8000;
-    try_scale(best, groups, form, &first, 1);
-    for (int round = 0; round < 2; round++) {
-        lane_bits words = best->scale;
-        try_scale(best, groups, form, &words, 1);
-    }
+    try_scale(search, groups, form, &first, 1);
+    if (form->stride > 1)
+        follow_fitted(search, groups, form, 2);
 }
 
 /// Tries a scale such that the group's range is so many integers, with `phases` offsets for each integer by which the
-/// range may be moved, then improves the best one.
+/// range may be moved, then what fits the best of them.
 INLINE void try_offsets(
-    struct choice *best, const struct groups *groups, const struct form *form, const lanes *range, float integers,
+    struct search *search, const struct groups *groups, const struct form *form, const lanes *range, float integers,
     int phases)
 {
     const float free = integers > form->high ? integers - form->high + 1 : 1;
     const int count = (int)(free * (float)phases);
-    struct choice row = {.error = best->error};
-    fill(&row.error, __builtin_inff());
     lanes scale = *range / integers;
     lane_bits words, offset_words;
     store_value(&words, &scale, &groups->power, form->scale);
+    struct search row = {.tried = search->tried};
+    forget(&row.fitted);
     for (int phase = 0; phase < count; phase++) {
         lanes offset = groups->lowest + scale * ((float)phase / (float)phases - (phases > 1 ? 0.5f : 0));
         words_of_value(&offset_words, &offset, &groups->power, form->scale);
         try_pair(&row, groups, form, &words, &offset_words);
     }
-    words = row.scale;
-    offset_words = row.offset;
-    try_pair(&row, groups, form, &words, &offset_words);
-    keep_better(best, &row);
+    follow_fitted(&row, groups, form, 1);
+    search->tried = row.tried;
+    keep_better(&search->fitted, &row.fitted);
 }
 
 /// An offset that is stored below the lowest element, with the scale that reaches the highest: where all elements are
 /// nearly alike, the rounding of the offset is what matters.
-INLINE void try_from_below(struct choice *best, const struct groups *groups, const struct form *form)
+INLINE void try_from_below(struct search *search, const struct groups *groups, const struct form *form)
 {
     lanes offset = groups->lowest;
     lane_bits words, offset_words;
@@ -87,7 +84,7 @@ INLINE void try_from_below(struct choice *best, const struct groups *groups, con
     for (int round = 0; round < 2; round++) {
         lanes scale = (groups->highest - offset) / form->high;
         words_of_value(&words, &scale, &groups->power, form->scale);
-        try_pair(best, groups, form, &words, &offset_words);
+        try_pair(search, groups, form, &words, &offset_words);
         lane_bits is_negative = (lane_bits)(offset_words > 0x8000), is_zero = (lane_bits)((offset_words & 0x7fff) == 0);
         offset_words = ((offset_words + 1) & is_negative) | ((offset_words - 1) & ~is_negative);
         offset_words = (offset_words & ~is_zero) | (0x8001 & is_zero);
@@ -95,28 +92,25 @@ INLINE void try_from_below(struct choice *best, const struct groups *groups, con
     }
 }
 
-INLINE void search_pair(struct choice *best, const struct groups *groups, const struct form *form)
+INLINE void search_pair(struct search *search, const struct groups *groups, const struct form *form)
 {
     lanes range = groups->highest - groups->lowest;
-    try_from_below(best, groups, form);
+    try_from_below(search, groups, form);
     for (float integers = form->narrowest; integers <= form->widest;) {
         // Most groups find their pair where the range is about that of the integers.
         int is_central = integers >= 0.78f * form->high && integers <= 1.2f * form->high;
-        try_offsets(best, groups, form, &range, integers, is_central ? form->phases : (form->phases + 1) / 2);
+        try_offsets(search, groups, form, &range, integers, is_central ? form->phases : (form->phases + 1) / 2);
         integers += is_central ? form->step : 2 * form->step;
     }
-    for (int round = 0; round < 2; round++) {
-        lane_bits words = best->scale, offset_words = best->offset;
-        try_pair(best, groups, form, &words, &offset_words);
-    }
+    follow_fitted(search, groups, form, 2);
 }
 
-INLINE const char *row_of(const struct lockstep_quantize *work, size_t row)
+INLINE const char *row_of(const struct lockstep_quantize_work *work, size_t row)
 {
     return (const char *)work->x + row * work->x_stride * bytes_per_element(work->x_encoding);
 }
 
-INLINE struct form form_of(const struct lockstep_quantize *work, size_t count)
+INLINE struct form form_of(const struct lockstep_quantize_work *work, size_t count)
 {
     const int is_wide = work->encoding == LOCKSTEP_Q8;
     struct form form = {.scale = work->grouping.scale, .stride = 1};
@@ -124,8 +118,10 @@ INLINE struct form form_of(const struct lockstep_quantize *work, size_t count)
         form.high = is_wide ? 255 : 15;
         form.narrowest = is_wide ? 128 : 8;
         form.widest = is_wide ? 260 : 20;
-        form.step = is_wide ? 0.5f : 0.25f;
-        form.phases = is_wide ? 2 : 4;
+        // A scale of 8 bits of fraction cannot be fitted to 8 bits of integers: offsets count for more then.
+        const int is_coarse = form.scale == LOCKSTEP_SCALE_BF16;
+        form.step = is_wide ? (is_coarse ? 1 : 0.5f) : 0.25f;
+        form.phases = is_wide && !is_coarse ? 2 : 4;
         return form;
     }
     form.low = is_wide ? -128 : -8;
@@ -159,7 +155,7 @@ INLINE void normalize_groups(struct groups *groups)
 
 /// Loads a group of up to 16 rows; numbers that are not finite become zero.
 INLINE void load_groups(
-    struct groups *groups, const struct lockstep_quantize *work, size_t first_row, size_t rows, size_t column)
+    struct groups *groups, const struct lockstep_quantize_work *work, size_t first_row, size_t rows, size_t column)
 {
     const size_t count = smaller(work->grouping.size, work->columns - column);
     groups->count = count;
@@ -202,19 +198,21 @@ INLINE void store_word(void *words, size_t index, uint32_t bits)
     memcpy((char *)words + index * sizeof word, &word, sizeof word);
 }
 
-INLINE void quantize_groups(const struct lockstep_quantize *work, size_t first_row, size_t rows, size_t group)
+INLINE void quantize_groups(const struct lockstep_quantize_work *work, size_t first_row, size_t rows, size_t group)
 {
     const int is_wide = work->encoding == LOCKSTEP_Q8;
     const size_t column = group * work->grouping.size;
     struct groups groups;
     load_groups(&groups, work, first_row, rows, column);
     const struct form form = form_of(work, groups.count);
-    struct choice best = {.error = groups.power};
-    fill(&best.error, __builtin_inff());
+    struct search search;
+    forget(&search.tried);
+    forget(&search.fitted);
     if (work->grouping.has_offsets)
-        search_pair(&best, &groups, &form);
+        search_pair(&search, &groups, &form);
     else
-        search_scale(&best, &groups, &form);
+        search_scale(&search, &groups, &form);
+    const struct choice best = search.tried;
 
     lanes scale, offset, factor, low, high, integers[LONGEST_GROUP];
     value_of_words(&scale, &best.scale, &groups.power, form.scale);
@@ -236,21 +234,23 @@ INLINE void quantize_groups(const struct lockstep_quantize *work, size_t first_r
     }
 }
 
-INLINE void quantize_body(const struct lockstep_quantize *work, size_t first_row, size_t rows)
+INLINE void quantize_body(const struct lockstep_quantize_work *work, size_t first_row, size_t rows)
 {
     for (size_t group = 0; group * work->grouping.size < work->columns; group++)
         quantize_groups(work, first_row, rows, group);
 }
 
 FOR_EVERY_TARGET(
-    void, quantize, (const struct lockstep_quantize *work, size_t first_row, size_t rows), (work, first_row, rows))
+    void, quantize, (const struct lockstep_quantize_work *work, size_t first_row, size_t rows), (work, first_row, rows))
 
 /// Counts what cannot be stored: numbers that are not finite, and those beyond the greatest scale.
-static void count_findings(const struct lockstep_quantize *work, size_t *not_finite, size_t *too_large)
+static void count_findings(const struct lockstep_quantize_work *work, size_t *not_finite, size_t *too_large)
 {
     const int bits = work->encoding == LOCKSTEP_Q8 ? 8 : 4;
     const float integers = (float)(1 << (work->grouping.has_offsets ? bits : bits - 1));
-    const float greatest = work->grouping.scale == LOCKSTEP_SCALE_F16 ? 65504 * integers : __builtin_inff();
+    const int is_half = work->grouping.scale == LOCKSTEP_SCALE_F16;
+    const uint32_t word = greatest_word(work->grouping.scale);
+    const float greatest = (is_half ? float_of_half((uint16_t)word) : float_of_bits(word << 16)) * integers;
     *not_finite = *too_large = 0;
     for (size_t row = 0; row < work->rows; row++) {
         const char *x = row_of(work, row);
@@ -263,10 +263,10 @@ static void count_findings(const struct lockstep_quantize *work, size_t *not_fin
     }
 }
 
-void lockstep_quantize(const struct lockstep_quantize *work, size_t *not_finite, size_t *too_large)
+void lockstep_quantize(const struct lockstep_quantize_work *work, size_t *not_finite, size_t *too_large)
 {
     count_findings(work, not_finite, too_large);
-    void (*run)(const struct lockstep_quantize *, size_t, size_t) = quantize(work->instruction_set);
+    void (*run)(const struct lockstep_quantize_work *, size_t, size_t) = quantize(work->instruction_set);
     for (size_t row = 0; row < work->rows; row += 16)
         run(work, row, smaller(16, work->rows - row));
 }

@@ -32,6 +32,12 @@ struct choice {
     lanes error;
 };
 
+/// The best of the pairs that were tried, and of those that suit the integers of a trial best. The errors of the latter
+/// are estimates: where they are far below that of their trial, rounding is all that is left of them.
+struct search {
+    struct choice tried, fitted;
+};
+
 INLINE void choose(lanes *to, const lane_bits *mask, const lanes *a, const lanes *b)
 {
     *to = (lanes)(((lane_bits)*a & *mask) | ((lane_bits)*b & ~*mask));
@@ -67,11 +73,14 @@ INLINE void value_of_words(lanes *value, const lane_bits *words, const lanes *po
     *value = (lanes)((lane_bits)magnitude | (*words & 0x8000) << 16) / *power;
 }
 
-/// The nearest words of a value; the greatest finite ones where it is too large.
+/// The greatest finite half, or the greatest bf16 below 2^100, which products can still multiply.
+INLINE uint32_t greatest_word(int scale) { return scale == LOCKSTEP_SCALE_F16 ? 0x7bff : 0x717f; }
+
+/// The nearest words of a value; the greatest where it is too large.
 INLINE void words_of_value(lane_bits *words, const lanes *value, const lanes *power, int scale)
 {
     const int shift = scale == LOCKSTEP_SCALE_F16 ? 13 : 16;
-    const uint32_t greatest = scale == LOCKSTEP_SCALE_F16 ? 0x7bff : 0x7f7f;
+    const uint32_t greatest = greatest_word(scale);
     lanes whole = *value * *power;
     lane_bits sign = (lane_bits)whole >> 16 & 0x8000;
     lanes magnitude = (lanes)((lane_bits)whole & 0x7fffffff);
@@ -98,11 +107,17 @@ INLINE void keep_better(struct choice *best, const struct choice *other)
     choose(&best->error, &better, &other->error, &best->error);
 }
 
-/// Tries a scale without an offset, then, if asked, the one that suits the integers found best.
-INLINE void try_scale(
-    struct choice *best, const struct groups *groups, const struct form *form, const lane_bits *words, int fits)
+INLINE void forget(struct choice *best)
 {
-    struct choice tried = {.scale = *words};
+    best->scale = best->offset = (lane_bits){0};
+    fill(&best->error, __builtin_inff());
+}
+
+/// Tries a scale without an offset, then, if asked, fits it to the integers found.
+INLINE void try_scale(
+    struct search *search, const struct groups *groups, const struct form *form, const lane_bits *words, int fits)
+{
+    struct choice choice = {.scale = *words};
     lanes scale, factor, low, high, slope = {0}, square = {0};
     value_of_words(&scale, words, &groups->power, form->scale);
     invert(&factor, &scale);
@@ -112,31 +127,31 @@ INLINE void try_scale(
         lanes integer = groups->x[k] * factor;
         round_between(&integer, &low, &high);
         lanes rest = groups->x[k] - scale * integer;
-        tried.error += rest * rest;
+        choice.error += rest * rest;
         if (fits) {
             slope += rest * integer;
             square += integer * integer;
         }
     }
-    keep_better(best, &tried);
+    keep_better(&search->tried, &choice);
     if (!fits)
         return;
     // With the integers held, the error is a parabola of the scale.
     lanes inverse;
     invert(&inverse, &square);
     lanes fitted = scale + slope * inverse;
-    store_value(&tried.scale, &fitted, &groups->power, form->scale);
+    store_value(&choice.scale, &fitted, &groups->power, form->scale);
     lanes change = fitted - scale;
-    tried.error -= change * (slope + slope - change * square);
-    keep_better(best, &tried);
+    choice.error -= change * (slope + slope - change * square);
+    keep_better(&search->fitted, &choice);
 }
 
-/// Tries a scale and an offset, then those that suit the integers found best.
+/// Tries a scale and an offset, then fits them to the integers found.
 INLINE void try_pair(
-    struct choice *best, const struct groups *groups, const struct form *form, const lane_bits *words,
+    struct search *search, const struct groups *groups, const struct form *form, const lane_bits *words,
     const lane_bits *offset_words)
 {
-    struct choice tried = {.scale = *words, .offset = *offset_words};
+    struct choice choice = {.scale = *words, .offset = *offset_words};
     lanes scale, offset, factor, low, high;
     lanes slope = {0}, square = {0}, rests = {0}, integers = {0};
     value_of_words(&scale, words, &groups->power, form->scale);
@@ -149,24 +164,37 @@ INLINE void try_pair(
         lanes integer = above * factor;
         round_between(&integer, &low, &high);
         lanes rest = above - scale * integer;
-        tried.error += rest * rest;
+        choice.error += rest * rest;
         slope += rest * integer;
         square += integer * integer;
         rests += rest;
         integers += integer;
     }
-    keep_better(best, &tried);
+    keep_better(&search->tried, &choice);
     // With the integers held, the error is a quadratic form of the pair.
     const float count = (float)groups->count;
     lanes determinant = count * square - integers * integers, inverse;
     invert(&inverse, &determinant);
     lanes fitted = scale + (count * slope - integers * rests) * inverse;
-    store_value(&tried.scale, &fitted, &groups->power, form->scale);
+    store_value(&choice.scale, &fitted, &groups->power, form->scale);
     lanes change = fitted - scale;
     lanes fitted_offset = offset + (rests - change * integers) / count;
-    store_value(&tried.offset, &fitted_offset, &groups->power, form->scale);
+    store_value(&choice.offset, &fitted_offset, &groups->power, form->scale);
     lanes move = fitted_offset - offset;
-    tried.error -= change * (slope + slope - change * square);
-    tried.error -= move * (rests + rests - change * (integers + integers) - count * move);
-    keep_better(best, &tried);
+    choice.error -= change * (slope + slope - change * square);
+    choice.error -= move * (rests + rests - change * (integers + integers) - count * move);
+    keep_better(&search->fitted, &choice);
+}
+
+/// Tries the pair that fitted best, then what fits that, so many times.
+INLINE void follow_fitted(struct search *search, const struct groups *groups, const struct form *form, int times)
+{
+    for (int time = 0; time < times; time++) {
+        struct choice fitted = search->fitted;
+        forget(&search->fitted);
+        if (form->low < 0)
+            try_scale(search, groups, form, &fitted.scale, 1);
+        else
+            try_pair(search, groups, form, &fitted.scale, &fitted.offset);
+    }
 }

@@ -241,7 +241,7 @@ void lockstep_read_part(const void *work, int thread, int threads);
 
 /// Rows, and where they go as grouped integers, as a weights file has them. Columns begin with a group; the last group of
 /// a row may be short. Strides in elements.
-struct lockstep_quantize {
+struct lockstep_quantize_work {
     int instruction_set;
     int encoding;                      // LOCKSTEP_Q4 or LOCKSTEP_Q8
     struct lockstep_grouping grouping; // scales in f16 or bf16
@@ -258,4 +258,4 @@ struct lockstep_quantize {
 /// a search finds them. Numbers that are not finite count as zero.
 ///
 /// Counts those, and finite ones that are too large for the encoding. Sixteen rows at a time cost as much as one.
-void lockstep_quantize(const struct lockstep_quantize *work, size_t *not_finite, size_t *too_large);
+void lockstep_quantize(const struct lockstep_quantize_work *work, size_t *not_finite, size_t *too_large);
