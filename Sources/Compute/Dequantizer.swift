@@ -50,27 +50,8 @@ internal import CKernels
         var rows = unsafe lockstep_grouped_rows()
         for unsafe (part, bytes) in unsafe zip(grouping.parts, parts) {
             let stride = grouping.rowByteCount(of: part, columns: columns)
-            let start = unsafe bytes.baseAddress.map { unsafe $0 + first * stride }
-            switch part {
-            case .values:
-                unsafe rows.values = start?.assumingMemoryBound(to: UInt8.self)
-                unsafe rows.values_stride = stride
-            case .highBits:
-                unsafe rows.high_bits = start?.assumingMemoryBound(to: UInt8.self)
-                unsafe rows.high_bits_stride = stride
-            case .scales:
-                unsafe rows.scales = start
-                unsafe rows.scales_stride = stride
-            case .offsets:
-                unsafe rows.offsets = start
-                unsafe rows.offsets_stride = stride
-            case .superScales:
-                unsafe rows.super_scales = start?.assumingMemoryBound(to: UInt16.self)
-                unsafe rows.super_scales_stride = stride
-            case .superOffsets:
-                unsafe rows.super_offsets = start?.assumingMemoryBound(to: UInt16.self)
-                unsafe rows.super_offsets_stride = stride
-            }
+            guard let start = bytes.baseAddress else { continue }
+            unsafe rows.set(part, start + first * stride, stride: stride)
         }
         return unsafe rows
     }

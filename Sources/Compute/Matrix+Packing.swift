@@ -44,7 +44,8 @@ extension Matrix {
 }
 
 extension lockstep_grouped_rows {
-    fileprivate mutating func set(_ part: Grouping.Part, _ start: UnsafeRawPointer, stride: Int) {
+    /// Says where the first row of a part begins, and how far it is from one row to the next.
+    mutating func set(_ part: Grouping.Part, _ start: UnsafeRawPointer, stride: Int) {
         let halves = unsafe start.assumingMemoryBound(to: UInt16.self)
         switch part {
         case .values:
