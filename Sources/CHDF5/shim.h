@@ -5,6 +5,7 @@
 
 static inline hid_t chdf5_float32(void) { return H5T_IEEE_F32LE; }
 static inline hid_t chdf5_unsigned8(void) { return H5T_STD_U8LE; }
+static inline hid_t chdf5_signed8(void) { return H5T_STD_I8LE; }
 static inline hid_t chdf5_unsigned64(void) { return H5T_STD_U64LE; }
 static inline hid_t chdf5_signed64(void) { return H5T_STD_I64LE; }
 static inline hid_t chdf5_float64(void) { return H5T_IEEE_F64LE; }

@@ -65,10 +65,16 @@ public struct Preparation {
     }
 
     /// Reads each rank's slices and builds its layers.
-    public func load() throws -> Session {
+    ///
+    /// - Parameter progress: is told how many of its bytes this rank has read, and of how many.
+    public func load(
+        progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void = { _, _ in }
+    ) throws -> Session {
         let start = ContinuousClock().now
         let session = try communicator.together {
-            try Session(model: model, plan: plan, communicator: communicator, threads: threads, cores: cores)
+            try Session(
+                model: model, plan: plan, communicator: communicator, threads: threads, cores: cores,
+                progress: progress)
         }
         try fillRotation(session.bench.buffers.rotation)
         var byteCounts = [Int64](repeating: 0, count: communicator.size)

@@ -25,7 +25,12 @@ public final class Session {
     var receiveLogits: ((_ firstPosition: Int, _ logits: [Float]) throws -> Void)?
 
     /// Reads this rank's slices into one arena and builds its layers on them.
-    init(model: Model, plan: Plan, communicator: Communicator, threads: Int, cores: [Int]?) throws {
+    ///
+    /// - Parameter progress: is told how many bytes have been read, and of how many.
+    init(
+        model: Model, plan: Plan, communicator: Communicator, threads: Int, cores: [Int]?,
+        progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void
+    ) throws {
         let rank = communicator.rank
         let workspace = plan.workspace(rank: rank)
         let arena = try Arena(
@@ -34,7 +39,8 @@ public final class Session {
         let operations = Operations(
             pool: Pool(threads: threads, cores: cores), instructionSet: try .best, isExact: plan.policy.way == .gather)
         let buffers = try Buffers(workspace, in: arena)
-        let shard = try Shard(file: model.file, plan: plan, rank: rank, arena: arena)
+        let shard = try Shard(
+            file: model.file, plan: plan, rank: rank, arena: arena, pool: operations.pool, progress: progress)
         self.model = model
         self.plan = plan
         self.communicator = communicator

@@ -46,14 +46,6 @@ public struct HDF5Dataset: ~Copyable {
     /// Bytes of all elements.
     public var byteCount: Int { shape.reduce(elementType.byteCount, *) }
 
-    /// Bytes that the file holds for this dataset; fewer than `byteCount` when parts were never written.
-    ///
-    /// Corresponds to `H5Dget_storage_size`.
-    public var storedByteCount: Int {
-        let raw = identifier.raw
-        return Int(clamping: Library.locked { H5Dget_storage_size(raw) })
-    }
-
     /// Fills `buffer` with the elements of `slab`, innermost extent fastest. Corresponds to `H5Dread`.
     public func read(_ slab: Hyperslab, into buffer: inout MutableRawSpan) throws(HDF5Error) {
         try check(slab, byteCount: buffer.byteCount)
@@ -93,85 +85,46 @@ public struct HDF5Dataset: ~Copyable {
         return bytes
     }
 
-    /// Fills `buffer` with the whole chunk that begins at `start`, in one read and past the chunk cache.
+    /// The bytes of the file that hold the elements: in one piece, or chunk after chunk, in row order and each of its
+    /// full size, also where it reaches over the extents.
     ///
-    /// A chunk at a border has its full size; what lies outside the extents is zero. Corresponds to `H5Dread_chunk`.
-    public func readChunk(at start: [Int], into buffer: inout MutableRawSpan) throws(HDF5Error) {
-        let offset = try chunkOffset(start, byteCount: buffer.byteCount)
-        let raw = identifier.raw
-        var filters: UInt32 = 0
-        try unsafe buffer.withUnsafeMutableBytes { (bytes) throws(HDF5Error) in
-            var storedByteCount: hsize_t = 0
-            try Library.check("H5Dget_chunk_storage_size", at: location) {
-                unsafe H5Dget_chunk_storage_size(raw, offset, &storedByteCount)
-            }
-            guard storedByteCount == bytes.count else {
-                throw .shapeMismatch(
-                    location: location, expected: "a chunk of \(bytes.count) bytes at \(start)",
-                    found: "\(storedByteCount) bytes")
-            }
-            try Library.check("H5Dread_chunk", at: location) {
-                unsafe H5Dread_chunk(raw, chdf5_default(), offset, &filters, bytes.baseAddress)
-            }
+    /// Whoever knows them can read and write past the library, on several threads. Corresponds to `H5Dget_offset` and
+    /// `H5Dget_chunk_info_by_coord`. Throws for chunks that another program has stored in another order.
+    public func byteRange() throws(HDF5Error) -> Range<Int> {
+        guard let chunk, !shape.contains(0) else {
+            let raw = identifier.raw
+            let address = Library.locked { H5Dget_offset(raw) }
+            guard byteCount > 0 else { return 0..<0 }
+            return try range(from: address, byteCount: byteCount)
         }
-    }
-
-    /// Fills `buffer` with bytes of the chunk that begins at `start`, from `offset` within it on, and reads no others.
-    ///
-    /// The file must have been opened for reading only. A hyperslab would be read row by row, each with a call of its
-    /// own. Corresponds to `H5Dget_chunk_info_by_coord`, `H5Fget_vfd_handle` and `pread`.
-    public func readChunk(at start: [Int], from offset: Int, into buffer: inout MutableRawSpan) throws(HDF5Error) {
-        let byteCount = chunk?.reduce(elementType.byteCount, *) ?? 0
-        let coordinates = try chunkOffset(start, byteCount: byteCount)
-        guard offset >= 0, offset + buffer.byteCount <= byteCount else {
-            throw .shapeMismatch(
-                location: location, expected: "a part of a chunk of \(byteCount) bytes",
-                found: "\(buffer.byteCount) bytes from \(offset) on")
-        }
-        let raw = identifier.raw
-        var (filters, address, storedByteCount): (UInt32, haddr_t, hsize_t) = (0, 0, 0)
-        try Library.check("H5Dget_chunk_info_by_coord", at: location) {
-            unsafe H5Dget_chunk_info_by_coord(raw, coordinates, &filters, &address, &storedByteCount)
-        }
-        guard storedByteCount == byteCount, let place = Int(exactly: address) else {
-            throw .shapeMismatch(
-                location: location, expected: "a chunk of \(byteCount) bytes at \(start)",
-                found: "\(storedByteCount) bytes")
-        }
-        let descriptor = try descriptor()
-        try unsafe buffer.withUnsafeMutableBytes { (bytes) throws(HDF5Error) in
-            try unsafe PositionedRead.fill(bytes, from: descriptor, at: place + offset, location: location)
-        }
-    }
-
-    /// Stores the whole chunk that begins at `start`, in one write and past the chunk cache.
-    ///
-    /// A chunk at a border has its full size. Corresponds to `H5Dwrite_chunk`.
-    public func writeChunk(at start: [Int], from bytes: RawSpan) throws(HDF5Error) {
-        let offset = try chunkOffset(start, byteCount: bytes.byteCount)
-        let raw = identifier.raw
-        _ = try unsafe bytes.withUnsafeBytes { (bytes) throws(HDF5Error) in
-            try Library.check("H5Dwrite_chunk", at: location) {
-                unsafe H5Dwrite_chunk(raw, chdf5_default(), 0, offset, bytes.count, bytes.baseAddress)
-            }
-        }
+        let counts = zip(shape, chunk).map { ($0 + $1 - 1) / $1 }
+        let chunkByteCount = chunk.reduce(elementType.byteCount, *)
+        let total = counts.reduce(chunkByteCount, *)
+        let whole = try range(from: try address(ofChunk: shape.map { _ in 0 }, chunkByteCount), byteCount: total)
+        let last = try address(ofChunk: zip(counts, chunk).map { ($0 - 1) * $1 }, chunkByteCount)
+        guard whole.upperBound - chunkByteCount == Int(clamping: last) else { throw misplaced("chunks elsewhere") }
+        return whole
     }
 }
 
 extension HDF5Dataset {
-    /// The descriptor of the file, which stays the library's.
-    private func descriptor() throws(HDF5Error) -> CInt {
-        let raw = identifier.raw
-        let file = try Identifier("H5Iget_file_id", at: location) { H5Iget_file_id(raw) }
-        let owner = file.raw
-        var handle: UnsafeMutableRawPointer?
-        try Library.check("H5Fget_vfd_handle", at: location) {
-            unsafe H5Fget_vfd_handle(owner, chdf5_default(), &handle)
+    private func address(ofChunk start: [Int], _ byteCount: Int) throws(HDF5Error) -> haddr_t {
+        let (raw, coordinates) = (identifier.raw, start.map { hsize_t($0) })
+        var (filters, address, storedByteCount): (UInt32, haddr_t, hsize_t) = (0, 0, 0)
+        try Library.check("H5Dget_chunk_info_by_coord", at: location) {
+            unsafe H5Dget_chunk_info_by_coord(raw, coordinates, &filters, &address, &storedByteCount)
         }
-        guard let handle = unsafe handle else {
-            throw .refused(location: location, call: "H5Fget_vfd_handle", reason: "no descriptor")
-        }
-        return unsafe handle.load(as: CInt.self)
+        guard filters == 0, storedByteCount == byteCount else { throw misplaced("\(storedByteCount) bytes") }
+        return address
+    }
+
+    private func range(from address: haddr_t, byteCount: Int) throws(HDF5Error) -> Range<Int> {
+        guard let start = Int(exactly: address), start < Int.max - byteCount else { throw misplaced("none") }
+        return start..<start + byteCount
+    }
+
+    private func misplaced(_ found: String) -> HDF5Error {
+        .shapeMismatch(location: location, expected: "\(byteCount) bytes of elements side by side", found: found)
     }
 
     private struct Selection: ~Copyable {
@@ -198,18 +151,6 @@ extension HDF5Dataset {
             throw .shapeMismatch(
                 location: location, expected: "\(expected) bytes for \(slab)", found: "\(byteCount) bytes")
         }
-    }
-
-    private func chunkOffset(_ start: [Int], byteCount: Int) throws(HDF5Error) -> [hsize_t] {
-        guard let chunk, start.count == chunk.count else {
-            throw .shapeMismatch(location: location, expected: "a dataset in chunks", found: "\(shape) in one piece")
-        }
-        let isBorder = zip(start, zip(chunk, shape)).allSatisfy { $0 >= 0 && $0 % $1.0 == 0 && $0 < $1.1 }
-        guard isBorder, byteCount == chunk.reduce(elementType.byteCount, *) else {
-            throw .shapeMismatch(
-                location: location, expected: "a chunk of \(chunk)", found: "\(byteCount) bytes at \(start)")
-        }
-        return start.map { hsize_t($0) }
     }
 
     private static func shape(of raw: hid_t, at location: String) throws(HDF5Error) -> [Int] {

@@ -10,6 +10,8 @@ public enum HDF5ElementType: String, Sendable, Hashable, CaseIterable {
     case bfloat16
     /// Bytes; also for texts, which may be longer than an attribute can hold.
     case unsigned8
+    /// Bytes with a sign.
+    case signed8
     /// 64-bit words without a sign.
     case unsigned64
     /// 64-bit words with a sign.
@@ -18,7 +20,7 @@ public enum HDF5ElementType: String, Sendable, Hashable, CaseIterable {
     /// Bytes of one element.
     public var byteCount: Int {
         switch self {
-        case .unsigned8: 1
+        case .unsigned8, .signed8: 1
         case .float16, .bfloat16: 2
         case .float32: 4
         case .unsigned64, .signed64: 8
@@ -31,6 +33,7 @@ extension HDF5ElementType {
     func makeDatatype(at location: String) throws(HDF5Error) -> Identifier {
         switch self {
         case .unsigned8: try copy(chdf5_unsigned8, at: location)
+        case .signed8: try copy(chdf5_signed8, at: location)
         case .float32: try copy(chdf5_float32, at: location)
         case .unsigned64: try copy(chdf5_unsigned64, at: location)
         case .signed64: try copy(chdf5_signed64, at: location)

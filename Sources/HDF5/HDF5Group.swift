@@ -36,8 +36,8 @@ public struct HDF5Group: ~Copyable {
 
     /// Creates a dataset of the given extents, outermost first.
     ///
-    /// With `chunk` it is stored in blocks of that shape, otherwise in one piece. Chunks never written read as
-    /// zeros; a dataset in one piece has undefined contents until it is written. Corresponds to `H5Dcreate2`.
+    /// With `chunk` it is stored in blocks of that shape, otherwise in one piece. It has its place in the file at once,
+    /// see ``HDF5Dataset/byteRange()``, with undefined contents until it is written. Corresponds to `H5Dcreate2`.
     public func createDataset(
         _ name: String, _ elementType: HDF5ElementType, shape: [Int], chunk: [Int]? = nil
     ) throws(HDF5Error) -> HDF5Dataset {
@@ -108,15 +108,16 @@ public struct HDF5Group: ~Copyable {
     ) throws(HDF5Error) -> Identifier {
         let properties = try Identifier("H5Pcreate", at: place) { chdf5_create_properties() }
         let raw = properties.raw
+        // With its place fixed at once, the library stores chunks side by side in order and needs no index of them.
+        try Library.check("H5Pset_alloc_time", at: place) { H5Pset_alloc_time(raw, H5D_ALLOC_TIME_EARLY) }
+        // Every byte is about to be written: filling first would write everything twice.
+        try Library.check("H5Pset_fill_time", at: place) { H5Pset_fill_time(raw, H5D_FILL_TIME_NEVER) }
         if let chunk {
             guard chunk.count == shape.count, chunk.allSatisfy({ $0 > 0 }) else {
                 throw .shapeMismatch(location: place, expected: "a chunk for \(shape)", found: "\(chunk)")
             }
             let extents = chunk.map { hsize_t($0) }
             try Library.check("H5Pset_chunk", at: place) { unsafe H5Pset_chunk(raw, Int32(extents.count), extents) }
-        } else {
-            // Every byte is about to be written: filling first would write everything twice.
-            try Library.check("H5Pset_fill_time", at: place) { H5Pset_fill_time(raw, H5D_FILL_TIME_NEVER) }
         }
         return properties
     }

@@ -4,8 +4,9 @@ import Blueprint
 struct CheckpointReview {
     /// A tensor to import.
     struct Item {
-        let entry: Checkpoint.Entry
-        let encoding: Scalar
+        let tensor: any CheckpointTensor
+        let encoding: Encoding
+        let converter: any RowConverter
         let info: TensorInfo
     }
 
@@ -15,43 +16,40 @@ struct CheckpointReview {
     let ignored: [String]
 
     init(_ checkpoint: Checkpoint, _ blueprint: Blueprint, _ encoding: ImportEncoding) throws(WeightsError) {
-        let weights = blueprint.weights
-        let missing = weights.map(\.name).filter { checkpoint.entries[$0] == nil }
+        let (weights, tensors) = (blueprint.weights, try checkpoint.tensors())
+        let missing = weights.map(\.name).filter { tensors[$0] == nil }
         guard missing.isEmpty else {
             throw .absent(path: checkpoint.path, what: "the tensors that config.json asks for:", names: missing)
         }
-        let others = Set(checkpoint.entries.keys).subtracting(weights.map(\.name)).sorted()
+        let others = Set(tensors.keys).subtracting(weights.map(\.name)).sorted()
         let unexpected = others.filter { !blueprint.ignores($0) }
         guard unexpected.isEmpty else { throw .unexpectedTensors(path: checkpoint.path, names: unexpected) }
+        let encoding = try encoding.resolved(for: blueprint)
         var items: [Item] = []
         for weight in weights {
-            guard let entry = checkpoint.entries[weight.name] else { continue }
-            items.append(try Self.item(weight, entry, encoding))
+            guard let tensor = tensors[weight.name] else { continue }
+            items.append(try Self.item(weight, tensor, encoding))
         }
         self.items = items
         ignored = others
     }
 
     private static func item(
-        _ weight: Weight, _ entry: Checkpoint.Entry, _ encoding: ImportEncoding
+        _ weight: Weight, _ tensor: any CheckpointTensor, _ encoding: ImportEncoding.Resolved
     ) throws(WeightsError) -> Item {
-        let tensor = entry.tensor
-        guard let source = tensor.elementType.encoding else {
-            throw .unsupportedElements(
-                path: entry.part.path, tensor: tensor.name, found: tensor.elementType.rawValue)
-        }
+        let source = try tensor.encoding
         guard tensor.shape == weight.shape else {
-            throw .shapeMismatch(
-                path: entry.part.path, tensor: tensor.name, found: tensor.shape, expected: weight.shape)
+            throw .shapeMismatch(location: tensor.location, found: tensor.shape, expected: weight.shape)
         }
-        guard (1...2).contains(tensor.shape.count), !tensor.name.contains("/"), tensor.name != "." else {
+        guard (1...2).contains(tensor.shape.count), !weight.name.contains("/"), weight.name != "." else {
             throw .malformed(
-                location: entry.part.path, expected: "a vector or matrix with a plain name",
-                found: "'\(tensor.name)' \(tensor.shape)")
+                location: tensor.location, expected: "a vector or matrix with a plain name", found: "\(tensor.shape)")
         }
-        let target = encoding.encoding(of: source, isVector: weight.isVector)
-        let info = TensorInfo(
-            name: weight.name, shape: weight.shape, encoding: target, panels: PanelGrid(weight, target))
-        return Item(entry: entry, encoding: source, info: info)
+        let target = encoding.encoding(of: source, weight)
+        guard let converter = RowConversion.converter(from: source, to: target) else {
+            throw .noConversion(location: tensor.location, from: source.name, to: target.name)
+        }
+        return Item(
+            tensor: tensor, encoding: source, converter: converter, info: TensorInfo(weight, target))
     }
 }

@@ -1,19 +1,20 @@
-import Blueprint
+package import Blueprint
 
-/// A tensor of a checkpoint, in whatever form its file has it.
-protocol CheckpointTensor: Sendable {
+/// A tensor of a checkpoint, in whatever form its file has it. Several threads may read it at once.
+package protocol CheckpointTensor: Sendable {
     /// `[rows, columns]`, or `[count]` for a vector.
     var shape: [Int] { get }
     /// How its elements are written, as a weights file would have them.
-    var encoding: Encoding { get }
+    ///
+    /// Throws ``WeightsError`` for elements that are not read; only tensors that a model needs are asked.
+    var encoding: Encoding { get throws(WeightsError) }
     /// Bytes that it takes in the checkpoint.
     var byteCount: Int { get }
-    /// The file and the tensor's name in it, for errors.
+    /// The file and the tensor's name in it, as errors begin: `model.safetensors: 'model.norm.weight'`.
     var location: String { get }
 
     /// Reads whole rows, part by part, the rows of each part next to each other.
     ///
-    /// - Parameter parts: of a plain encoding one buffer, for the elements; of a grouped one a buffer for each of
-    ///   `Grouping.parts`, in their order.
+    /// - Parameter parts: a buffer for each of ``Blueprint/Encoding/parts``, in their order; of a plain encoding one.
     func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError)
 }

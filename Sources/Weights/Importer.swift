@@ -12,23 +12,33 @@ public enum Importer {
         public let tensor: String
     }
 
-    /// Imports a Hugging Face checkpoint folder.
+    /// Imports a checkpoint.
     ///
     /// Everything that can be checked is, before anything is written: config.json is understood in full, every tensor
     /// it asks for is there in its shape and an encoding that is known, no other is. The file is written under a
     /// temporary name and takes its own, in place of an older one, when it is complete. Memory stays under 100 MB.
     ///
     /// - Parameters:
-    ///   - source: the folder.
+    ///   - source: the checkpoint's folder or file.
     ///   - destination: the file to write.
+    ///   - threads: how many read, convert and write at once.
     ///   - programVersion: noted in the file.
-    ///   - progress: is told how far it is, after each piece of at most 16 MiB.
+    ///   - progress: is told how far it is, after a piece of each thread.
     public static func run(
-        source: String, destination: String, encoding: ImportEncoding, programVersion: String,
+        source: String, destination: String, encoding: ImportEncoding, programVersion: String, threads: Int = 1,
         progress: (Progress) -> Void = { _ in }
     ) throws(WeightsError) -> ImportSummary {
-        let blueprint = try blueprint(of: source)
-        let checkpoint = try Checkpoint(source)
+        try run(
+            try Checkpoint(source), destination: destination, encoding: encoding, programVersion: programVersion,
+            threads: threads, progress: progress)
+    }
+
+    /// Imports a checkpoint that is open.
+    package static func run(
+        _ checkpoint: Checkpoint, destination: String, encoding: ImportEncoding, programVersion: String,
+        threads: Int = 1, progress: (Progress) -> Void = { _ in }
+    ) throws(WeightsError) -> ImportSummary {
+        let blueprint = try blueprint(of: checkpoint)
         let review = try CheckpointReview(checkpoint, blueprint, encoding)
         let origin = WeightsFileWriter.Origin(
             programVersion: programVersion, sourceName: checkpoint.name, sourceHash: try checkpoint.hash())
@@ -38,11 +48,11 @@ public enum Importer {
         for text in Checkpoint.Text.allCases {
             if let contents = checkpoint.texts[text] { try writer.add(text, contents) }
         }
-        var copier = TensorCopier(review.items)
+        var copier = TensorCopier(review.items, threads: threads)
         var warnings: [ImportSummary.Warning] = []
         for item in review.items {
-            var tensor = try writer.begin(item.info)
-            let findings = try copier.copy(item, to: &tensor, progress: progress)
+            let tensor = try writer.begin(item.info)
+            let findings = try copier.copy(item, to: tensor, progress: progress)
             try writer.end(tensor)
             if findings != ElementConversion.Findings() {
                 warnings.append(
@@ -55,19 +65,19 @@ public enum Importer {
         return summary(destination, checkpoint, review, warnings, modelHash)
     }
 
-    private static func blueprint(of source: String) throws(WeightsError) -> Blueprint {
-        let texts = try CheckpointFolder(source).texts()
-        do { return try Blueprint(configuration: texts[.configuration] ?? "") } catch {
-            throw .unsupportedModel(path: source, reason: error.description)
+    private static func blueprint(of checkpoint: Checkpoint) throws(WeightsError) -> Blueprint {
+        do { return try Blueprint(configuration: checkpoint.configuration) } catch {
+            throw .unsupportedModel(path: checkpoint.path, reason: error.description)
         }
     }
 
     /// A little more than the file will hold.
     private static func expectedByteCount(_ checkpoint: Checkpoint, _ review: CheckpointReview) -> Int {
         let texts = checkpoint.texts.values.reduce(0) { $0 + $1.utf8.count }
-        // A page of alignment and a few hundred bytes of description for each tensor, and 1 MiB for the groups.
-        let tensors = review.items.reduce(0) {
-            $0 + $1.info.storedByteCount + ($1.info.panels.count * 3 + $1.info.panels.bandCount) * 8 + (1 << 13)
+        // A page of alignment and a few hundred bytes of description for each array, and 1 MiB for the groups.
+        let parts = review.items.flatMap(\.info.parts)
+        let tensors = parts.reduce(0) {
+            $0 + $1.storedByteCount + ($1.grid.count + $1.grid.bandCount) * 8 + (3 << 12)
         }
         return tensors + texts + (1 << 20)
     }

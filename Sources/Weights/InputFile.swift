@@ -1,7 +1,7 @@
 import Glibc
 
-/// A file that is open for reading at any offset; it is closed at the end of its life.
-struct InputFile: ~Copyable {
+/// A file that is open for reading at any offset, by several threads at once; it is closed at the end of its life.
+final class InputFile: Sendable {
     let path: String
     let byteCount: Int
     private let descriptor: CInt

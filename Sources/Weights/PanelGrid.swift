@@ -1,15 +1,14 @@
-public import Blueprint
-
-/// How a stored tensor is divided into panels, each with a checksum of its own.
+/// How an array of a stored tensor is divided into panels, each with a checksum of its own.
 ///
-/// A tensor that ranks share by rows has panels of whole rows, in one piece of the file. One that they share by columns
-/// has tiles of 16 columns, each in one piece; in way gather ranks share it by rows all the same, and read these out of
-/// every tile. So that they can check them without the rest of the tiles, it has a second set of checksums, of bands of
-/// 8 rows over all columns. A slice then reads little more than itself, whichever way it is cut.
+/// A tensor that ranks share by rows has panels of whole rows. One that they share by columns has tiles of few columns
+/// and many rows, tile beside tile: a range of columns is then one piece of each row of tiles. In way gather ranks
+/// share it by rows all the same, and read these out of every tile. So that they can check them without the rest of the
+/// tiles, it has a second set of checksums, of bands of 8 rows over all columns. A slice then reads little more than
+/// itself, whichever way it is cut.
 public struct PanelGrid: Sendable, Hashable {
     /// The tensor's rows.
     public let rows: Int
-    /// The tensor's columns; 1 for a vector.
+    /// The array's columns; 1 for a vector.
     public let columns: Int
     /// Rows of a panel; fewer in the last ones.
     public let rowsPerPanel: Int
@@ -20,16 +19,6 @@ public struct PanelGrid: Sendable, Hashable {
     /// Rows of a band, fewer in the last one; nil where there are no tiles.
     public let rowsPerBand: Int?
 
-    /// Columns of a tile.
-    public static let tileColumns = 16
-    /// Rows of a band.
-    public static let bandRows = 8
-    private static let maximumTileRows = 1024
-    private static let minimumPanelByteCount = 1 << 10
-    private static let maximumPanelByteCount = 1 << 20
-    // At least this many panels in a large tensor: each border between ranks is read by both, as a whole panel.
-    private static let panelsPerTensor = 1024
-
     init(
         rows: Int, columns: Int, rowsPerPanel: Int, columnsPerPanel: Int, isTiled: Bool, rowsPerBand: Int? = nil
     ) {
@@ -39,36 +28,6 @@ public struct PanelGrid: Sendable, Hashable {
         self.columnsPerPanel = columnsPerPanel
         self.isTiled = isTiled
         self.rowsPerBand = rowsPerBand
-    }
-
-    /// The panels of a weight as an import stores it.
-    public init(_ weight: Weight, _ encoding: Scalar) {
-        switch weight.distribution {
-        case .columns:
-            self = .ofTiles(rows: weight.rows, columns: weight.columns)
-        case .rows, .replicated:
-            self = .ofRows(weight.rows, columns: weight.columns, bytesPerElement: encoding.bytesPerElement)
-        }
-    }
-
-    /// Panels of whole rows, 1 KiB to 1 MiB each.
-    private static func ofRows(_ rows: Int, columns: Int, bytesPerElement: Int) -> PanelGrid {
-        let rowByteCount = max(1, columns * bytesPerElement)
-        let ideal = rows * rowByteCount / panelsPerTensor
-        let byteCount = min(max(ideal, minimumPanelByteCount), maximumPanelByteCount)
-        return PanelGrid(
-            rows: rows, columns: columns, rowsPerPanel: min(max(1, byteCount / rowByteCount), max(1, rows)),
-            columnsPerPanel: max(1, columns), isTiled: false)
-    }
-
-    /// Tiles of 16 columns, or all where there are fewer, and at most 1024 rows, as equal as whole bands can be.
-    private static func ofTiles(rows: Int, columns: Int) -> PanelGrid {
-        let down = ceilingQuotient(rows, maximumTileRows)
-        let equal = ceilingQuotient(rows, max(1, down))
-        return PanelGrid(
-            rows: rows, columns: columns,
-            rowsPerPanel: down > 1 ? ceilingQuotient(equal, bandRows) * bandRows : max(1, rows),
-            columnsPerPanel: min(tileColumns, max(1, columns)), isTiled: true, rowsPerBand: bandRows)
     }
 
     /// Panels above each other.
@@ -119,6 +78,13 @@ extension PanelGrid {
         rowsPerBand.map { Self.parts(of: $0, touching: rows) } ?? 0..<0
     }
 
+    /// The bands that lie in `rows` in full.
+    func wholeBands(in rows: Range<Int>) -> Range<Int> {
+        guard let length = rowsPerBand, !rows.isEmpty else { return 0..<0 }
+        let first = ceilingQuotient(rows.lowerBound, length)
+        return first..<max(first, rows.upperBound == self.rows ? bandCount : rows.upperBound / length)
+    }
+
     /// The rows of a band.
     func rowRange(ofBand band: Int) -> Range<Int> {
         let length = rowsPerBand ?? 0
@@ -144,4 +110,4 @@ extension PanelGrid {
     }
 }
 
-private func ceilingQuotient(_ dividend: Int, _ divisor: Int) -> Int { (dividend + divisor - 1) / divisor }
+func ceilingQuotient(_ dividend: Int, _ divisor: Int) -> Int { (dividend + divisor - 1) / divisor }

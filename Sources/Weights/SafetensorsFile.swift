@@ -1,7 +1,7 @@
 /// A `.safetensors` file: its header is read and checked in full, its data is read by byte range.
 ///
 /// The format: https://github.com/huggingface/safetensors#format.
-public final class SafetensorsFile {
+public final class SafetensorsFile: Sendable {
     /// Where the file is.
     public let path: String
     /// The tensors, in the order of their data.
@@ -32,7 +32,7 @@ public final class SafetensorsFile {
     /// The bytes of a range of the file.
     public func bytes(_ range: Range<Int>) throws(WeightsError) -> [UInt8] { try file.bytes(range) }
 
-    private static func header(of file: borrowing InputFile) throws(WeightsError) -> [UInt8] {
+    private static func header(of file: InputFile) throws(WeightsError) -> [UInt8] {
         guard file.byteCount >= 8 else {
             throw .malformed(
                 location: file.path, expected: "8 bytes of header length", found: "\(file.byteCount) bytes in all")

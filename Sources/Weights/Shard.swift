@@ -1,35 +1,49 @@
 public import Blueprint
 public import Compute
 public import Partition
+import Synchronization
 
 /// One rank's slices of a model, in memory.
 ///
-/// A rank reads nothing else: each slice is one hyperslab of the weights file.
+/// A rank reads nothing else. Every thread of its pool reads, checks and lays out the rows that it will use.
 public final class Shard {
     /// Bytes read from the file, panels at the borders of a slice included.
-    public private(set) var byteCountRead = 0
-    private var matrices: [String: Matrix] = [:]
-    private var vectors: [String: Vector] = [:]
-    private let file: WeightsFile
-    private let plan: Plan
-    private let rank: Int
+    public let byteCountRead: Int
+    private let matrices: [String: Matrix]
+    private let vectors: [String: Vector]
+
+    // What all threads together may take beside the slices.
+    private static let maximumSpaceByteCount = 40 << 20
 
     /// Reads the slices of a rank.
     ///
     /// - Parameters:
     ///   - arena: has room for ``byteCount(plan:rank:file:)``.
+    ///   - pool: the threads that will compute with the weights.
+    ///   - progress: is told on the caller's thread how many bytes have been read, and of how many.
     /// - Throws: ``WeightsError`` for a tensor that is missing, has another shape or is damaged.
-    public init(file: WeightsFile, plan: Plan, rank: Int, arena: Arena) throws {
-        self.file = file
-        self.plan = plan
-        self.rank = rank
+    public init(
+        file: WeightsFile, plan: Plan, rank: Int, arena: Arena, pool: Pool = Pool(threads: 1),
+        progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void = { _, _ in }
+    ) throws {
+        var (matrices, vectors) = ([String: Matrix](), [String: Vector]())
+        var (loaders, byteCountRead, total) = ([SliceLoader](), 0, 0)
         for weight in plan.blueprint.weights {
+            let (slice, info) = (plan.slice(of: weight, rank: rank), try file.info(weight))
             if weight.isVector {
-                vectors[weight.name] = try loadVector(weight, in: arena)
-            } else {
-                matrices[weight.name] = try loadMatrix(weight, in: arena)
+                vectors[weight.name] = try Self.vector(info, slice, of: file, in: arena, &byteCountRead)
+                continue
             }
+            let matrix = try arena.matrix(
+                rows: slice.heldRows, columns: slice.heldColumns, encoding: info.encoding,
+                firstColumn: slice.columns.lowerBound)
+            matrices[weight.name] = matrix
+            loaders.append(SliceLoader(try file.readers(of: weight.name), slice, into: matrix))
+            total += info.byteCount(reading: slice.rows, columns: slice.columns)
         }
+        self.matrices = matrices
+        self.vectors = vectors
+        self.byteCountRead = try byteCountRead + Self.load(loaders, on: pool) { progress($0, total) }
     }
 
     /// The slice of a weight of two dimensions, in the file's encoding.
@@ -52,42 +66,85 @@ public final class Shard {
                 weight.isVector
                 ? Arena.byteCount(vector: slice.heldRows)
                 : Arena.byteCount(
-                    rows: slice.heldRows, columns: slice.heldColumns, encoding: .plain(try file.info(weight).encoding))
+                    rows: slice.heldRows, columns: slice.heldColumns, encoding: try file.info(weight).encoding,
+                    firstColumn: slice.columns.lowerBound)
             return total + size
         }
     }
 
-    // Rows and columns beyond the slice stay zero: they are the padding of a padded split.
-    private func loadMatrix(_ weight: Weight, in arena: Arena) throws -> Matrix {
-        let slice = plan.slice(of: weight, rank: rank)
-        let encoding = try file.info(weight).encoding
-        let matrix = try arena.matrix(
-            rows: slice.heldRows, columns: slice.heldColumns, encoding: .plain(encoding))
-        guard !slice.rows.isEmpty, !slice.columns.isEmpty else { return matrix }
-        byteCountRead += try unsafe matrix.withRowBytes(0..<slice.rows.count) { bytes, rowByteStride in
-            try unsafe file.read(
-                weight.name, rows: slice.rows, columns: slice.columns, into: bytes, rowByteStride: rowByteStride)
+    /// Fills all matrices, each thread its rows of one after the other: none waits for the others before the end.
+    ///
+    /// Rows and columns beyond a slice stay zero: they are the padding of a padded split.
+    private static func load(
+        _ loaders: [SliceLoader], on pool: Pool, progress: (Int) -> Void
+    ) throws(WeightsError) -> Int {
+        let spaces = ReadingSpaces(loaders, threads: pool.threads, maximumByteCount: maximumSpaceByteCount)
+        let byteCount = Atomic(0)
+        let failure = Mutex<WeightsError?>(nil)
+        let isBroken = Atomic(false)
+        withoutActuallyEscaping(progress) { progress in
+            let reporter = Reporter(report: progress)
+            pool.run { thread in
+                guard thread < spaces.count else { return }
+                do throws(WeightsError) {
+                    for loader in loaders {
+                        try loader.load(thread: thread, of: spaces.count, spaces[thread]) { count in
+                            let done = byteCount.add(count, ordering: .relaxed).newValue
+                            if thread == 0 { reporter.report(done) }
+                            return !isBroken.load(ordering: .relaxed)
+                        }
+                    }
+                } catch {
+                    failure.withLock { $0 = $0 ?? error }
+                    isBroken.store(true, ordering: .relaxed)
+                }
+            }
         }
-        return matrix
+        if let error = failure.withLock({ $0 }) { throw error }
+        return byteCount.load(ordering: .relaxed)
     }
 
-    private func loadVector(_ weight: Weight, in arena: Arena) throws -> Vector {
-        let slice = plan.slice(of: weight, rank: rank)
-        let encoding = try file.info(weight).encoding
+    private static func vector(
+        _ info: TensorInfo, _ slice: Slice, of file: WeightsFile, in arena: Arena, _ byteCountRead: inout Int
+    ) throws -> Vector {
         let vector = try arena.vector(count: slice.heldRows)
-        var bytes = [UInt8](repeating: 0, count: encoding.byteCount(slice.rows.count))
+        guard case .plain(let scalar) = info.encoding else {
+            throw WeightsError.broken(path: file.path, reason: "the vector '\(info.name)' is grouped")
+        }
+        var bytes = [UInt8](repeating: 0, count: scalar.byteCount(slice.rows.count))
         byteCountRead += try unsafe bytes.withUnsafeMutableBytes { buffer in
             try unsafe file.read(
-                weight.name, rows: slice.rows, columns: 0..<1, into: buffer,
-                rowByteStride: encoding.bytesPerElement)
+                info.name, rows: slice.rows, columns: 0..<1, into: buffer, rowByteStride: scalar.bytesPerElement)
         }
         vector.elements(0..<slice.rows.count).withMutableSpan { span in
             _ = unsafe span.withUnsafeMutableBytes { target in
-                unsafe bytes.withUnsafeBytes { unsafe ElementConversion.convert($0, encoding, to: target, .f32) }
+                unsafe bytes.withUnsafeBytes { unsafe ElementConversion.convert($0, scalar, to: target, .f32) }
             }
         }
         return vector
     }
+}
+
+/// A function that only the caller's thread calls.
+private struct Reporter: @unchecked Sendable {
+    let report: (Int) -> Void
+}
+
+/// A space for each of as many threads as may have one; no other uses it.
+private struct ReadingSpaces: @unchecked Sendable {
+    private let spaces: [ReadingSpace]
+
+    init(_ loaders: [SliceLoader], threads: Int, maximumByteCount: Int) {
+        let parts = loaders.flatMap(\.parts)
+        let windowByteCount = loaders.map(\.windowByteCount).max() ?? 0
+        let first = ReadingSpace(for: parts, windowByteCount: windowByteCount)
+        let count = max(1, min(threads, maximumByteCount / first.byteCount))
+        spaces = [first] + (1..<count).map { _ in ReadingSpace(for: parts, windowByteCount: windowByteCount) }
+    }
+
+    var count: Int { spaces.count }
+
+    subscript(thread: Int) -> ReadingSpace { spaces[thread] }
 }
 
 extension WeightsFile {
@@ -95,13 +152,14 @@ extension WeightsFile {
     func info(_ weight: Weight) throws(WeightsError) -> TensorInfo {
         guard let info = tensor(weight.name) else { throw .unknownTensor(path: path, name: weight.name) }
         guard info.shape == weight.shape else {
-            throw .shapeMismatch(path: path, tensor: weight.name, found: info.shape, expected: weight.shape)
+            throw .shapeMismatch(
+                location: "\(path): '\(weight.name)'", found: info.shape, expected: weight.shape)
         }
         return info
     }
 
     /// The encoding of each tensor by its name.
     public var encodings: [String: Encoding] {
-        Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, .plain($0.encoding)) })
+        Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0.encoding) })
     }
 }

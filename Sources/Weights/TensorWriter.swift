@@ -1,85 +1,80 @@
 import Blueprint
-import HDF5
+import Compute
+import Synchronization
 
-/// One tensor of a weights file that is being written; counts its checksums.
-struct TensorWriter: ~Copyable {
+/// One tensor of a weights file that is being written, by several threads at once; counts its checksums.
+final class TensorWriter: Sendable {
     let info: TensorInfo
-    private let path: String
-    private let dataset: HDF5Dataset
-    private var panelChecksums: [UInt64]
-    private var bands: BandDigest
-    private var tile: [UInt8]
+    private let file: OutputFile
+    // The file's byte at which each part begins.
+    private let starts: [Int]
+    private let counted: Mutex<[Checksums]>
 
-    init(path: String, info: TensorInfo, dataset: consuming HDF5Dataset) {
-        self.path = path
+    init(_ info: TensorInfo, starts: [Int], file: OutputFile) {
         self.info = info
-        self.dataset = dataset
-        panelChecksums = Array(repeating: 0, count: info.panels.count)
-        bands = BandDigest(info, rows: 0..<info.rows)
-        tile = info.panels.isTiled ? Array(repeating: 0, count: info.panelByteCount) : []
+        self.starts = starts
+        self.file = file
+        counted = Mutex(
+            info.parts.map { part in
+                Checksums(
+                    panels: Array(repeating: 0, count: part.grid.count),
+                    bands: Array(repeating: 0, count: part.grid.bandCount))
+            })
     }
 
-    /// The checksums, once everything is written.
-    var checksums: Checksums { Checksums(panels: panelChecksums, bands: bands.checksums().map(\.checksum)) }
+    /// The checksums of each part, once everything is written.
+    var checksums: [Checksums] { counted.withLock { $0 } }
 
-    /// Writes a block that consists of whole panels, rows next to each other in `bytes`.
-    mutating func write(
-        rows: Range<Int>, columns: Range<Int>, from bytes: UnsafeRawBufferPointer
+    /// Writes rows that make up whole panels.
+    ///
+    /// - Parameters:
+    ///   - parts: the rows of each part next to each other.
+    ///   - tiles: as many bytes as the largest part of the rows takes in tiles.
+    func write(
+        rows: Range<Int>, from parts: [UnsafeMutableRawBufferPointer], tiles: UnsafeMutableRawBufferPointer
     ) throws(WeightsError) {
-        if info.panels.isTiled {
-            try unsafe writeTiles(rows: rows, columns: columns, from: bytes)
-        } else {
-            try unsafe writeRows(rows, from: bytes)
+        for index in info.parts.indices {
+            let bytes = unsafe UnsafeRawBufferPointer(parts[index])
+            try unsafe write(rows, ofPart: index, from: bytes, tiles: tiles)
         }
     }
 
-    private mutating func writeRows(_ rows: Range<Int>, from bytes: UnsafeRawBufferPointer) throws(WeightsError) {
-        let rowByteCount = info.encoding.byteCount(info.columns)
-        for down in info.panels.panelsDown(touching: rows) {
-            let range = info.panels.rowRange(down)
-            let part =
-                (range.lowerBound - rows.lowerBound) * rowByteCount..<(range.upperBound - rows.lowerBound)
-                * rowByteCount
-            panelChecksums[down] = unsafe XXH64.hash(UnsafeRawBufferPointer(rebasing: bytes[part]))
-        }
-        var slab = Hyperslab(allOf: info.shape)
-        slab.ranges[0] = rows
-        let span = unsafe bytes.bytes
-        do { try dataset.write(slab, from: span) } catch { throw wordingOfWriting(error, path) }
-    }
-
-    private mutating func writeTiles(
-        rows: Range<Int>, columns: Range<Int>, from bytes: UnsafeRawBufferPointer
+    private func write(
+        _ rows: Range<Int>, ofPart index: Int, from bytes: UnsafeRawBufferPointer, tiles: UnsafeMutableRawBufferPointer
     ) throws(WeightsError) {
-        let down = rows.lowerBound / info.panels.rowsPerPanel
-        let start = columns.lowerBound
-        for across in info.panels.panelsAcross(touching: columns) {
-            let range = info.panels.columnRange(across)
-            let part = (range.lowerBound - start)..<(range.upperBound - start)
-            unsafe fillTile(from: bytes, rowCount: rows.count, columns: part, columnCount: columns.count)
-            panelChecksums[down * info.panels.panelsAcross + across] = XXH64.hash(tile)
-            unsafe tile.withUnsafeBytes { unsafe bands.take($0, rows: rows, across: across) }
-            do { try unsafe dataset.writeChunk(at: [rows.lowerBound, range.lowerBound], from: tile.span.bytes) } catch {
-                throw wordingOfWriting(error, path)
-            }
+        let part = info.parts[index]
+        let down = part.grid.panelsDown(touching: rows)
+        let panels = down.lowerBound * part.grid.panelsAcross..<down.upperBound * part.grid.panelsAcross
+        let range = part.byteRange(ofPanels: panels)
+        var stored = unsafe bytes
+        if part.grid.isTiled {
+            unsafe cut(bytes, of: part, down: down, into: tiles)
+            unsafe stored = UnsafeRawBufferPointer(rebasing: tiles[..<range.count])
         }
+        let hashes = unsafe XXH64.hashes(of: stored, byteCount: part.panelByteCount)
+        let bands = part.grid.bands(touching: rows)
+        let bandHashes = unsafe bands.isEmpty ? [] : XXH64.hashes(of: bytes, byteCount: part.bandByteCount)
+        counted.withLock { checksums in
+            checksums[index].panels.replaceSubrange(panels, with: hashes)
+            checksums[index].bands.replaceSubrange(bands, with: bandHashes)
+        }
+        try unsafe file.write(stored, at: starts[index] + range.lowerBound)
     }
 
-    /// Gathers one tile out of a block; what lies outside the tensor is zero.
-    private mutating func fillTile(
-        from bytes: UnsafeRawBufferPointer, rowCount: Int, columns: Range<Int>, columnCount: Int
+    /// Cuts rows into tiles, a row of tiles after another.
+    private func cut(
+        _ bytes: UnsafeRawBufferPointer, of part: StoredPart, down: Range<Int>,
+        into tiles: UnsafeMutableRawBufferPointer
     ) {
-        let tileRowByteCount = info.encoding.byteCount(info.panels.columnsPerPanel)
-        let blockRowByteCount = info.encoding.byteCount(columnCount)
-        let (offset, length) = (info.encoding.byteCount(columns.lowerBound), info.encoding.byteCount(columns.count))
-        unsafe tile.withUnsafeMutableBytes { tile in
-            unsafe tile.initializeMemory(as: UInt8.self, repeating: 0)
-            for row in 0..<rowCount {
-                let source = row * blockRowByteCount + offset
-                let target = row * tileRowByteCount
-                unsafe UnsafeMutableRawBufferPointer(rebasing: tile[target..<target + length])
-                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[source..<source + length]))
-            }
+        let first = part.grid.rowRange(down.lowerBound).lowerBound
+        for panel in down {
+            let rows = part.grid.rowRange(panel)
+            let source = (rows.lowerBound - first) * part.rowByteCount..<(rows.upperBound - first) * part.rowByteCount
+            let target = (panel - down.lowerBound) * part.blockByteCount
+            unsafe Tiles.cut(
+                UnsafeRawBufferPointer(rebasing: bytes[source]), rowByteCount: part.rowByteCount,
+                into: UnsafeMutableRawBufferPointer(rebasing: tiles[target..<target + part.blockByteCount]),
+                tileRowByteCount: part.panelRowByteCount, tileRows: part.grid.rowsPerPanel)
         }
     }
 }

@@ -3,9 +3,16 @@ import HDF5
 
 /// What a weights file says about itself, read and checked in one go.
 struct WeightsContents {
+    /// One array of a tensor: what is known of it but its elements.
+    struct PartContents {
+        let checksums: Checksums
+        /// The file's byte at which it begins.
+        let start: Int
+    }
+
     struct Tensor {
         let info: TensorInfo
-        let checksums: Checksums
+        let parts: [PartContents]
     }
 
     let programVersion: String
@@ -26,7 +33,7 @@ struct WeightsContents {
         tensors = try TensorList(root, path: path).tensors()
         let computed = XXH64.text(
             WeightsFormat.modelHash(
-                configuration: texts[.configuration] ?? "", tensors: tensors.map { ($0.info, $0.checksums) }))
+                configuration: texts[.configuration] ?? "", tensors: tensors.map { ($0.info, $0.parts.map(\.checksums)) }))
         guard computed == modelHash else {
             throw .damaged(path: path, what: "the list of tensors", stored: modelHash, computed: computed)
         }

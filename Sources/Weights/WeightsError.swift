@@ -17,9 +17,13 @@ public enum WeightsError: Error, Hashable, Sendable {
     /// The checkpoint holds tensors that nothing computes with.
     case unexpectedTensors(path: String, names: [String])
     /// A tensor's shape isn't what config.json asks for.
-    case shapeMismatch(path: String, tensor: String, found: [Int], expected: [Int])
+    case shapeMismatch(location: String, found: [Int], expected: [Int])
     /// A tensor's elements are of a type that can't be imported.
-    case unsupportedElements(path: String, tensor: String, found: String)
+    case unsupportedElements(location: String, found: String)
+    /// A tensor can't be turned from its encoding into the one that is asked for.
+    case noConversion(location: String, from: String, to: String)
+    /// Different encodings are asked for embedding and head, which are one matrix.
+    case tiedHead(embedding: String, head: String)
     /// config.json describes no model that is implemented; `reason` is the blueprint's message.
     case unsupportedModel(path: String, reason: String)
     /// The disk hasn't the room; the counts are nil when the system doesn't say.
@@ -60,11 +64,17 @@ extension WeightsError: CustomStringConvertible {
         case .unexpectedTensors(let path, let names):
             "\(path): expected only tensors that config.json asks for, found also \(Self.list(names)); "
                 + "this model computes something that is not implemented"
-        case .shapeMismatch(let path, let tensor, let found, let expected):
-            "\(path): '\(tensor)' is \(found), the config says \(expected); download the checkpoint again"
-        case .unsupportedElements(let path, let tensor, let found):
-            "\(path): expected '\(tensor)' in F32, F16 or BF16, found \(found); "
+        case .shapeMismatch(let location, let found, let expected):
+            "\(location) is \(found), the config says \(expected); download the checkpoint again"
+        case .unsupportedElements(let location, let found):
+            "\(location): expected elements in F32, F16 or BF16, found \(found); "
                 + "use a checkpoint that is not quantised"
+        case .noConversion(let location, let from, let to):
+            "\(location): expected elements that can become \(to), found \(from); "
+                + "import with --encoding keep, or from a checkpoint that is not quantised"
+        case .tiedHead(let embedding, let head):
+            "embedding and head: expected one encoding, as they are one matrix in this model, "
+                + "found \(embedding) and \(head); ask for the same or for one of them only"
         case .unsupportedModel(let path, let reason):
             "\(path)/\(reason)"
         case .diskFull(let path, let needed, let available):

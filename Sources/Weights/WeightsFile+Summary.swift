@@ -3,7 +3,7 @@ import Blueprint
 extension WeightsFile {
     /// What the file holds, in short.
     public var summary: WeightsSummary {
-        var encodings: [Scalar: WeightsSummary.Total] = [:]
+        var encodings: [Encoding: WeightsSummary.Total] = [:]
         for info in tensors { encodings[info.encoding, default: WeightsSummary.Total()].add(info) }
         return WeightsSummary(
             path: path, sourceName: sourceName, sourceHash: sourceHash, modelHash: modelHash,

@@ -2,9 +2,10 @@ import HDF5
 
 /// A weights file that is open for reading: one model, its texts, its tensors.
 ///
-/// The file is HDF5: group `tensors` holds a dataset per tensor under its checkpoint name, group `checksums` the XXH64
-/// of every panel under the same name, group `band_checksums` those of bands, group `files` the texts as bytes. Use it
-/// from one thread at a time.
+/// The file is HDF5. Group `tensors` holds a dataset per tensor under its checkpoint name: its numbers or, of a grouped
+/// encoding, the integers; what the groups have besides is in `high_bits`, `scales`, `offsets`, `super_scales` and
+/// `super_offsets` under the same name. Group `checksums` holds the XXH64 of every panel, `band_checksums` that of
+/// bands, `scales_checksums` and so on those of the other parts, and `files` the texts as bytes. See ``PanelGrid``.
 public final class WeightsFile {
     /// Where the file is.
     public let path: String
@@ -21,14 +22,14 @@ public final class WeightsFile {
     /// The verbatim texts that the file holds.
     public let texts: [Checkpoint.Text: String]
 
-    private let file: HDF5File
+    private let file: InputFile
     private let contents: [String: WeightsContents.Tensor]
-    let staging: StagingBuffer
 
     /// Opens a file and checks that it is a weights file of this version, with everything that it announces.
     public init(path: String) throws(WeightsError) {
-        let file = try reading(path) { () throws(HDF5Error) in try HDF5File(opening: path) }
-        let contents = try WeightsContents(file, path: path)
+        let contents = try WeightsContents(
+            try reading(path) { () throws(HDF5Error) in try HDF5File(opening: path) }, path: path)
+        file = try InputFile(path)
         self.path = path
         programVersion = contents.programVersion
         sourceName = contents.sourceName
@@ -37,9 +38,6 @@ public final class WeightsFile {
         texts = contents.texts
         tensors = contents.tensors.map(\.info)
         self.contents = Dictionary(uniqueKeysWithValues: contents.tensors.map { ($0.info.name, $0) })
-        let largest = contents.tensors.map(\.info.panelByteCount).max() ?? 0
-        staging = StagingBuffer(byteCount: max(8 << 20, largest))
-        self.file = file
     }
 
     /// config.json.
@@ -56,13 +54,12 @@ public final class WeightsFile {
     /// The tensor of this name, nil when there is none.
     public func tensor(_ name: String) -> TensorInfo? { contents[name]?.info }
 
-    /// Opens a tensor for reading.
-    func open(_ name: String) throws(WeightsError) -> TensorReader {
+    /// The parts of a tensor, for reading; any number of threads may use them.
+    func readers(of name: String) throws(WeightsError) -> [PartReader] {
         guard let tensor = contents[name] else { throw .unknownTensor(path: path, name: name) }
-        let dataset = try reading(path) { () throws(HDF5Error) in
-            try file.root().openGroup(WeightsFormat.tensors).openDataset(name)
+        return zip(tensor.info.parts, tensor.parts).map { stored, contents in
+            PartReader(
+                file: file, tensor: tensor.info, stored: stored, checksums: contents.checksums, start: contents.start)
         }
-        return TensorReader(
-            path: path, info: tensor.info, checksums: tensor.checksums, dataset: dataset, staging: staging)
     }
 }

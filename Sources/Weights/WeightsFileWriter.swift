@@ -13,9 +13,11 @@ struct WeightsFileWriter: ~Copyable {
 
     private let destination: String
     private var configuration = ""
-    private var tensors: [(info: TensorInfo, checksums: Checksums)] = []
+    private var tensors: [(info: TensorInfo, checksums: [Checksums])] = []
     private let partial: PartialFile
     private let file: HDF5File
+    // For what is written past the library.
+    private let data: OutputFile
 
     /// Begins a file.
     ///
@@ -31,6 +33,7 @@ struct WeightsFileWriter: ~Copyable {
                 _ = try root.createGroup(group)
             }
         }
+        data = try OutputFile(path, named: destination)
         self.destination = destination
         self.partial = partial
         self.file = file
@@ -48,29 +51,50 @@ struct WeightsFileWriter: ~Copyable {
         if kind == .configuration { configuration = text }
     }
 
-    /// Begins a tensor.
+    /// Begins a tensor: its datasets have their places in the file.
     func begin(_ info: TensorInfo) throws(WeightsError) -> TensorWriter {
-        let chunk = info.panels.isTiled ? [info.panels.rowsPerPanel, info.panels.columnsPerPanel] : nil
-        let dataset = try writing(destination) { () throws(HDF5Error) in
-            try file.root().openGroup(WeightsFormat.tensors).createDataset(
-                info.name, WeightsFormat.elementType(info.encoding), shape: info.shape, chunk: chunk)
-        }
-        return TensorWriter(path: destination, info: info, dataset: dataset)
+        var starts: [Int] = []
+        for part in info.parts { starts.append(try begin(part, of: info)) }
+        return TensorWriter(info, starts: starts, file: data)
     }
 
-    /// Completes a tensor, every panel of which was written.
-    mutating func end(_ tensor: consuming TensorWriter) throws(WeightsError) {
-        let (info, checksums) = (tensor.info, tensor.checksums)
-        try writing(destination) { () throws(HDF5Error) in
-            let shape = [info.panels.panelsDown, info.panels.panelsAcross]
-            let attributes = try store(checksums.panels, WeightsFormat.checksums, info.name, shape).attributes()
-            try attributes.set(WeightsFormat.rowsPerPanelAttribute, to: info.panels.rowsPerPanel)
-            try attributes.set(WeightsFormat.columnsPerPanelAttribute, to: info.panels.columnsPerPanel)
-            guard let rowsPerBand = info.panels.rowsPerBand else { return }
-            try store(checksums.bands, WeightsFormat.bandChecksums, info.name, [info.panels.bandCount])
-                .attributes().set(WeightsFormat.rowsPerBandAttribute, to: rowsPerBand)
+    private func begin(_ part: StoredPart, of info: TensorInfo) throws(WeightsError) -> Int {
+        let grid = part.grid
+        let shape = info.shape.count == 1 ? [grid.rows] : [grid.rows, grid.columns]
+        return try writing(destination) { () throws(HDF5Error) in
+            let dataset = try file.root().openGroup(WeightsFormat.data(part.part)).createDataset(
+                info.name, WeightsFormat.elementType(part.part, of: info.encoding), shape: shape,
+                chunk: grid.isTiled ? [grid.rowsPerPanel, grid.columnsPerPanel] : nil)
+            if part.part == .values, case .grouped(let grouping) = info.encoding {
+                let attributes = try dataset.attributes()
+                try attributes.set(WeightsFormat.bitsAttribute, to: grouping.bits)
+                try attributes.set(WeightsFormat.groupSizeAttribute, to: grouping.size)
+                try attributes.set(WeightsFormat.scaleAttribute, to: grouping.scale.rawValue)
+                try attributes.set(WeightsFormat.offsetsAttribute, to: grouping.hasOffsets ? 1 : 0)
+                try attributes.set(WeightsFormat.columnsAttribute, to: info.columns)
+            }
+            return try dataset.byteRange().lowerBound
         }
-        tensors.append((info, checksums))
+    }
+
+    /// Completes a tensor, every row of which was written.
+    mutating func end(_ tensor: TensorWriter) throws(WeightsError) {
+        let checksums = tensor.checksums
+        for (part, checksums) in zip(tensor.info.parts, checksums) {
+            try writing(destination) { () throws(HDF5Error) in try end(part, of: tensor.info, checksums) }
+        }
+        tensors.append((tensor.info, checksums))
+    }
+
+    private func end(_ part: StoredPart, of info: TensorInfo, _ checksums: Checksums) throws(HDF5Error) {
+        let (grid, shape) = (part.grid, [part.grid.panelsDown, part.grid.panelsAcross])
+        let group = WeightsFormat.checksums(part.part)
+        let attributes = try store(checksums.panels, group, info.name, shape).attributes()
+        try attributes.set(WeightsFormat.rowsPerPanelAttribute, to: grid.rowsPerPanel)
+        try attributes.set(WeightsFormat.columnsPerPanelAttribute, to: grid.columnsPerPanel)
+        guard let rowsPerBand = grid.rowsPerBand else { return }
+        try store(checksums.bands, WeightsFormat.bandChecksums(part.part), info.name, [grid.bandCount])
+            .attributes().set(WeightsFormat.rowsPerBandAttribute, to: rowsPerBand)
     }
 
     private func store(

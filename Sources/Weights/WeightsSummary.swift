@@ -30,7 +30,7 @@ public struct WeightsSummary: Sendable, Hashable {
     /// How many numbers these hold.
     public let parameterCount: Int
     /// The tensors of each encoding.
-    public let encodings: [Scalar: Total]
+    public let encodings: [Encoding: Total]
     /// The texts that it holds.
     public let texts: [Checkpoint.Text]
 }
@@ -38,10 +38,8 @@ public struct WeightsSummary: Sendable, Hashable {
 extension WeightsSummary: CustomStringConvertible {
     /// Several lines for a person: a word and what it is.
     public var description: String {
-        let stored = Scalar.allCases.compactMap { encoding in
-            encodings[encoding].map { total in
-                "\(encoding.rawValue) \(ByteText.text(total.byteCount)) in \(total.tensorCount) tensors"
-            }
+        let stored = encodings.sorted { $0.key.name < $1.key.name }.map { encoding, total in
+                "\(encoding.name) \(ByteText.text(total.byteCount)) in \(total.tensorCount) tensors"
         }
         let lines = [
             ("file", path), ("source", "\(sourceName), hash \(sourceHash)"), ("model hash", modelHash),

@@ -59,7 +59,7 @@ struct GenerateCommand: ParsableCommand {
         Job.run(deadline: options.deadline) { world in
             let preparation = try options.prepare(on: world)
             let given: Input? = try world.together { world.rank == 0 ? try input(preparation) : nil }
-            let session = try preparation.load()
+            let session = try options.load(preparation, on: world)
             let generation = try session.run { session in try given.map { try generate($0, session) } }
             guard let (generation, text) = generation ?? nil, let given else { return }
             let summary = GenerationSummary(generation, promptTokens: given.prompt.count, text: text, session: session)

@@ -54,4 +54,12 @@ struct RunOptions: ParsableArguments {
             threads: threads)
         return try Preparation(request, on: world, version: Lockstep.version)
     }
+
+    /// Reads the weights; rank 0 shows how far it is.
+    func load(_ preparation: Preparation, on world: Communicator) throws -> Session {
+        guard world.rank == 0 else { return try preparation.load() }
+        let bar = ProgressBar("load")
+        defer { bar.finish() }
+        return try preparation.load { bar.show($0, of: $1) }
+    }
 }

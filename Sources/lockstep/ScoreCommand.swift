@@ -51,7 +51,7 @@ struct ScoreCommand: ParsableCommand {
             let preparation = try options.prepare(on: world)
             let words: Tokenizer? = try world.together { world.rank == 0 ? try tokenizer(preparation.model) : nil }
             let ids = try world.together { try world.rank == 0 ? input(preparation, words) : [] }
-            let session = try preparation.load()
+            let session = try options.load(preparation, on: world)
             let scores = try session.run { session in
                 if let logits { try write(ids, to: logits, session) }
                 return try session.score(ids, topCount: top)

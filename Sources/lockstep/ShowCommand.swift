@@ -31,7 +31,7 @@ struct ShowCommand: ParsableCommand {
 
     private func describe(_ model: Model) -> String {
         let (file, blueprint) = (model.file, model.blueprint)
-        let sizes = Dictionary(file.tensors.map { ($0.encoding.rawValue, $0.byteCount) }, uniquingKeysWith: +)
+        let sizes = Dictionary(file.tensors.map { ($0.encoding.name, $0.byteCount) }, uniquingKeysWith: +)
             .sorted { $0.key < $1.key }.map { "\(Figure.bytes($0.value)) \($0.key)" }.joined(separator: ", ")
         let texts = file.texts.keys.map(\.rawValue).sorted().joined(separator: ", ")
         return """
@@ -55,7 +55,7 @@ struct ShowCommand: ParsableCommand {
         let longest = tensors.map(\.name.count).max() ?? 0
         return tensors.map { tensor in
             tensor.name.padding(toLength: longest + 2, withPad: " ", startingAt: 0)
-                + "\(tensor.encoding.rawValue)  \(tensor.shape)  \(Figure.bytes(tensor.byteCount))\n"
+                + "\(tensor.encoding.name)  \(tensor.shape)  \(Figure.bytes(tensor.byteCount))\n"
         }.joined()
     }
 

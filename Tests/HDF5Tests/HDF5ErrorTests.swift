@@ -75,10 +75,6 @@ import Testing
             let bytes = [UInt8](repeating: 0, count: byteCount)
             #expect(throws: HDF5Error.self) { try dataset.write(Hyperslab(0..<1, 0..<1), from: bytes.span.bytes) }
         }
-        let error = #expect(throws: HDF5Error.self) {
-            try dataset.writeChunk(at: [0, 0], from: [UInt8](repeating: 0, count: 40_000).span.bytes)
-        }
-        #expect(error?.description.contains("expected a dataset in chunks") == true)
     }
 
     @Test func anAttributeOfAnotherTypeIsRefused() throws {

@@ -57,59 +57,38 @@ import Testing
         #expect(try dataset.readAll() == bytes)
     }
 
-    @Test func aBorderChunkIsWholeAndZeroOutside() throws {
-        let path = folder.path("chunks.h5")
-        let (rows, columns, width) = (5, 7, 4)
+    @Test(arguments: [nil, [3, 4], [6, 10], [1, 1], [6, 3]] as [[Int]?])
+    func theBytesOfTheFileAreChunkAfterChunkInRowOrder(chunk: [Int]?) throws {
+        let path = folder.path("places.h5")
+        let (rows, columns) = (6, 10)
         let bytes = pseudoRandomBytes(rows * columns)
-        try create(path, .unsigned8, shape: [rows, columns], chunk: [rows, width], bytes: bytes)
-
+        try create(path, .unsigned8, shape: [rows, columns], chunk: chunk, bytes: bytes)
         let file = try HDF5File(opening: path)
         let dataset = try file.root().openGroup("group").openDataset("values")
-        for start in [0, 4] {
-            var chunk = [UInt8](repeating: 0xff, count: rows * width)
-            var span = chunk.mutableSpan
-            var buffer = span.mutableBytes
-            try dataset.readChunk(at: [0, start], into: &buffer)
-            let expected = (0..<rows * width).map { index -> UInt8 in
-                let column = start + index % width
-                return column < columns ? bytes[index / width * columns + column] : 0
-            }
-            #expect(chunk == expected)
-        }
-    }
-
-    @Test func aPartOfAChunkIsThoseBytesOfIt() throws {
-        let path = folder.path("parts.h5")
-        let bytes = pseudoRandomBytes(6 * 8)
-        try create(path, .unsigned8, shape: [6, 8], chunk: [3, 4], bytes: bytes)
-        let file = try HDF5File(opening: path)
-        let dataset = try file.root().openGroup("group").openDataset("values")
-        for start in [[0, 0], [0, 4], [3, 0], [3, 4]] {
-            let chunk = (0..<12).map { bytes[(start[0] + $0 / 4) * 8 + start[1] + $0 % 4] }
-            for part in [0..<12, 0..<1, 5..<11, 12..<12] {
-                var found = [UInt8](repeating: 0xff, count: part.count)
-                var span = found.mutableSpan
-                var buffer = span.mutableBytes
-                try dataset.readChunk(at: start, from: part.lowerBound, into: &buffer)
-                #expect(found == Array(chunk[part]))
+        let stored = Array(try folder.bytes("places.h5")[try dataset.byteRange()])
+        let (height, width) = chunk.map { ($0[0], $0[1]) } ?? (rows, columns)
+        let across = (columns + width - 1) / width
+        for row in 0..<rows {
+            for column in 0..<columns {
+                let tile = (row / height * across + column / width) * height * width
+                #expect(stored[tile + row % height * width + column % width] == bytes[row * columns + column])
             }
         }
-        var beyond = [UInt8](repeating: 0, count: 2)
-        #expect(throws: HDF5Error.self) {
-            var span = beyond.mutableSpan
-            var buffer = span.mutableBytes
-            try dataset.readChunk(at: [0, 0], from: 11, into: &buffer)
-        }
+        #expect(stored.count == (rows + height - 1) / height * across * height * width)
     }
 
-    @Test func chunksWrittenDirectlyReadAsRows() throws {
+    @Test func bytesWrittenPastTheLibraryReadAsRows() throws {
         let path = folder.path("direct.h5")
         let file = try HDF5File(creating: path)
-        let dataset = try file.root().createDataset("values", .unsigned8, shape: [2, 5], chunk: [2, 3])
-        try dataset.writeChunk(at: [0, 0], from: ([0, 1, 2, 10, 11, 12] as [UInt8]).span.bytes)
-        try dataset.writeChunk(at: [0, 3], from: ([3, 4, 0, 13, 14, 0] as [UInt8]).span.bytes)
+        let range = try file.root().createDataset("values", .unsigned8, shape: [2, 5], chunk: [2, 3]).byteRange()
+        let handle = try #require(FileHandle(forUpdatingAtPath: path))
+        try handle.seek(toOffset: UInt64(range.lowerBound))
+        try handle.write(contentsOf: Data([0, 1, 2, 10, 11, 12, 3, 4, 0, 13, 14, 0]))
+        try handle.close()
+        try file.close()
+        let dataset = try HDF5File(opening: path).root().openDataset("values")
+        #expect(range.count == 12)
         #expect(try dataset.readAll() == [0, 1, 2, 3, 4, 10, 11, 12, 13, 14])
-        #expect(dataset.storedByteCount == 12)
     }
 
     @Test func attributesComeBack() throws {

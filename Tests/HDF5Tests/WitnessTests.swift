@@ -15,6 +15,7 @@ import Testing
         let expected = [
             "float32": "1.5, -0.25, 3, 65504", "float16": "1.5, -0.25, 3, 65504", "bfloat16": "1.5, -0.25, 3, 65536",
             "unsigned8": "1, 2, 3, 255", "unsigned64": "1, 2, 3, 18446744073709551615", "signed64": "1, -2, 3, -4",
+            "signed8": "1, -2, 127, -128",
         ]
         for (name, numbers) in expected {
             let dump = try Witness.run("h5dump", ["-y", "-d", "/\(name)", path])
@@ -54,6 +55,7 @@ import Testing
                 float16 [1.5, -0.25, 3.0, 65504.0]
                 float32 [1.5, -0.25, 3.0, 65504.0]
                 signed64 [1.0, -2.0, 3.0, -4.0]
+                signed8 [1.0, -2.0, 127.0, -128.0]
                 unsigned64 [1.0, 2.0, 3.0, 1.8446744073709552e+19]
                 unsigned8 [1.0, 2.0, 3.0, 255.0]
                 7 Größe 0.5
@@ -85,6 +87,7 @@ import Testing
         try write(file, .float16, [0x3e00, 0xb400, 0x4200, 0x7bff] as [UInt16])
         try write(file, .bfloat16, [0x3fc0, 0xbe80, 0x4040, 0x4780] as [UInt16])
         try write(file, .unsigned8, [1, 2, 3, 255] as [UInt8])
+        try write(file, .signed8, [1, -2, 127, -128] as [Int8])
         try write(file, .unsigned64, [1, 2, 3, .max] as [UInt64])
         try write(file, .signed64, [1, -2, 3, -4] as [Int64])
         try file.root().attributes().set("version", to: 7)

@@ -68,8 +68,8 @@ import Weights
     func otherElementTypesAreRefusedByName(type: String) throws {
         try SampleModel().write(to: folder) { $0[2].type = type }
         let message = try message()
-        #expect(message.contains("in F32, F16 or BF16, found \(type)"))
-        #expect(message.contains("'model.layers.0.self_attn.q_proj.weight'"))
+        #expect(message.contains("elements in F32, F16 or BF16, found \(type)"))
+        #expect(message.contains("'model.layers.0.self_attn.q_proj.weight': "))
     }
 
     @Test func aConfigThatIsNotUnderstoodIsRefusedFirst() throws {

@@ -22,22 +22,22 @@ import Weights
     }
 
     private func message() throws -> String {
-        let error = try #require(throws: WeightsError.self) { _ = try Checkpoint(folder.path("")) }
+        let error = try #require(throws: WeightsError.self) { _ = try Checkpoint(folder.path("")).tensors() }
         return error.description
     }
 
     @Test func partsAreFoundWithAndWithoutAnIndex() throws {
         let files = ["model-00001-of-00002.safetensors": part("a", "b"), "model-00002-of-00002.safetensors": part("c")]
         try write(files)
-        #expect(Set(try Checkpoint(folder.path("")).entries.keys) == ["a", "b", "c"])
+        #expect(Set(try Checkpoint(folder.path("")).tensors().keys) == ["a", "b", "c"])
         let (first, second) = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
         try write(files, index: ["a": first, "b": first, "c": second])
-        #expect(Set(try Checkpoint(folder.path("")).entries.keys) == ["a", "b", "c"])
+        #expect(Set(try Checkpoint(folder.path("")).tensors().keys) == ["a", "b", "c"])
     }
 
     @Test func aSingleFileNamedAsTheLibraryDoesIsTakenAlone() throws {
         try write(["model.safetensors": part("a"), "golden.safetensors": part("b")])
-        #expect(Set(try Checkpoint(folder.path("")).entries.keys) == ["a"])
+        #expect(Set(try Checkpoint(folder.path("")).tensors().keys) == ["a"])
     }
 
     @Test func missingPartsAreNamed() throws {

@@ -26,8 +26,8 @@ import Weights
         #expect(summary.parameterCount == (try Blueprint(configuration: model.config).parameterCount))
         for encoding in Scalar.allCases {
             let chosen = tensors.filter { $0.encoding == encoding }
-            #expect(summary.encodings[encoding]?.tensorCount ?? 0 == chosen.count)
-            #expect(summary.encodings[encoding]?.byteCount ?? 0 == chosen.reduce(0) { $0 + $1.bytes.count })
+            #expect(summary.encodings[.plain(encoding)]?.tensorCount ?? 0 == chosen.count)
+            #expect(summary.encodings[.plain(encoding)]?.byteCount ?? 0 == chosen.reduce(0) { $0 + $1.bytes.count })
         }
         #expect(summary.description.contains("written by  lockstep 1.2.3\n"))
         #expect(summary.description.contains("model hash  \(file.modelHash)\n"))

@@ -60,8 +60,10 @@ void lockstep_widen(int instruction_set, const void *from, int encoding, size_t 
 /// Narrows `count` f32 elements, rounding to nearest, ties to even; NaN stays NaN, overflow gives infinity.
 void lockstep_narrow(const float *from, size_t count, int encoding, void *to);
 
-/// How a matrix of grouped integers lies in memory: element = scale * (integer - zero) + offset, in f32, where zero is
-/// 0 with offsets and half the integers' range without.
+/// How a matrix of grouped integers lies in memory: element = scale * (integer - zero) + offset in f32, rounded once.
+/// With offsets zero is 0; without, it is half the integers' range and the offset is 0, so that no element is -0.
+/// Nested scales and offsets are the products of their two factors, which are exact. Scales and offsets are finite, and
+/// without offsets no scale is as great as 2^100.
 ///
 /// Sixteen rows are a panel; a lane of a vector is a row. Columns come in blocks of 32; column 0 of the matrix is column
 /// `first` of its period (256 for nested scales, else the longer of group and block), so that groups begin at
@@ -77,6 +79,8 @@ void lockstep_narrow(const float *from, size_t count, int encoding, void *to);
 /// - offsets likewise, if there are any;
 /// - nested: what the scales are multiplied by, f16 [groups of 256 columns, 16];
 /// - nested offsets: what those are multiplied by, likewise.
+///
+/// Integers and scales that belong to no column of the matrix are zero.
 struct lockstep_grouping {
     int scale; // enum lockstep_scale
     int has_offsets;
@@ -85,7 +89,9 @@ struct lockstep_grouping {
 };
 
 /// Rows as a weights file has them, part by part (see Grouping.Part), each row `..._stride` bytes after the last one.
-/// Columns [skipped, skipped + columns) of what is given are meant; `skipped` is less than the period.
+/// Columns [skipped, skipped + columns) of what is given are meant. What is given may begin anywhere: the first element
+/// of each part is the one that its first column shares. Parts that the grouping does not have are not read; none need
+/// be aligned.
 struct lockstep_grouped_rows {
     const uint8_t *values, *high_bits;
     const void *scales, *offsets;
@@ -206,6 +212,24 @@ struct lockstep_candidate {
 size_t lockstep_top_candidates(
     int instruction_set, const float *x, size_t count, int32_t first_id, struct lockstep_candidate *best, size_t limit);
 
+/// The XXH64 of some bytes.
+uint64_t lockstep_hash(const void *bytes, size_t count, uint64_t seed);
+
+/// The XXH64, without a seed, of `count` pieces of `piece` bytes that begin `stride` bytes apart.
+void lockstep_hash_pieces(
+    int instruction_set, const void *bytes, size_t piece, size_t stride, size_t count, uint64_t *hashes);
+
+/// Puts rows together that `count` tiles hold: row r of tile t has `length` bytes at tiles + t * tile_stride
+/// + r * row_stride, which go to `to` + r * to_stride + t * length.
+void lockstep_join_tiles(
+    const void *tiles, size_t tile_stride, size_t row_stride, size_t length, size_t count, size_t rows, void *to,
+    size_t to_stride);
+
+/// Cuts rows of `columns` bytes into tiles of `tile_rows` rows of `length` bytes, one after another; what the rows do
+/// not fill becomes zero.
+void lockstep_cut_tiles(
+    const void *from, size_t from_stride, size_t columns, size_t rows, void *tiles, size_t length, size_t tile_rows);
+
 /// Reads `count` 64-byte lines and returns a digest of them: as fast as memory gives them.
 struct lockstep_read {
     int instruction_set;
@@ -229,3 +253,24 @@ void lockstep_restore_cores(const struct lockstep_cores *cores);
 
 /// Ties the calling thread to one core; 0 where that does not work.
 int lockstep_tie_to_core(int core);
+
+/// Rows, and where they go as grouped integers, as a weights file has them. Columns begin with a group; the last group of
+/// a row may be short. Strides in elements.
+struct lockstep_quantize_work {
+    int instruction_set;
+    int encoding;                      // LOCKSTEP_Q4 or LOCKSTEP_Q8
+    struct lockstep_grouping grouping; // scales in f16 or bf16
+    const void *x;                     // [rows, columns]
+    int x_encoding;                    // LOCKSTEP_F32, LOCKSTEP_BF16 or LOCKSTEP_F16
+    size_t x_stride;
+    size_t rows, columns;
+    uint8_t *values;            // [rows, bytes of the columns]
+    void *scales, *offsets;     // [rows, groups] of 16 bits, at any address; no offsets where the grouping has none
+    size_t values_stride, groups_stride;
+};
+
+/// Rounds to the nearest integers, with the scales, and offsets, that give each group the least squared error as far as
+/// a search finds them. Numbers that are not finite count as zero.
+///
+/// Counts those, and finite ones that are too large for the encoding. Sixteen rows at a time cost as much as one.
+void lockstep_quantize(const struct lockstep_quantize_work *work, size_t *not_finite, size_t *too_large);

@@ -1,0 +1,125 @@
+#include "lanes.h"
+
+// XXH64 as specified in https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md. One hash is a chain of
+// multiplications; several pieces at once keep the multipliers busy.
+
+static const uint64_t prime1 = 0x9e3779b185ebca87, prime2 = 0xc2b2ae3d27d4eb4f, prime3 = 0x165667b19e3779f9,
+                      prime4 = 0x85ebca77c2b2ae63, prime5 = 0x27d4eb2f165667c5;
+
+/// Bytes that the four lanes take at once.
+enum { STRIPE = 32, PIECES = 4 };
+
+INLINE uint64_t rotate(uint64_t x, int count) { return x << count | x >> (64 - count); }
+
+INLINE uint64_t word(const uint8_t *from)
+{
+    uint64_t value;
+    memcpy(&value, from, sizeof value);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    return value;
+}
+
+INLINE uint64_t absorb(uint64_t lane, uint64_t input) { return rotate(lane + input * prime2, 31) * prime1; }
+
+INLINE void begin(uint64_t *lane, uint64_t seed)
+{
+    lane[0] = seed + prime1 + prime2;
+    lane[1] = seed + prime2;
+    lane[2] = seed;
+    lane[3] = seed - prime1;
+}
+
+/// The hash of what four lanes have taken, and of the last 0 to 31 bytes.
+INLINE uint64_t finish(const uint64_t *lane, uint64_t seed, const uint8_t *rest, size_t count)
+{
+    uint64_t hash = seed + prime5;
+    if (count >= STRIPE) {
+        hash = rotate(lane[0], 1) + rotate(lane[1], 7) + rotate(lane[2], 12) + rotate(lane[3], 18);
+        for (int i = 0; i < 4; i++)
+            hash = (hash ^ absorb(0, lane[i])) * prime1 + prime4;
+    }
+    hash += count;
+    size_t left = count % STRIPE;
+    for (; left >= 8; left -= 8, rest += 8)
+        hash = rotate(hash ^ absorb(0, word(rest)), 27) * prime1 + prime4;
+    if (left >= 4) {
+        uint64_t half = rest[0] | (uint64_t)rest[1] << 8 | (uint64_t)rest[2] << 16 | (uint64_t)rest[3] << 24;
+        hash = rotate(hash ^ half * prime1, 23) * prime2 + prime3;
+        left -= 4;
+        rest += 4;
+    }
+    for (; left > 0; left--, rest++)
+        hash = rotate(hash ^ *rest * prime5, 11) * prime1;
+    hash = (hash ^ hash >> 33) * prime2;
+    hash = (hash ^ hash >> 29) * prime3;
+    return hash ^ hash >> 32;
+}
+
+uint64_t lockstep_hash(const void *bytes, size_t count, uint64_t seed)
+{
+    const uint8_t *from = bytes;
+    uint64_t lane[4];
+    begin(lane, seed);
+    size_t stripes = count / STRIPE;
+    for (size_t i = 0; i < stripes; i++)
+        for (int j = 0; j < 4; j++)
+            lane[j] = absorb(lane[j], word(from + i * STRIPE + 8 * j));
+    return finish(lane, seed, from + stripes * STRIPE, count);
+}
+
+#if HAS_VECTOR_TARGETS
+typedef uint64_t eight_words __attribute__((vector_size(64)));
+typedef uint64_t unaligned_four_words __attribute__((vector_size(32), aligned(1), may_alias));
+
+/// Stripe `i` of two pieces.
+AVX512 INLINE void load_stripes(eight_words *to, const uint8_t *a, const uint8_t *b, size_t i)
+{
+    unaligned_four_words first = *(const unaligned_four_words *)(a + i * STRIPE);
+    unaligned_four_words second = *(const unaligned_four_words *)(b + i * STRIPE);
+    *to = __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+/// Four pieces of the same length: two vectors of eight lanes, which wait for nobody but themselves.
+AVX512 static void hash_four_avx512(const uint8_t *const *from, size_t count, uint64_t *hashes)
+{
+    uint64_t lane[4];
+    begin(lane, 0);
+    eight_words first = {lane[0], lane[1], lane[2], lane[3], lane[0], lane[1], lane[2], lane[3]}, second = first;
+    size_t stripes = count / STRIPE;
+    for (size_t i = 0; i < stripes; i++) {
+        eight_words a, b;
+        load_stripes(&a, from[0], from[1], i);
+        load_stripes(&b, from[2], from[3], i);
+        first += a * prime2;
+        second += b * prime2;
+        first = (first << 31 | first >> 33) * prime1;
+        second = (second << 31 | second >> 33) * prime1;
+    }
+    uint64_t lanes[4 * PIECES];
+    memcpy(lanes, &first, sizeof first);
+    memcpy(lanes + 8, &second, sizeof second);
+    for (int i = 0; i < PIECES; i++)
+        hashes[i] = finish(lanes + 4 * i, 0, from[i] + stripes * STRIPE, count);
+}
+#endif
+
+void lockstep_hash_pieces(
+    int instruction_set, const void *bytes, size_t piece, size_t stride, size_t count, uint64_t *hashes)
+{
+    const uint8_t *from = bytes;
+    size_t i = 0;
+#if HAS_VECTOR_TARGETS
+    for (; instruction_set == LOCKSTEP_AVX512 && i + PIECES <= count; i += PIECES) {
+        const uint8_t *pieces[PIECES];
+        for (int j = 0; j < PIECES; j++)
+            pieces[j] = from + (i + (size_t)j) * stride;
+        hash_four_avx512(pieces, piece, hashes + i);
+    }
+#else
+    (void)instruction_set;
+#endif
+    for (; i < count; i++)
+        hashes[i] = lockstep_hash(from + i * stride, piece, 0);
+}

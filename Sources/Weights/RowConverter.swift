@@ -1,0 +1,54 @@
+package import Blueprint
+
+/// Turns rows of a tensor from the encoding of a checkpoint into that of a weights file.
+///
+/// An import calls it from several threads at once, each with rows of its own.
+package protocol RowConverter: Sendable {
+    /// Converts some rows.
+    ///
+    /// - Parameters:
+    ///   - rowCount: rows in every buffer, next to each other.
+    ///   - columns: columns of the tensor.
+    ///   - source: a buffer for each of the source encoding's parts, in their order.
+    ///   - target: one for each of the target's, which must be filled in full.
+    /// - Returns: what was wrong with the numbers.
+    func convert(
+        rowCount: Int, columns: Int, from source: [UnsafeRawBufferPointer], to target: [UnsafeMutableRawBufferPointer]
+    ) -> ElementConversion.Findings
+}
+
+/// The converters that there are.
+package enum RowConversion {
+    /// A converter between two encodings; nil where there is none.
+    package static func converter(from source: Encoding, to target: Encoding) -> (any RowConverter)? {
+        switch (source, target) {
+        case (.plain(let source), .plain(let target)): PlainConverter(source: source, target: target)
+        // To round what is rounded already would add up both errors.
+        case (.grouped, .grouped): source == target ? CopyingConverter() : nil
+        case (.plain(let source), .grouped(let target)): RoundingConverter(source: source, target: target)
+        case (.grouped(let source), .plain(let target)): WideningConverter(source: source, target: target)
+        }
+    }
+}
+
+/// Widens or rounds each number by itself.
+private struct PlainConverter: RowConverter {
+    let source: Scalar
+    let target: Scalar
+
+    func convert(
+        rowCount: Int, columns: Int, from: [UnsafeRawBufferPointer], to: [UnsafeMutableRawBufferPointer]
+    ) -> ElementConversion.Findings {
+        unsafe ElementConversion.convert(from[0], source, to: to[0], target)
+    }
+}
+
+/// Leaves groups bit for bit as they are.
+private struct CopyingConverter: RowConverter {
+    func convert(
+        rowCount: Int, columns: Int, from: [UnsafeRawBufferPointer], to: [UnsafeMutableRawBufferPointer]
+    ) -> ElementConversion.Findings {
+        for part in unsafe from.indices { unsafe to[part].copyMemory(from: from[part]) }
+        return ElementConversion.Findings()
+    }
+}

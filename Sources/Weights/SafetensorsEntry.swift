@@ -1,0 +1,25 @@
+import Blueprint
+
+/// A tensor of a `.safetensors` file, with the file.
+struct SafetensorsEntry: CheckpointTensor {
+    let file: SafetensorsFile
+    let tensor: SafetensorsTensor
+
+    var shape: [Int] { tensor.shape }
+    var byteCount: Int { tensor.byteRange.count }
+    var location: String { "\(file.path): '\(tensor.name)'" }
+
+    var encoding: Encoding {
+        get throws(WeightsError) {
+            guard let scalar = tensor.elementType.encoding else {
+                throw .unsupportedElements(location: location, found: tensor.elementType.rawValue)
+            }
+            return .plain(scalar)
+        }
+    }
+
+    func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
+        let rowByteCount = shape.dropFirst().reduce(tensor.elementType.bitCount / 8, *)
+        try unsafe file.read(at: tensor.byteRange.lowerBound + rows.lowerBound * rowByteCount, into: parts[0])
+    }
+}

@@ -1,0 +1,141 @@
+import Blueprint
+import Compute
+import Partition
+
+/// Reads one rank's slice of a weight and lays it out in memory, on any number of threads.
+///
+/// Each thread takes the rows that it will itself read in products, but for borders of panels and tiles.
+struct SliceLoader: Sendable {
+    private let readers: [PartReader]
+    private let slice: Slice
+    private let matrix: Matrix
+
+    // Rows of a slice that a thread reads and packs at a time take about so many bytes.
+    private static let stepByteCount = 1 << 18
+    private static let longestStep = 512
+
+    init(_ readers: [PartReader], _ slice: Slice, into matrix: Matrix) {
+        self.readers = readers
+        self.slice = slice
+        self.matrix = matrix
+    }
+
+    /// The parts that are read.
+    var parts: [StoredPart] { readers.map(\.stored) }
+
+    /// Bytes of rows on their way that a thread needs room for.
+    var windowByteCount: Int {
+        guard case .grouped = matrix.encoding else { return 0 }
+        return readers.reduce(0) { $0 + RowWindow.capacity($1, step: step) * stride(of: $1) }
+    }
+
+    /// Reads, checks and lays out the rows of one thread.
+    ///
+    /// - Parameter didRead: is told bytes that were read from the file; returns false to break off.
+    func load(
+        thread: Int, of threads: Int, _ space: ReadingSpace, didRead: (Int) -> Bool
+    ) throws(WeightsError) {
+        let rows = rows(ofThread: thread, of: threads)
+        guard !rows.isEmpty, !slice.columns.isEmpty else { return }
+        switch matrix.encoding {
+        case .plain: try loadRows(rows, space, didRead)
+        case .grouped: try loadPanels(rows, space, didRead)
+        }
+    }
+
+    private func loadRows(
+        _ rows: Range<Int>, _ space: ReadingSpace, _ didRead: (Int) -> Bool
+    ) throws(WeightsError) {
+        let (reader, stored) = (readers[0], inFile(rows))
+        try unsafe matrix.withRowBytes(rows) { (bytes, rowByteStride) throws(WeightsError) in
+            let place = unsafe RowPlace(
+                bytes, rows: stored, columns: slice.columns, bytesPerElement: reader.stored.bytesPerElement,
+                rowByteStride: rowByteStride)
+            for unit in reader.units(rows: stored, columns: slice.columns) {
+                guard didRead(try reader.read(unit, into: place, space)) else { return }
+            }
+        }
+    }
+
+    private func loadPanels(
+        _ rows: Range<Int>, _ space: ReadingSpace, _ didRead: (Int) -> Bool
+    ) throws(WeightsError) {
+        let windows = windows(inFile(rows), space)
+        for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: step) {
+            let rows = first..<min(rows.upperBound, first + step)
+            var (starts, byteCount) = unsafe ([UnsafeRawPointer](), 0)
+            for window in windows {
+                let (start, count) = try unsafe window.advance(to: inFile(rows), space)
+                unsafe starts.append(UnsafeRawPointer(start))
+                byteCount += count
+            }
+            unsafe matrix.pack(rows: rows, from: starts, strides: windows.map(\.rowByteStride))
+            guard didRead(byteCount) else { return }
+        }
+    }
+
+    private func windows(_ rows: Range<Int>, _ space: ReadingSpace) -> [RowWindow] {
+        var start = 0
+        return readers.map { reader in
+            let end = start + RowWindow.capacity(reader, step: step) * stride(of: reader)
+            defer { start = end }
+            return unsafe RowWindow(
+                reader, rows: rows, columns: matrix.encoding.columns(of: reader.stored.part, in: slice.columns),
+                rowByteStride: stride(of: reader), filling: matrix.encoding.filling(of: reader.stored.part),
+                step: step, in: UnsafeMutableRawBufferPointer(rebasing: space.window.prefix(end)[start...]))
+        }
+    }
+
+    /// Rows that are packed at a time.
+    private var step: Int {
+        let grid = readers[0].stored.grid
+        let rowByteCount = readers.reduce(0) { $0 + stride(of: $1) }
+        let most = grid.isTiled ? grid.rowsPerPanel : min(Self.longestStep, Self.stepByteCount / max(1, rowByteCount))
+        return max(1, most / Grouping.panelRows) * Grouping.panelRows
+    }
+
+    /// Bytes of a row of a part as it is packed, with that of columns which are held and not read.
+    private func stride(of reader: PartReader) -> Int {
+        let held = slice.columns.lowerBound..<slice.columns.lowerBound + matrix.columns
+        return matrix.encoding.columns(of: reader.stored.part, in: held).count * reader.stored.bytesPerElement
+    }
+
+    /// The rows of the tensor that become some rows of the matrix.
+    private func inFile(_ rows: Range<Int>) -> Range<Int> {
+        slice.rows.lowerBound + rows.lowerBound..<slice.rows.lowerBound + rows.upperBound
+    }
+
+    /// The matrix's rows that a thread loads; all threads together load all.
+    private func rows(ofThread thread: Int, of threads: Int) -> Range<Int> {
+        let rows = matrix.rows(ofThread: thread, of: threads)
+        return border(rows.lowerBound)..<(thread == threads - 1 ? slice.rows.count : border(rows.upperBound))
+    }
+
+    /// A border between two threads' rows: where there are tiles, one between tiles, which would be read twice.
+    private func border(_ row: Int) -> Int {
+        let grid = readers[0].stored.grid
+        guard grid.isTiled, row > 0 else { return min(row, slice.rows.count) }
+        let inFile = slice.rows.lowerBound + row
+        let nearest = (inFile + grid.rowsPerPanel / 2) / grid.rowsPerPanel * grid.rowsPerPanel
+        let moved = max(0, min(slice.rows.count, nearest - slice.rows.lowerBound))
+        switch matrix.encoding {
+        case .plain: return moved
+        case .grouped: return moved / Grouping.panelRows * Grouping.panelRows
+        }
+    }
+}
+
+extension Encoding {
+    /// The byte of a part that stands for zero.
+    fileprivate func filling(of part: Grouping.Part) -> UInt8 {
+        guard case .grouped(let grouping) = self, !grouping.hasOffsets else { return 0 }
+        // The highest bit of every integer is set.
+        switch (part, grouping.bits) {
+        case (.values, 4): return 0x88
+        case (.values, 8): return 0x80
+        case (.highBits, 5): return 0xff
+        case (.highBits, _): return 0xaa
+        case (.values, _), (.scales, _), (.offsets, _), (.superScales, _), (.superOffsets, _): return 0
+        }
+    }
+}
