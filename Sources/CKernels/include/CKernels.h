@@ -60,8 +60,10 @@ void lockstep_widen(int instruction_set, const void *from, int encoding, size_t 
 /// Narrows `count` f32 elements, rounding to nearest, ties to even; NaN stays NaN, overflow gives infinity.
 void lockstep_narrow(const float *from, size_t count, int encoding, void *to);
 
-/// How a matrix of grouped integers lies in memory: element = scale * (integer - zero) + offset, in f32, where zero is
-/// 0 with offsets and half the integers' range without.
+/// How a matrix of grouped integers lies in memory: element = scale * (integer - zero) + offset in f32, rounded once.
+/// With offsets zero is 0; without, it is half the integers' range and the offset is 0, so that no element is -0.
+/// Nested scales and offsets are the products of their two factors, which are exact. Scales and offsets are finite, and
+/// without offsets no scale is as great as 2^100.
 ///
 /// Sixteen rows are a panel; a lane of a vector is a row. Columns come in blocks of 32; column 0 of the matrix is column
 /// `first` of its period (256 for nested scales, else the longer of group and block), so that groups begin at
@@ -77,6 +79,8 @@ void lockstep_narrow(const float *from, size_t count, int encoding, void *to);
 /// - offsets likewise, if there are any;
 /// - nested: what the scales are multiplied by, f16 [groups of 256 columns, 16];
 /// - nested offsets: what those are multiplied by, likewise.
+///
+/// Integers and scales that belong to no column of the matrix are zero.
 struct lockstep_grouping {
     int scale; // enum lockstep_scale
     int has_offsets;
@@ -85,7 +89,9 @@ struct lockstep_grouping {
 };
 
 /// Rows as a weights file has them, part by part (see Grouping.Part), each row `..._stride` bytes after the last one.
-/// Columns [skipped, skipped + columns) of what is given are meant; `skipped` is less than the period.
+/// Columns [skipped, skipped + columns) of what is given are meant. What is given may begin anywhere: the first element
+/// of each part is the one that its first column shares. Parts that the grouping does not have are not read; none need
+/// be aligned.
 struct lockstep_grouped_rows {
     const uint8_t *values, *high_bits;
     const void *scales, *offsets;
