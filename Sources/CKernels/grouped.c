@@ -105,14 +105,6 @@ void lockstep_unpack(
     (void)instruction_set;
     panel_layout l;
     lay_out(&l, columns, encoding, g);
-    int zero = g->has_offsets ? 0 : 1 << (l.bits - 1);
-    for (size_t k = 0; k < columns; k++) {
-        size_t column = l.missing + k;
-        float integer = (float)((int)integer_of(panel, l.bits, row, column) - zero);
-        float scale = scale_of(panel, &l, l.scales, l.super_scales, row, column, g->scale);
-        float offset = 0;
-        if (g->has_offsets)
-            offset = scale_of(panel, &l, l.offsets, l.super_offsets, row, column, g->scale);
-        to[k] = __builtin_fmaf(scale, integer, offset);
-    }
+    for (size_t k = 0; k < columns; k++)
+        to[k] = element_of(panel, &l, g, row, l.missing + k);
 }

@@ -124,6 +124,12 @@ struct lockstep_product {
     size_t y_stride;
 };
 
+/// Columns [column, column + columns) of rows [row, row + rows) of a product's grouped integers, in f32; rows of `to` are
+/// `to_stride` elements apart.
+void lockstep_unpack_rows(
+    int instruction_set, const struct lockstep_product *product, size_t row, size_t rows, size_t column, size_t columns,
+    float *to, size_t to_stride);
+
 /// Up to three products with the same input.
 struct lockstep_multiply {
     int instruction_set;
