@@ -70,14 +70,15 @@ void lockstep_pack(
     panel_layout l;
     places p;
     lay_out(&l, columns, encoding, g);
-    find_places(&p, from, columns, g);
+    const size_t given = columns - from->absent;
+    find_places(&p, from, given, g);
     memset(panel, 0, l.byte_count);
-    if (columns == 0)
+    if (given == 0)
         return;
     for (size_t row = 0; row < rows; row++) {
         const uint8_t *values = from->values + row * from->values_stride;
         const uint8_t *high_bits = l.bits == 5 || l.bits == 6 ? from->high_bits + row * from->high_bits_stride : NULL;
-        for (size_t k = 0; k < columns; k++)
+        for (size_t k = 0; k < given; k++)
             put_integer(
                 panel, l.bits, row, l.missing + k, stored_integer(values, high_bits, l.bits, p.start, p.first + k));
     }
@@ -102,9 +103,7 @@ void lockstep_unpack(
     int instruction_set, const void *panel, size_t row, size_t columns, int encoding,
     const struct lockstep_grouping *g, float *to)
 {
-    (void)instruction_set;
-    panel_layout l;
-    lay_out(&l, columns, encoding, g);
-    for (size_t k = 0; k < columns; k++)
-        to[k] = element_of(panel, &l, g, row, l.missing + k);
+    const struct lockstep_product rows = {
+        .w = panel, .rows = LOCKSTEP_PANEL_ROWS, .columns = columns, .encoding = encoding, .grouping = *g};
+    lockstep_unpack_rows(instruction_set, &rows, row, 1, 0, columns, to, columns);
 }

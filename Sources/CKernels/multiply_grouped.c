@@ -128,8 +128,7 @@ AVX2 INLINE void add_blocks_avx2(
 {
     switch (tokens) {
     case 1: add_all_lanes_of_eight(w, scales, offsets, kept, x, first, last, 1, 8, bits); break;
-    case 2: add_all_lanes_of_eight(w, scales, offsets, kept, x, first, last, 2, 4, bits); break;
-    default: add_all_lanes_of_eight(w, scales, offsets, kept, x, first, last, 3, 4, bits);
+    default: add_all_lanes_of_eight(w, scales, offsets, kept, x, first, last, 2, 4, bits);
     }
 }
 
@@ -169,11 +168,10 @@ AVX512 static void multiply_panel_avx512(
 AVX2 static void multiply_panel_avx2(
     const multiply *m, const product *p, grouped *w, size_t row, size_t token, size_t last)
 {
-    static const uint8_t next[] = {0, 1, 2, 3, 2};
     const part_of_eight part = blocks_avx2(w->l.bits);
     for (w->row = 0; w->row < smaller(LOCKSTEP_PANEL_ROWS, p->rows - row); w->row += 8)
         for (size_t t = token; t < last;) {
-            const size_t tokens = last - t < sizeof next ? next[last - t] : 3;
+            const size_t tokens = smaller(2, last - t);
             multiply_tile_of_eight(m, p, w, part, row + w->row, t, tokens);
             t += tokens;
         }

@@ -89,15 +89,16 @@ struct lockstep_grouping {
 };
 
 /// Rows as a weights file has them, part by part (see Grouping.Part), each row `..._stride` bytes after the last one.
-/// Columns [skipped, skipped + columns) of what is given are meant. What is given may begin anywhere: the first element
+/// Columns [skipped, skipped + columns - absent) of what is given are meant. What is given may begin anywhere: the first element
 /// of each part is the one that its first column shares. Parts that the grouping does not have are not read; none need
 /// be aligned.
 struct lockstep_grouped_rows {
     const uint8_t *values, *high_bits;
     const void *scales, *offsets;
-    const uint16_t *super_scales, *super_offsets;
+    const void *super_scales, *super_offsets;
     size_t values_stride, high_bits_stride, scales_stride, offsets_stride, super_scales_stride, super_offsets_stride;
     size_t skipped;
+    size_t absent; // the matrix's last columns, which are not given and become zero
 };
 
 /// Puts up to 16 rows, as a weights file has them, into a panel; missing rows become zero.
