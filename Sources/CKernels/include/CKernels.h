@@ -89,15 +89,16 @@ struct lockstep_grouping {
 };
 
 /// Rows as a weights file has them, part by part (see Grouping.Part), each row `..._stride` bytes after the last one.
-/// Columns [skipped, skipped + columns) of what is given are meant. What is given may begin anywhere: the first element
+/// Columns [skipped, skipped + columns - absent) of what is given are meant. What is given may begin anywhere: the first element
 /// of each part is the one that its first column shares. Parts that the grouping does not have are not read; none need
 /// be aligned.
 struct lockstep_grouped_rows {
     const uint8_t *values, *high_bits;
     const void *scales, *offsets;
-    const uint16_t *super_scales, *super_offsets;
+    const void *super_scales, *super_offsets;
     size_t values_stride, high_bits_stride, scales_stride, offsets_stride, super_scales_stride, super_offsets_stride;
     size_t skipped;
+    size_t absent; // the matrix's last columns, which are not given and become zero
 };
 
 /// Puts up to 16 rows, as a weights file has them, into a panel; missing rows become zero.
@@ -123,6 +124,12 @@ struct lockstep_product {
     float *y;          // [tokens, y_stride]
     size_t y_stride;
 };
+
+/// Columns [column, column + columns) of rows [row, row + rows) of a product's grouped integers, in f32; rows of `to` are
+/// `to_stride` elements apart.
+void lockstep_unpack_rows(
+    int instruction_set, const struct lockstep_product *product, size_t row, size_t rows, size_t column, size_t columns,
+    float *to, size_t to_stride);
 
 /// Up to three products with the same input.
 struct lockstep_multiply {
