@@ -55,7 +55,7 @@ public struct Preparation {
             try Plan(
                 model.blueprint,
                 policy: Policy(
-                    shares: shares, way: request.way, cutting: request.cutting,
+                    shares: shares, way: request.way, cutting: request.cutting, wire: request.wire,
                     context: request.context ?? min(model.blueprint.maximumContext, Request.defaultContext),
                     chunk: request.chunk, memoryByteCounts: limits),
                 encoding: { encodings[$0.name] ?? .f32 })

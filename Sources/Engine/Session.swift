@@ -46,7 +46,7 @@ public final class Session {
         self.communicator = communicator
         bench = Workbench(
             operations: operations, buffers: buffers,
-            group: Group(communicator: communicator, plan: plan, exchange: buffers.exchange))
+            group: Group(communicator: communicator, plan: plan, buffers: buffers))
         transformer = Transformer(plan: plan, shard: shard, bench: bench)
         state = try SequenceState(plan: plan, rank: rank, in: arena)
         loading = Loading(byteCounts: [shard.byteCountRead])

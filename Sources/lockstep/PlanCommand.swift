@@ -45,7 +45,7 @@ struct PlanCommand: ParsableCommand {
             blueprint,
             policy: Policy(
                 shares: try shares?.resolved(rankCount: ranks) ?? Array(repeating: 1, count: ranks ?? 1),
-                way: share.way, cutting: share.split,
+                way: share.way, cutting: share.split, wire: share.wire,
                 context: context ?? min(blueprint.maximumContext, Request.defaultContext), chunk: chunk),
             encoding: { encodings[$0.name] ?? chosen.encoding(of: blueprint.statedEncoding(of: $0) ?? .bf16, $0) })
         if json { try Output.json(plan.summary) } else { try Output.product(plan.report(hosts: nil)) }
