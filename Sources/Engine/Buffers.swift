@@ -18,6 +18,7 @@ struct Buffers {
     let exchange: Buffer  // what a gather receives, rank by rank
     let logits: Buffer  // [logit rows, local vocabulary]
     let rotation: Buffer  // [context, rotary size]: cosines, then sines
+    let partials: Buffer  // what blocks of keys give one token's heads
 
     init(_ workspace: Workspace, in arena: Arena) throws(ComputeError) {
         func buffer(_ shape: Workspace.Buffer) throws(ComputeError) -> Buffer {
@@ -37,6 +38,7 @@ struct Buffers {
         exchange = try buffer(workspace.exchange)
         logits = try buffer(workspace.logits)
         rotation = try buffer(workspace.rotation)
+        partials = try buffer(workspace.partials)
     }
 
     /// Bytes of an arena that holds these buffers.
