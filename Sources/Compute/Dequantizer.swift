@@ -50,8 +50,8 @@ internal import CKernels
         var rows = unsafe lockstep_grouped_rows()
         for unsafe (part, bytes) in unsafe zip(grouping.parts, parts) {
             let stride = grouping.rowByteCount(of: part, columns: columns)
-            guard let start = bytes.baseAddress else { continue }
-            unsafe rows.set(part, start + first * stride, stride: stride)
+            let remaining = unsafe UnsafeRawBufferPointer(rebasing: bytes[(first * stride)...])
+            unsafe rows.set(part, GroupedRows.Part(bytes: remaining, rowByteStride: stride))
         }
         return unsafe rows
     }

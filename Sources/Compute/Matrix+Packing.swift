@@ -97,7 +97,8 @@ extension Matrix {
 }
 
 extension lockstep_grouped_rows {
-    fileprivate mutating func set(_ part: Grouping.Part, _ found: GroupedRows.Part) {
+    /// Says where the first row of a part begins, and how far it is from one row to the next.
+    mutating func set(_ part: Grouping.Part, _ found: GroupedRows.Part) {
         let start = unsafe found.bytes.baseAddress
         switch part {
         case .values:

@@ -7,8 +7,7 @@ extension Plan {
         var hash = FowlerNollVo()
         hash.add(
             "plan 3 \(policy.way.rawValue) \(policy.cutting.rawValue) \(policy.wire.rawValue) \(policy.context) "
-                + "\(policy.cache.rawValue) "
-                + "\(policy.chunk)")
+                + "\(policy.cache.rawValue) \(policy.chunk)")
         let axes = splits.keys.sorted {
             ($0.kind.rawValue, $0.layer ?? -1, $0.count) < ($1.kind.rawValue, $1.layer ?? -1, $1.count)
         }
