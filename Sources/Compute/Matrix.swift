@@ -82,6 +82,14 @@ internal import CKernels
     }
 
     func widen(row: Int, by instructionSet: InstructionSet, into floats: UnsafeMutablePointer<Float>) {
-        unsafe lockstep_widen(instructionSet.code, start + row * rowByteStride, encoding.code, columns, floats)
+        switch encoding {
+        case .plain:
+            unsafe lockstep_widen(instructionSet.code, start + row * rowByteStride, encoding.code, columns, floats)
+        case .grouped:
+            var layout = grouping
+            let (panel, place) = row.quotientAndRemainder(dividingBy: Grouping.panelRows)
+            unsafe lockstep_unpack(
+                instructionSet.code, start + panel * rowByteStride, place, columns, encoding.code, &layout, floats)
+        }
     }
 }

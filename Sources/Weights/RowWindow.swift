@@ -6,7 +6,9 @@ import Blueprint
     /// Bytes from one row to the next.
     let rowByteStride: Int
     private let reader: PartReader
+    // Elements of the part.
     private let columns: Range<Int>
+    private let filling: Filling
     private let buffer: UnsafeMutableRawBufferPointer
     private let units: [PartReader.Unit]
     private var nextUnit = 0
@@ -14,22 +16,33 @@ import Blueprint
 
     /// - Parameters:
     ///   - rows: all that will be asked for, from the top.
-    ///   - columns: elements of the part that are read.
-    ///   - rowByteStride: may be more than these.
-    ///   - filling: what lies beyond them.
+    ///   - columns: columns of the tensor that are read.
+    ///   - rowByteStride: may be more than these take; what follows them stands for zero.
     ///   - step: the most rows at a time.
     init(
-        _ reader: PartReader, rows: Range<Int>, columns: Range<Int>, rowByteStride: Int, filling: UInt8, step: Int,
+        _ reader: PartReader, rows: Range<Int>, columns: Range<Int>, rowByteStride: Int, step: Int,
         in buffer: UnsafeMutableRawBufferPointer
     ) {
+        let encoding = reader.tensor.encoding
         self.reader = reader
-        self.columns = columns
+        self.columns = encoding.columns(of: reader.stored.part, in: columns)
         self.rowByteStride = rowByteStride
+        filling = Filling(reader.stored.part, of: encoding, after: columns.upperBound)
         unsafe self.buffer = buffer
-        units = reader.units(rows: rows, columns: columns, limit: step)
+        units = reader.units(rows: rows, columns: self.columns, limit: step)
         held = rows.lowerBound..<rows.lowerBound
-        if columns.count * reader.stored.bytesPerElement < rowByteStride {
-            unsafe buffer.initializeMemory(as: UInt8.self, repeating: filling)
+        if hasFilling { unsafe buffer.initializeMemory(as: UInt8.self, repeating: filling.byte) }
+    }
+
+    private var rowByteCount: Int { columns.count * reader.stored.bytesPerElement }
+    private var hasFilling: Bool { rowByteCount < rowByteStride }
+
+    /// Clears what the first rows have of columns behind the slice, in a byte that the two share.
+    func fill(rowCount: Int) {
+        guard hasFilling, filling.keptBits != 0xff else { return }
+        for row in 0..<rowCount {
+            let last = row * rowByteStride + rowByteCount - 1
+            unsafe buffer[last] = buffer[last] & filling.keptBits | filling.byte & ~filling.keptBits
         }
     }
 
@@ -65,5 +78,35 @@ import Blueprint
         }
         guard let start = unsafe buffer.baseAddress else { preconditionFailure("A window has room.") }
         return unsafe (start, byteCount)
+    }
+}
+
+/// What stands for zero behind the last column of a slice.
+private struct Filling {
+    /// The byte.
+    let byte: UInt8
+    /// Of the last byte that the slice touches, those bits which are the slice's.
+    let keptBits: UInt8
+
+    init(_ part: Grouping.Part, of encoding: Encoding, after column: Int) {
+        let perByte = encoding.columnsPerElement(of: part)
+        let own = column % perByte
+        switch part {
+        case .values, .highBits: keptBits = own == 0 ? 0xff : 1 << (8 / perByte * own) - 1
+        case .scales, .offsets, .superScales, .superOffsets: keptBits = 0xff
+        }
+        byte = Self.byte(part, of: encoding)
+    }
+
+    /// Without offsets the highest bit of every integer is set, with them none.
+    private static func byte(_ part: Grouping.Part, of encoding: Encoding) -> UInt8 {
+        guard case .grouped(let grouping) = encoding, !grouping.hasOffsets else { return 0 }
+        switch (part, grouping.bits) {
+        case (.values, 4): return 0x88
+        case (.values, 8): return 0x80
+        case (.highBits, 5): return 0xff
+        case (.highBits, _): return 0xaa
+        case (.values, _), (.scales, _), (.offsets, _), (.superScales, _), (.superOffsets, _): return 0
+        }
     }
 }

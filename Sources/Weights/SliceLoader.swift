@@ -66,6 +66,7 @@ struct SliceLoader: Sendable {
             var (starts, byteCount) = unsafe ([UnsafeRawPointer](), 0)
             for window in windows {
                 let (start, count) = try unsafe window.advance(to: inFile(rows), space)
+                window.fill(rowCount: rows.count)
                 unsafe starts.append(UnsafeRawPointer(start))
                 byteCount += count
             }
@@ -80,9 +81,8 @@ struct SliceLoader: Sendable {
             let end = start + RowWindow.capacity(reader, step: step) * stride(of: reader)
             defer { start = end }
             return unsafe RowWindow(
-                reader, rows: rows, columns: matrix.encoding.columns(of: reader.stored.part, in: slice.columns),
-                rowByteStride: stride(of: reader), filling: matrix.encoding.filling(of: reader.stored.part),
-                step: step, in: UnsafeMutableRawBufferPointer(rebasing: space.window.prefix(end)[start...]))
+                reader, rows: rows, columns: slice.columns, rowByteStride: stride(of: reader), step: step,
+                in: UnsafeMutableRawBufferPointer(rebasing: space.window.prefix(end)[start...]))
         }
     }
 
@@ -121,21 +121,6 @@ struct SliceLoader: Sendable {
         switch matrix.encoding {
         case .plain: return moved
         case .grouped: return moved / Grouping.panelRows * Grouping.panelRows
-        }
-    }
-}
-
-extension Encoding {
-    /// The byte of a part that stands for zero.
-    fileprivate func filling(of part: Grouping.Part) -> UInt8 {
-        guard case .grouped(let grouping) = self, !grouping.hasOffsets else { return 0 }
-        // The highest bit of every integer is set.
-        switch (part, grouping.bits) {
-        case (.values, 4): return 0x88
-        case (.values, 8): return 0x80
-        case (.highBits, 5): return 0xff
-        case (.highBits, _): return 0xaa
-        case (.values, _), (.scales, _), (.offsets, _), (.superScales, _), (.superOffsets, _): return 0
         }
     }
 }

@@ -166,7 +166,7 @@ import Weights
                 case .bf16: tensor.weight.isVector ? tensor.encoding : .bf16
                 case .f16: tensor.weight.isVector ? tensor.encoding : .f16
                 }
-            #expect(info.encoding == expected)
+            #expect(info.encoding == .plain(expected))
             let found = numbers(try file.bytes(info.name, rows: 0..<info.rows, columns: 0..<info.columns), expected)
             let original = numbers(tensor.bytes, tensor.encoding)
             #expect(found == original.map { round($0, expected) })
