@@ -20,6 +20,8 @@ public struct Blueprint: Hashable, Sendable {
     public var untiedHead: Weight?
     /// The encoding that config.json names for its weights, where it names one.
     public var statedEncoding: Scalar?
+    /// What config.json says of quantised matrices; it changes how they are stored, not what is computed.
+    public var quantization: Quantization?
     /// The tokens that end a text.
     public var endTokens: [Int]
     /// Endings of the names of checkpoint tensors that have no effect.
@@ -39,6 +41,8 @@ extension Blueprint {
             throw .unknownArchitecture(found: found, known: Architectures.names)
         }
         self = try architecture.blueprint(&reader)
+        quantization = try reader.quantization()
+        try quantization?.check(against: weights, key: "quantization")
         try reader.finish()
     }
 
@@ -74,6 +78,12 @@ extension Blueprint {
 
     /// The number of parameters; a tied head counts once.
     public var parameterCount: Int { weights.reduce(0) { $0 + $1.elementCount } }
+
+    /// The encoding of a weight that config.json names, where it names one.
+    public func statedEncoding(of weight: Weight) -> Encoding? {
+        let form = weight.isVector ? nil : quantization?.form(of: weight.name)
+        return form.flatMap { $0.encoding(statedEncoding ?? .bf16) } ?? statedEncoding.map(Encoding.plain)
+    }
 
     /// Whether a checkpoint tensor of this name has no effect and is left out.
     public func ignores(_ name: String) -> Bool { ignoredSuffixes.contains { name.hasSuffix($0) } }

@@ -68,14 +68,6 @@ void lockstep_widen(int instruction_set, const void *from, int encoding, size_t 
     widen_portable(from, count, to, encoding);
 }
 
-INLINE uint16_t bfloat_of_float(float value)
-{
-    uint32_t bits = bits_of_float(value);
-    if (value != value)
-        return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
 INLINE uint16_t half_of_float(float value)
 {
     uint32_t bits = bits_of_float(value), magnitude = bits & 0x7fffffff;

@@ -70,14 +70,15 @@ void lockstep_pack(
     panel_layout l;
     places p;
     lay_out(&l, columns, encoding, g);
-    find_places(&p, from, columns, g);
+    const size_t given = columns - from->absent;
+    find_places(&p, from, given, g);
     memset(panel, 0, l.byte_count);
-    if (columns == 0)
+    if (given == 0)
         return;
     for (size_t row = 0; row < rows; row++) {
         const uint8_t *values = from->values + row * from->values_stride;
         const uint8_t *high_bits = l.bits == 5 || l.bits == 6 ? from->high_bits + row * from->high_bits_stride : NULL;
-        for (size_t k = 0; k < columns; k++)
+        for (size_t k = 0; k < given; k++)
             put_integer(
                 panel, l.bits, row, l.missing + k, stored_integer(values, high_bits, l.bits, p.start, p.first + k));
     }
@@ -102,17 +103,7 @@ void lockstep_unpack(
     int instruction_set, const void *panel, size_t row, size_t columns, int encoding,
     const struct lockstep_grouping *g, float *to)
 {
-    (void)instruction_set;
-    panel_layout l;
-    lay_out(&l, columns, encoding, g);
-    int zero = g->has_offsets ? 0 : 1 << (l.bits - 1);
-    for (size_t k = 0; k < columns; k++) {
-        size_t column = l.missing + k;
-        float integer = (float)((int)integer_of(panel, l.bits, row, column) - zero);
-        float scale = scale_of(panel, &l, l.scales, l.super_scales, row, column, g->scale);
-        float offset = 0;
-        if (g->has_offsets)
-            offset = scale_of(panel, &l, l.offsets, l.super_offsets, row, column, g->scale);
-        to[k] = __builtin_fmaf(scale, integer, offset);
-    }
+    const struct lockstep_product rows = {
+        .w = panel, .rows = LOCKSTEP_PANEL_ROWS, .columns = columns, .encoding = encoding, .grouping = *g};
+    lockstep_unpack_rows(instruction_set, &rows, row, 1, 0, columns, to, columns);
 }

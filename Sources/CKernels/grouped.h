@@ -9,6 +9,7 @@
 typedef struct {
     int bits;
     size_t size;     // columns of a group
+    int size_shift;  // its binary logarithm
     size_t missing;  // columns of the first block that come before the matrix
     size_t end;      // one past the matrix's last column
     size_t origin;   // place of the first block in its period
@@ -43,6 +44,7 @@ INLINE void lay_out(panel_layout *l, size_t columns, int encoding, const struct 
     int nested = g->scale == LOCKSTEP_SCALE_NESTED;
     l->bits = bits_of(encoding);
     l->size = g->size;
+    l->size_shift = __builtin_ctzll(g->size);
     l->missing = g->first % LOCKSTEP_BLOCK_COLUMNS;
     l->end = l->missing + columns;
     l->origin = g->first - l->missing;
@@ -60,7 +62,7 @@ INLINE void lay_out(panel_layout *l, size_t columns, int encoding, const struct 
 /// The group of a column, and its group of 256 columns.
 INLINE size_t group_of(const panel_layout *l, size_t column)
 {
-    return (l->origin + column) / l->size - l->origin / l->size;
+    return ((l->origin + column) >> l->size_shift) - (l->origin >> l->size_shift);
 }
 
 INLINE size_t super_group_of(const panel_layout *l, size_t column)
@@ -105,34 +107,35 @@ INLINE unsigned integer_of(const uint8_t *panel, int bits, size_t row, size_t co
     return low | (bytes[(4 + c / 16) * 64] >> (c % 16 / 4 * 2) & 3u) << 4;
 }
 
+/// The element of one row's column: scale * (integer - zero) + offset, rounded once.
+INLINE float element_of(
+    const char *panel, const panel_layout *l, const struct lockstep_grouping *g, size_t row, size_t column)
+{
+    int zero = g->has_offsets ? 0 : 1 << (l->bits - 1);
+    float integer = (float)((int)integer_of((const uint8_t *)panel, l->bits, row, column) - zero);
+    float scale = scale_of(panel, l, l->scales, l->super_scales, row, column, g->scale), offset = 0;
+    if (g->has_offsets)
+        offset = scale_of(panel, l, l->offsets, l->super_offsets, row, column, g->scale);
+    return __builtin_fmaf(scale, integer, offset);
+}
+
 #if HAS_VECTOR_TARGETS
 
+typedef uint16_t unaligned_half_words __attribute__((vector_size(16), aligned(2), may_alias));
+typedef _Float16 unaligned_half_halves __attribute__((vector_size(16), aligned(2), may_alias));
+typedef float unaligned_half_lanes __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint32_t half_lane_bits __attribute__((vector_size(32)));
 typedef int8_t unaligned_bytes __attribute__((vector_size(16), aligned(1), may_alias));
+typedef int8_t unaligned_half_bytes __attribute__((vector_size(8), aligned(1), may_alias));
 
-/// Element [group, 0..<16] of a section, without what nested ones are multiplied by.
-INLINE void load_section(lanes *to, const char *section, size_t group, const int scale)
-{
-    const char *from = section + group * LOCKSTEP_PANEL_ROWS * bytes_per_scale(scale);
-    if (scale == LOCKSTEP_SCALE_NESTED)
-        *to = __builtin_convertvector(*(const unaligned_bytes *)from, lanes);
-    else
-        load_widened(
-            to, from,
-            scale == LOCKSTEP_SCALE_F32    ? LOCKSTEP_F32
-            : scale == LOCKSTEP_SCALE_BF16 ? LOCKSTEP_BF16
-                                           : LOCKSTEP_F16);
-}
+/// Defines `name##_section`, which loads the numbers of consecutive rows, without what nested ones are multiplied by,
+/// and `name##_scales`, which loads the scales or offsets of a column's group, arguments as of `scale_of`.
+#define LOAD_SCALES(name, vector, vector_bits, floats, words, halves, bytes)                                               INLINE void name##_section(vector *to, const char *from, int scale)                                                    {                                                                                                                          switch (scale) {                                                                                                       case LOCKSTEP_SCALE_F32: *to = *(const floats *)from; break;                                                           case LOCKSTEP_SCALE_BF16:                                                                                                  *to = (vector)(__builtin_convertvector(*(const words *)from, vector_bits) << 16);                                      break;                                                                                                             case LOCKSTEP_SCALE_F16: *to = __builtin_convertvector(*(const halves *)from, vector); break;                          default: *to = __builtin_convertvector(*(const bytes *)from, vector);                                                  }                                                                                                                  }                                                                                                                      INLINE void name##_scales(                                                                                                 vector *to, const char *panel, const panel_layout *l, size_t inner, size_t outer, size_t row, size_t column,           int scale)                                                                                                         {                                                                                                                          size_t index = group_of(l, column) * LOCKSTEP_PANEL_ROWS + row;                                                        name##_section(to, panel + inner + index * bytes_per_scale(scale), scale);                                             if (scale == LOCKSTEP_SCALE_NESTED) {                                                                                      vector factor;                                                                                                         index = super_group_of(l, column) * LOCKSTEP_PANEL_ROWS + row;                                                         name##_section(&factor, panel + outer + index * 2, LOCKSTEP_SCALE_F16);                                                *to *= factor;                                                                                                     }                                                                                                                  }
 
-/// The scales or offsets of sixteen rows for a column's group; arguments as of `scale_of`.
-INLINE void load_scales(
-    lanes *to, const char *panel, const panel_layout *l, size_t inner, size_t outer, size_t column, const int scale)
-{
-    load_section(to, panel + inner, group_of(l, column), scale);
-    if (scale == LOCKSTEP_SCALE_NESTED) {
-        lanes factor;
-        load_section(&factor, panel + outer, super_group_of(l, column), LOCKSTEP_SCALE_F16);
-        *to *= factor;
-    }
-}
+/// Of sixteen rows, and of eight from `row` on.
+LOAD_SCALES(load, lanes, lane_bits, unaligned_lanes, unaligned_words, unaligned_halves, unaligned_bytes)
+LOAD_SCALES(
+    load_half, half_lanes, half_lane_bits, unaligned_half_lanes, unaligned_half_words, unaligned_half_halves,
+    unaligned_half_bytes)
 
 #endif

@@ -1,10 +1,7 @@
-#include "lanes.h"
+#include "products.h"
 
 // Products of a matrix with the activations of one, few or many tokens. All three forms give the reference's bits:
 // blocks are cut over rows and tokens, and over k only where the sixteen lanes of every sum are kept.
-
-typedef struct lockstep_product product;
-typedef struct lockstep_multiply multiply;
 
 static float dot_reference(const float *x, const void *row, size_t columns, int encoding)
 {
@@ -266,6 +263,11 @@ void lockstep_multiply_part(const void *work, int thread, int threads)
     for (int i = 0; i < m->count; i++) {
         const product *p = &m->products[i];
         size_t first, last;
+        if (p->encoding >= LOCKSTEP_Q4) {
+            part_of(p->rows, LOCKSTEP_PANEL_ROWS, thread, threads, &first, &last);
+            multiply_grouped(m, p, first, last);
+            continue;
+        }
         part_of(p->rows, 8, thread, threads, &first, &last);
         if (first == last)
             continue;

@@ -20,6 +20,9 @@ public enum InstructionSet: String, Sendable, CaseIterable {
         allCases.filter { lockstep_supports($0.code) != 0 }
     }
 
+    /// The fastest that this machine has.
+    public static var fastest: InstructionSet { supported.last ?? .portable }
+
     /// The fastest that this machine has, or what the environment variable `LOCKSTEP_ISA` says.
     ///
     /// Throws `ComputeError.unsupportedInstructionSet` when the variable holds anything else than a supported name.
@@ -35,7 +38,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     /// Throws `ComputeError.unsupportedInstructionSet`, which lists the supported names.
     public static func named(_ name: String?) throws(ComputeError) -> InstructionSet {
         let supported = supported
-        guard let name else { return supported.last ?? .portable }
+        guard let name else { return fastest }
         guard let found = supported.first(where: { $0.rawValue == name }) else {
             throw .unsupportedInstructionSet(name, supported: supported.map(\.rawValue))
         }

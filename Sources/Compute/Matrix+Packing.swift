@@ -1,5 +1,73 @@
-internal import Blueprint
+public import Blueprint
 internal import CKernels
+
+/// Rows of a grouped encoding as a weights file has them, part by part.
+///
+/// The first byte of each part is that of the element which holds the first given column. The bytes must outlive the
+/// value; they need not be aligned.
+@safe public struct GroupedRows {
+    /// One part of all rows.
+    @safe public struct Part {
+        let bytes: UnsafeRawBufferPointer
+        let rowByteStride: Int
+
+        /// - Parameter rowByteStride: bytes from one row's first byte to the next one's.
+        public init(bytes: UnsafeRawBufferPointer, rowByteStride: Int) {
+            unsafe self.bytes = bytes
+            self.rowByteStride = rowByteStride
+        }
+    }
+
+    /// Rows that are given.
+    public let count: Int
+    /// Columns that are given, those to skip among them.
+    public let columns: Int
+    /// Given columns before the first that is wanted.
+    public let skippedColumns: Int
+    let parts: [Grouping.Part: Part]
+
+    /// Rows whose parts are all those of the grouping.
+    public init(count: Int, columns: Int, skippedColumns: Int = 0, parts: [Grouping.Part: Part]) {
+        precondition((0...columns).contains(skippedColumns) && count >= 0, "Columns to skip are among the given.")
+        self.count = count
+        self.columns = columns
+        self.skippedColumns = skippedColumns
+        self.parts = parts
+    }
+}
+
+extension Matrix {
+    /// Lays rows of a weights file out as rows of this matrix from `row` on, in panels of sixteen.
+    ///
+    /// `row` is a multiple of sixteen, and so is the number of rows unless they are the last: what is left of a panel
+    /// becomes zero, and so do columns beyond those given. Threads may pack different panels at once.
+    public func pack(_ rows: GroupedRows, at row: Int) {
+        guard case .grouped(let kind) = encoding else { preconditionFailure("Only grouped encodings lie in panels.") }
+        let given = rows.columns - rows.skippedColumns
+        precondition(row >= 0 && row % Grouping.panelRows == 0, "Rows are packed from the first of a panel on.")
+        precondition(rows.count <= self.rows - row && given <= columns, "The rows must lie in the matrix.")
+        let first = firstColumn - rows.skippedColumns % kind.period + kind.period
+        let place = first % kind.period..<first % kind.period + rows.columns
+        var work = unsafe lockstep_grouped_rows()
+        for part in kind.parts {
+            guard let found = rows.parts[part] else { preconditionFailure("Rows have all parts of their encoding.") }
+            let byteCount = kind.columns(of: part, in: place).count * kind.bytesPerElement(of: part)
+            let needed = rows.count == 0 ? 0 : (rows.count - 1) * found.rowByteStride + byteCount
+            precondition(unsafe found.bytes.count >= needed, "Each part has the bytes of all rows.")
+            unsafe work.set(part, found)
+        }
+        unsafe work.skipped = rows.skippedColumns
+        unsafe work.absent = columns - given
+        var grouping = grouping
+        for first in stride(from: 0, to: rows.count, by: Grouping.panelRows) {
+            let count = min(Grouping.panelRows, rows.count - first)
+            unsafe lockstep_pack(
+                &work, count, columns, encoding.code, &grouping,
+                start + (row + first) / Grouping.panelRows * rowByteStride)
+            unsafe work.advance(by: count)
+        }
+    }
+}
 
 extension Matrix {
     /// The rows that a thread of a pool reads in products: who lays a matrix out on several threads lets each begin with
@@ -13,52 +81,41 @@ extension Matrix {
         let blocks = (rows + block - 1) / block
         return min(rows, blocks * thread / threads * block)..<min(rows, blocks * (thread + 1) / threads * block)
     }
-
-    /// Lays rows of a grouped weight out, as a weights file has them. Several threads may do so for different panels.
-    ///
-    /// - Parameters:
-    ///   - rows: begin at a multiple of `Grouping.panelRows`; of the last panel, those missing become zero.
-    ///   - parts: for each of `Grouping.parts`, in their order, where the first row begins: its first element is the one
-    ///     that column 0 shares. Any alignment will do.
-    ///   - strides: bytes from one row of each part to the next.
-    public func pack(rows: Range<Int>, from parts: [UnsafeRawPointer], strides: [Int]) {
-        guard case .grouped(let grouping) = encoding else { preconditionFailure("Only grouped weights are packed.") }
-        precondition(
-            rows.lowerBound % Grouping.panelRows == 0 && rows.lowerBound >= 0 && rows.upperBound <= self.rows,
-            "The rows must be panels of the matrix.")
-        let given = unsafe parts.count
-        precondition(given == grouping.parts.count && given == strides.count, "Each part is needed.")
-        guard columns > 0 else { return }
-        var layout = self.grouping
-        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: Grouping.panelRows) {
-            let count = min(Grouping.panelRows, rows.upperBound - first)
-            var source = unsafe lockstep_grouped_rows()
-            for (index, part) in grouping.parts.enumerated() {
-                let start = unsafe parts[index] + (first - rows.lowerBound) * strides[index]
-                unsafe source.set(part, start, stride: strides[index])
-            }
-            unsafe lockstep_pack(
-                &source, count, columns, encoding.code, &layout, start + first / Grouping.panelRows * rowByteStride)
-        }
-    }
 }
 
 extension lockstep_grouped_rows {
-    fileprivate mutating func set(_ part: Grouping.Part, _ start: UnsafeRawPointer, stride: Int) {
-        let halves = unsafe start.assumingMemoryBound(to: UInt16.self)
+    /// Says where the first row of a part begins, and how far it is from one row to the next.
+    mutating func set(_ part: Grouping.Part, _ found: GroupedRows.Part) {
+        let start = unsafe found.bytes.baseAddress
         switch part {
         case .values:
-            unsafe (values, values_stride) = (start.assumingMemoryBound(to: UInt8.self), stride)
+            unsafe values = start?.assumingMemoryBound(to: UInt8.self)
+            unsafe values_stride = found.rowByteStride
         case .highBits:
-            unsafe (high_bits, high_bits_stride) = (start.assumingMemoryBound(to: UInt8.self), stride)
+            unsafe high_bits = start?.assumingMemoryBound(to: UInt8.self)
+            unsafe high_bits_stride = found.rowByteStride
         case .scales:
-            unsafe (scales, scales_stride) = (start, stride)
+            unsafe scales = start
+            unsafe scales_stride = found.rowByteStride
         case .offsets:
-            unsafe (offsets, offsets_stride) = (start, stride)
+            unsafe offsets = start
+            unsafe offsets_stride = found.rowByteStride
         case .superScales:
-            unsafe (super_scales, super_scales_stride) = (halves, stride)
+            unsafe super_scales = start
+            unsafe super_scales_stride = found.rowByteStride
         case .superOffsets:
-            unsafe (super_offsets, super_offsets_stride) = (halves, stride)
+            unsafe super_offsets = start
+            unsafe super_offsets_stride = found.rowByteStride
         }
+    }
+
+    /// Goes on to later rows.
+    fileprivate mutating func advance(by rows: Int) {
+        unsafe values = values.map { unsafe $0 + rows * values_stride }
+        unsafe high_bits = high_bits.map { unsafe $0 + rows * high_bits_stride }
+        unsafe scales = scales.map { unsafe $0 + rows * scales_stride }
+        unsafe offsets = offsets.map { unsafe $0 + rows * offsets_stride }
+        unsafe super_scales = super_scales.map { unsafe $0 + rows * super_scales_stride }
+        unsafe super_offsets = super_offsets.map { unsafe $0 + rows * super_offsets_stride }
     }
 }

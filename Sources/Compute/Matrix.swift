@@ -33,20 +33,23 @@ internal import CKernels
         rowByteStride = encoding.memoryByteCount(rows: 1, columns: firstColumn..<firstColumn + columns)
     }
 
-    /// Rows `range` as a matrix of its own, which shares the elements.
+    /// Rows `range` as a matrix of its own, which shares the elements; of a grouped encoding they begin with a panel.
     public func rows(_ range: Range<Int>) -> Matrix {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "The rows must lie in the matrix.")
+        precondition(range.lowerBound % rowsPerStride == 0, "Rows of a grouped encoding begin with a panel.")
         return unsafe Matrix(
-            start: start + range.lowerBound * rowByteStride, rows: range.count, columns: columns, encoding: encoding,
+            start: start + range.lowerBound / rowsPerStride * rowByteStride, rows: range.count, columns: columns, encoding: encoding,
             firstColumn: firstColumn, arena: arena)
     }
 
-    /// Gives the raw bytes of some rows, each padded to the stride; the pointer must not outlive the call.
+    /// Gives the raw bytes of some rows of a plain encoding, each padded to the stride; the pointer must not outlive the
+    /// call.
     public func withRowBytes<Result, Failure: Error>(
         _ range: Range<Int>,
         _ body: (_ bytes: UnsafeMutableRawBufferPointer, _ rowByteStride: Int) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "The rows must lie in the matrix.")
+        precondition(rowsPerStride == 1, "Rows of a grouped encoding lie in panels.")
         let bytes = unsafe UnsafeMutableRawBufferPointer(
             start: start + range.lowerBound * rowByteStride, count: range.count * rowByteStride)
         return unsafe try body(bytes, rowByteStride)
@@ -61,9 +64,10 @@ internal import CKernels
         }
     }
 
-    /// Sets a row, each element rounded to the nearest that the encoding has, ties to even.
+    /// Sets a row of a plain encoding, each element rounded to the nearest that the encoding has, ties to even.
     public func set(row: Int, floats: [Float]) {
         precondition((0..<rows).contains(row) && floats.count == columns, "The row must have the matrix's columns.")
+        precondition(rowsPerStride == 1, "Rows of a grouped encoding are packed, not set.")
         unsafe floats.withUnsafeBufferPointer { floats in
             guard let base = floats.baseAddress else { return }
             unsafe lockstep_narrow(base, columns, encoding.code, start + row * rowByteStride)
@@ -81,15 +85,23 @@ internal import CKernels
         }
     }
 
+    /// Rows that lie together, `rowByteStride` bytes from the next ones.
+    private var rowsPerStride: Int {
+        switch encoding {
+        case .plain: 1
+        case .grouped: Grouping.panelRows
+        }
+    }
+
     func widen(row: Int, by instructionSet: InstructionSet, into floats: UnsafeMutablePointer<Float>) {
+        let bytes = unsafe start + row / rowsPerStride * rowByteStride
         switch encoding {
         case .plain:
-            unsafe lockstep_widen(instructionSet.code, start + row * rowByteStride, encoding.code, columns, floats)
+            unsafe lockstep_widen(instructionSet.code, bytes, encoding.code, columns, floats)
         case .grouped:
-            var layout = grouping
-            let (panel, place) = row.quotientAndRemainder(dividingBy: Grouping.panelRows)
+            var grouping = grouping
             unsafe lockstep_unpack(
-                instructionSet.code, start + panel * rowByteStride, place, columns, encoding.code, &layout, floats)
+                instructionSet.code, bytes, row % rowsPerStride, columns, encoding.code, &grouping, floats)
         }
     }
 }

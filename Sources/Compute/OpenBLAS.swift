@@ -100,14 +100,29 @@ extension OpenBLAS.Work {
             let width = min(OpenBLAS.panelColumns, columns - column)
             for row in stride(from: rows.lowerBound, to: rows.upperBound, by: OpenBLAS.panelRows) {
                 let height = min(OpenBLAS.panelRows, rows.upperBound - row)
-                for index in 0..<height {
-                    unsafe lockstep_widen(
-                        products.instruction_set,
-                        weights + (row + index) * rowByteStride + column * MemoryLayout<UInt16>.size,
-                        product.encoding, width, panel + index * OpenBLAS.panelColumns)
-                }
+                unsafe widen(product, row..<(row + height), column..<(column + width), panel)
                 unsafe add(product, row..<(row + height), column..<(column + width), panel, OpenBLAS.panelColumns)
             }
+        }
+    }
+
+    /// Widens weights into a panel.
+    private func widen(
+        _ product: lockstep_product, _ rows: Range<Int>, _ columns: Range<Int>, _ panel: UnsafeMutablePointer<Float>
+    ) {
+        var product = unsafe product
+        if unsafe product.encoding >= Int32(LOCKSTEP_Q4.rawValue) {
+            unsafe lockstep_unpack_rows(
+                products.instruction_set, &product, rows.lowerBound, rows.count, columns.lowerBound, columns.count,
+                panel, OpenBLAS.panelColumns)
+            return
+        }
+        guard let weights = unsafe product.w else { return }
+        for (index, row) in rows.enumerated() {
+            unsafe lockstep_widen(
+                products.instruction_set,
+                weights + row * product.row_byte_stride + columns.lowerBound * MemoryLayout<UInt16>.size,
+                product.encoding, columns.count, panel + index * OpenBLAS.panelColumns)
         }
     }
 

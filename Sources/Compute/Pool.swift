@@ -8,7 +8,7 @@ internal import Darwin
 
 /// A fixed team of threads that runs one piece of work at a time; the caller is thread 0.
 ///
-/// Threads wait for work by spinning for some tens of microseconds, then sleep. Results never depend on their number.
+/// Threads wait for work by spinning for a while, then sleep, see `Team`. Results never depend on their number.
 /// Only one thread may call `run` at a time, and not from inside `run`. The threads end when the pool goes.
 @safe public final class Pool: @unchecked Sendable {
     /// Threads, the caller included; at least one.
@@ -16,22 +16,34 @@ internal import Darwin
 
     private let team: Team
     private let handles: [pthread_t]
+    private var callerCores: lockstep_cores?
 
     /// Starts `threads` - 1 threads, or as many as the system allows.
-    public init(threads: Int) {
+    ///
+    /// - Parameter cores: the core of each thread, the caller's first, to which they are tied for as long as the pool
+    ///   lives; nil to leave that to the system. What the system refuses changes nothing but speed.
+    public init(threads: Int, cores: [Int]? = nil) {
+        precondition(cores.map { $0.count >= threads } ?? true, "There is a core for every thread.")
         let team = Team()
         var handles: [pthread_t] = []
-        while handles.count + 1 < threads, let handle = Member(index: handles.count + 1, team: team).start() {
+        while handles.count + 1 < threads {
+            let index = handles.count + 1
+            guard let handle = Member(index: index, core: cores?[index], team: team).start() else { break }
             handles.append(handle)
         }
         self.team = team
         self.handles = handles
         self.threads = handles.count + 1
+        guard let core = cores?.first else { return }
+        var remembered = lockstep_cores()
+        if unsafe lockstep_remember_cores(&remembered) != 0 { callerCores = remembered }
+        _ = lockstep_tie_to_core(Int32(clamping: core))
     }
 
     deinit {
         team.dismiss()
         for handle in handles { pthread_join(handle, nil) }
+        if var callerCores { unsafe lockstep_restore_cores(&callerCores) }
     }
 
     /// Calls `body` once for every thread number, on that thread, and returns when all have returned.
@@ -56,10 +68,12 @@ internal import Darwin
 /// A thread of a team, as it is handed to the system.
 private final class Member: Sendable {
     let index: Int
+    let core: Int?
     let team: Team
 
-    init(index: Int, team: Team) {
+    init(index: Int, core: Int?, team: Team) {
         self.index = index
+        self.core = core
         self.team = team
     }
 
@@ -72,6 +86,7 @@ private final class Member: Sendable {
             { context in
                 guard let context = unsafe context else { return nil }
                 let member = unsafe Unmanaged<Member>.fromOpaque(context).takeRetainedValue()
+                if let core = member.core { _ = lockstep_tie_to_core(Int32(clamping: core)) }
                 member.team.serve(index: member.index)
                 return nil
             }, context.toOpaque())

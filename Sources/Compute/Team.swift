@@ -27,8 +27,11 @@ internal import Darwin
     private let workReady = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let workDone = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    /// How long a thread spins before it sleeps: longer than the serial gaps of a step, short against a time slice.
-    private static let spinNanoseconds: UInt64 = 50_000
+    /// A thread waits with all its core for the length of a serial gap of a step,
+    private static let spinNanoseconds: UInt64 = 20_000
+    /// and then gives the core to whoever wants it until so long after its last work: a thread that slept would come
+    /// to its next work after the others, who would fall asleep in turn while they wait for it.
+    private static let patienceNanoseconds: UInt64 = 2_000_000
 
     init() {
         unsafe lock.initialize(to: pthread_mutex_t())
@@ -116,7 +119,7 @@ internal import Darwin
         unsafe pthread_mutex_unlock(lock)
     }
 
-    /// Spins for a limited time; true when the condition has ended.
+    /// Looks on for a limited time; true when the condition has ended.
     @inline(__always)
     private func spin(while isWaiting: () -> Bool) -> Bool {
         for _ in 0..<64 {
@@ -124,13 +127,15 @@ internal import Darwin
             lockstep_pause()
         }
         let start = Self.nanoseconds()
-        repeat {
-            for _ in 0..<64 {
+        while true {
+            for _ in 0..<16 {
                 guard isWaiting() else { return true }
                 lockstep_pause()
             }
-        } while Self.nanoseconds() &- start < Self.spinNanoseconds
-        return false
+            let elapsed = Self.nanoseconds() &- start
+            if elapsed > Self.patienceNanoseconds { return false }
+            if elapsed > Self.spinNanoseconds { sched_yield() }
+        }
     }
 
     private static func nanoseconds() -> UInt64 {

@@ -16,6 +16,8 @@ struct Buffers {
     let gathered: Buffer  // [chunk, widest inner axis]; used where inputs are gathered
     let part: Buffer  // [chunk, local width]; used where inputs are gathered
     let exchange: Buffer  // what a gather receives, rank by rank
+    let packed: Buffer  // [1, words]: what this rank adds to a sum, where it travels in fewer bits
+    let received: Buffer  // [1, words]: what it receives then
     let logits: Buffer  // [logit rows, local vocabulary]
     let rotation: Buffer  // [context, rotary size]: cosines, then sines
 
@@ -35,6 +37,8 @@ struct Buffers {
         gathered = try buffer(workspace.gathered)
         part = try buffer(workspace.part)
         exchange = try buffer(workspace.exchange)
+        packed = try buffer(workspace.packed)
+        received = try buffer(workspace.received)
         logits = try buffer(workspace.logits)
         rotation = try buffer(workspace.rotation)
     }

@@ -1,3 +1,4 @@
+import Blueprint
 import Compute
 import MPI
 import Partition
@@ -8,12 +9,18 @@ import Partition
 final class Group {
     let communicator: Communicator
     let plan: Plan
+    /// Whether sums travel as the plan says, not in float32 in any case.
+    var usesWire = true
     private let exchange: Buffer  // [ranks, tokens, longest part] as one run of floats
+    private let packed: Buffer  // [1, words]
+    private let received: Buffer  // [1, words]
 
-    init(communicator: Communicator, plan: Plan, exchange: Buffer) {
+    init(communicator: Communicator, plan: Plan, buffers: Buffers) {
         self.communicator = communicator
         self.plan = plan
-        self.exchange = exchange
+        exchange = buffers.exchange
+        packed = buffers.packed
+        received = buffers.received
     }
 
     var rank: Int { communicator.rank }
@@ -22,11 +29,74 @@ final class Group {
     /// Tells the watchdog that this rank is alive and at work.
     func progressed() { communicator.watchdog.stepFinished() }
 
-    /// Sums `[tokens, columns]` over the ranks; afterwards all hold the same bits.
-    func sum(_ buffer: Buffer, tokens: Int) throws(MPIError) {
+    /// Gives every rank the embedding of the tokens, `[tokens, width]`, of which each rank has the rows that it holds
+    /// and zeros elsewhere.
+    func shareEmbedding(of tokens: [Int32], _ buffer: Buffer) throws(MPIError) {
         guard !isAlone else { return }
+        let vocabulary = plan.split(of: plan.blueprint.vocabularyAxis)
+        if tokens.count == 1, let owner = vocabulary.ranges.firstIndex(where: { $0.contains(Int(tokens[0])) }) {
+            try buffer.withMutableSpan(rows: 1) { span throws(MPIError) in
+                try communicator.broadcast(&span, from: owner)
+            }
+        } else {
+            try reduce(buffer, tokens: tokens.count)
+        }
+    }
+
+    /// Sums `[tokens, width]` over the ranks; afterwards all hold the same bits.
+    func sum(_ buffer: Buffer, tokens: Int, _ operations: Operations) throws(MPIError) {
+        guard !isAlone else { return }
+        let summation = plan.summation(tokens: tokens)
+        guard usesWire, let packing = Packing(summation.wire) else { return try reduce(buffer, tokens: tokens) }
+        let vector = buffer.view(rows: 1, columns: summation.count)
+        switch summation.route {
+        case .reduced: try reduce(buffer, tokens: tokens)
+        case .gathered: try gather(vector, summation, packing, operations)
+        case .scattered: try scatter(vector, summation, packing, operations)
+        }
+    }
+
+    private func reduce(_ buffer: Buffer, tokens: Int) throws(MPIError) {
         try buffer.withMutableSpan(rows: tokens) { span throws(MPIError) in
             try communicator.allReduce(&span, .sum)
+        }
+    }
+
+    private func gather(
+        _ vector: Buffer, _ summation: Summation, _ packing: Packing, _ operations: Operations
+    ) throws(MPIError) {
+        let own = packed.view(rows: summation.blocks, columns: packing.blockWords)
+        let all = received.view(rows: communicator.size, columns: own.count)
+        operations.pack(vector, as: packing, into: own)
+        try allGather(own, into: all)
+        operations.addPacked(all, as: packing, into: vector)
+    }
+
+    private func scatter(
+        _ vector: Buffer, _ summation: Summation, _ packing: Packing, _ operations: Operations
+    ) throws(MPIError) {
+        let whole = packed.view(rows: summation.blocks, columns: packing.blockWords)
+        operations.pack(vector, as: packing, into: whole)
+        let terms = received.view(rows: communicator.size, columns: summation.blocksPerRank * packing.blockWords)
+        try whole.withSpan(rows: whole.rows) { whole throws(MPIError) in
+            try terms.withMutableSpan(rows: terms.rows) { terms throws(MPIError) in
+                try communicator.exchangeEqual(whole, into: &terms)
+            }
+        }
+        let elements = summation.elements(rank: rank)
+        let part = vector.view(from: elements.lowerBound, rows: 1, columns: elements.count)
+        operations.addPacked(terms, as: packing, into: part)
+        let own = packed.view(rows: summation.blocksPerRank, columns: packing.blockWords)
+        operations.pack(part, as: packing, into: own)
+        try allGather(own, into: received.view(rows: communicator.size, columns: own.count))
+        operations.addPacked(received.view(rows: 1, columns: whole.count), as: packing, into: vector)
+    }
+
+    private func allGather(_ own: Buffer, into all: Buffer) throws(MPIError) {
+        try own.withSpan(rows: own.rows) { own throws(MPIError) in
+            try all.withMutableSpan(rows: all.rows) { all throws(MPIError) in
+                try communicator.allGatherEqual(own, into: &all)
+            }
         }
     }
 
@@ -52,6 +122,17 @@ final class Group {
             let block = exchange.view(
                 from: parts.offsets[rank], rows: tokens, columns: gathering.heldColumns[rank])
             operations.copy(block, tokens: tokens, columns: columns.count, into: whole, column: columns.lowerBound)
+        }
+    }
+}
+
+extension Packing {
+    /// The form in which vectors travel; nil for float32, which needs none.
+    init?(_ wire: Wire) {
+        switch wire {
+        case .f32: return nil
+        case .bf16: self = .bf16
+        case .q8: self = .q8
         }
     }
 }

@@ -35,7 +35,7 @@ struct LastProjection {
             try group.gather(part, outputGathering, tokens: tokens, into: branch, operations)
         case .sum, .gather:
             operations.multiply(inner, tokens: tokens, by: matrix, into: branch)
-            try group.sum(branch, tokens: tokens)
+            try group.sum(branch, tokens: tokens, operations)
         }
         if let bias { operations.add(bias: bias, to: branch, tokens: tokens) }
     }

@@ -13,6 +13,7 @@ public struct Preparation {
     public let plan: Plan
     private let communicator: Communicator
     private let threads: Int
+    private let cores: [Int]?
 
     /// Opens the model's file on every rank, makes the plan, and checks that all ranks hold the same.
     ///
@@ -37,6 +38,7 @@ public struct Preparation {
         // Every rank takes part in this, also one that was told its threads.
         let fair = try communicator.fairCores()
         threads = request.threads ?? fair
+        cores = try communicator.distinctCores(threads: threads)
     }
 
     /// The plan from rank 0's shares; all ranks hold the same one.
@@ -53,7 +55,7 @@ public struct Preparation {
             try Plan(
                 model.blueprint,
                 policy: Policy(
-                    shares: shares, way: request.way, cutting: request.cutting,
+                    shares: shares, way: request.way, cutting: request.cutting, wire: request.wire,
                     context: request.context ?? min(model.blueprint.maximumContext, Request.defaultContext),
                     chunk: request.chunk, memoryByteCounts: limits),
                 encoding: { encodings[$0.name] ?? .f32 })
@@ -70,7 +72,9 @@ public struct Preparation {
     ) throws -> Session {
         let start = ContinuousClock().now
         let session = try communicator.together {
-            try Session(model: model, plan: plan, communicator: communicator, threads: threads, progress: progress)
+            try Session(
+                model: model, plan: plan, communicator: communicator, threads: threads, cores: cores,
+                progress: progress)
         }
         try fillRotation(session.bench.buffers.rotation)
         var byteCounts = [Int64](repeating: 0, count: communicator.size)

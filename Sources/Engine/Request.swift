@@ -10,6 +10,8 @@ public struct Request: Sendable {
     public var way: Way
     /// Whether ranges are padded to the longest.
     public var cutting: Cutting
+    /// How the vectors of sums travel between ranks.
+    public var wire: Wire
     /// Tokens that the cache holds; nil for the model's own longest context, at most ``defaultContext``.
     public var context: Int?
     /// The most tokens of a prompt in one forward pass.
@@ -23,12 +25,13 @@ public struct Request: Sendable {
     /// The embedded model, split evenly and summed, unless said otherwise.
     public init(
         modelPath: String? = nil, shares: Shares? = nil, way: Way = .sum, cutting: Cutting = .uneven,
-        context: Int? = nil, chunk: Int = 256, threads: Int? = nil
+        wire: Wire = .f32, context: Int? = nil, chunk: Int = 256, threads: Int? = nil
     ) {
         self.modelPath = modelPath
         self.shares = shares
         self.way = way
         self.cutting = cutting
+        self.wire = wire
         self.context = context
         self.chunk = chunk
         self.threads = threads

@@ -41,6 +41,13 @@ extension Session {
         return bounds[0] == ~bounds[1]
     }
 
+    /// Runs `body` with sums that travel in float32, whatever the plan's wire; to be called on every rank.
+    public func summingPlainly<R>(_ body: () throws -> R) rethrows -> R {
+        bench.group.usesWire = false
+        defer { bench.group.usesWire = true }
+        return try body()
+    }
+
     /// This session's model on rank 0 alone, for comparison; nil on the other ranks.
     ///
     /// - Throws: also where rank 0 cannot hold the whole model beside its shard.

@@ -28,7 +28,7 @@ public final class Session {
     ///
     /// - Parameter progress: is told how many bytes have been read, and of how many.
     init(
-        model: Model, plan: Plan, communicator: Communicator, threads: Int,
+        model: Model, plan: Plan, communicator: Communicator, threads: Int, cores: [Int]?,
         progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void
     ) throws {
         let rank = communicator.rank
@@ -37,7 +37,7 @@ public final class Session {
             byteCount: Shard.byteCount(plan: plan, rank: rank, file: model.file)
                 + Buffers.byteCount(workspace) + SequenceState.byteCount(plan: plan, rank: rank))
         let operations = Operations(
-            pool: Pool(threads: threads), instructionSet: try .best, isExact: plan.policy.way == .gather)
+            pool: Pool(threads: threads, cores: cores), instructionSet: try .best, isExact: plan.policy.way == .gather)
         let buffers = try Buffers(workspace, in: arena)
         let shard = try Shard(
             file: model.file, plan: plan, rank: rank, arena: arena, pool: operations.pool, progress: progress)
@@ -46,7 +46,7 @@ public final class Session {
         self.communicator = communicator
         bench = Workbench(
             operations: operations, buffers: buffers,
-            group: Group(communicator: communicator, plan: plan, exchange: buffers.exchange))
+            group: Group(communicator: communicator, plan: plan, buffers: buffers))
         transformer = Transformer(plan: plan, shard: shard, bench: bench)
         state = try SequenceState(plan: plan, rank: rank, in: arena)
         loading = Loading(byteCounts: [shard.byteCountRead])

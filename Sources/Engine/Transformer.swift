@@ -56,7 +56,7 @@ final class Transformer {
         let chunk = Chunk(tokens: tokens.count, firstPosition: state.position)
         let (operations, buffers) = (bench.operations, bench.buffers)
         operations.embed(tokens.span, table: embedding, firstRow: localVocabulary.lowerBound, into: buffers.hidden)
-        try bench.group.sum(buffers.hidden, tokens: chunk.tokens)
+        try bench.group.shareEmbedding(of: tokens, buffers.hidden)
         try observe?(0, buffers.hidden, chunk.tokens)
         for (index, layer) in layers.enumerated() {
             for residual in layer {

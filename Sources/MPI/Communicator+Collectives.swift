@@ -88,6 +88,27 @@ extension Communicator {
         }
     }
 
+    /// Gives every rank the part that each rank has for it; parts are equally long.
+    ///
+    /// `values` holds this rank's parts in the order of their receivers, `received` those that it gets in the order of
+    /// their senders. Corresponds to `MPI_Alltoall`.
+    public func exchangeEqual<T: Element>(
+        _ values: Span<T>, into received: inout MutableSpan<T>
+    ) throws(MPIError) {
+        precondition(values.count.isMultiple(of: size), "there is one part of equal length for each rank")
+        precondition(received.count == values.count, "a rank gets as much as it gives")
+        let count = try cCount("MPI_Alltoall", values.count / size)
+        countTraffic(T.self, values.count)
+        try unsafe values.withUnsafeBufferPointer { (values) throws(MPIError) in
+            try unsafe received.withUnsafeMutableBufferPointer { (received) throws(MPIError) in
+                try collective("MPI_Alltoall") {
+                    unsafe MPI_Alltoall(
+                        values.baseAddress, count, T.datatype, received.baseAddress, count, T.datatype, handle)
+                }
+            }
+        }
+    }
+
     /// Gives `root` the parts of all ranks, which are equally long, in rank order.
     ///
     /// On `root`, `whole` has `size` times as many elements as `part`; elsewhere it is not touched and may be empty.

@@ -5,18 +5,30 @@ extension Communicator {
     /// more than its part of a quota that the kernel sets on processor time.
     public func fairCores() throws(MPIError) -> Int {
         let neighbours = try ranksOfThisHost()
-        let status = SystemFile.text(of: "/proc/self/status") ?? ""
-        let lists = try neighbours.gatherStrings(CoreShare.allowedList(status)).map(CoreShare.allowed)
+        let lists = try neighbours.gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed)
         let group = ControlGroup.ofThisProcess()
         let allGroups = try neighbours.gatherStrings(group.path)
         return CoreShare.cores(
             lists[neighbours.rank], among: lists, quota: group.quota,
             quotaSharers: allGroups.count { $0 == group.path })
     }
+
+    /// A core for each of this rank's threads that no other thread of the job has, in increasing order; nil where the
+    /// system should place them. All ranks of the job call it, each with its number of threads.
+    public func distinctCores(threads: Int) throws(MPIError) -> [Int]? {
+        let neighbours = try ranksOfThisHost()
+        let lists = try neighbours.gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed)
+        let counts = try neighbours.gatherStrings("\(threads)").map { Int($0) ?? 1 }
+        return CoreShare.distinct(threads: counts, allowed: lists, siblings: CoreShare.siblings)?[neighbours.rank]
+    }
 }
 
 /// How cores are divided among the ranks of a host.
 package enum CoreShare {
+    /// The cores that this process might run on when it began, as the kernel lists them: what it was given, before it
+    /// tied a thread to a core.
+    static let allowedAtStart = allowedList(SystemFile.text(of: "/proc/self/status") ?? "")
+
     /// The whole cores that fall to a rank which may run on `own`, where `all` lists the cores of every rank of the
     /// host.
     ///
@@ -39,10 +51,75 @@ package enum CoreShare {
 
     /// The cores of a list such as `0-3,8`.
     package static func allowed(_ list: String) -> [Int] {
-        list.split(separator: ",").flatMap { run in
+        list.split { $0 == "," || $0.isWhitespace }.flatMap { run in
             let ends = run.split(separator: "-").compactMap { Int($0) }
             guard let first = ends.first, let last = ends.last, first <= last else { return [Int]() }
             return Array(first...last)
         }
+    }
+}
+
+/// Which thread runs where.
+extension CoreShare {
+    /// The cores that are one physical core together with `core`, itself included.
+    static func siblings(of core: Int) -> [Int] {
+        let list = SystemFile.text(of: "/sys/devices/system/cpu/cpu\(core)/topology/thread_siblings_list")
+        return allowed(list ?? "\(core)")
+    }
+
+    /// Distinct cores for the threads of every rank of a host, where `allowed` lists the cores that each rank may run
+    /// on; the first of every group of siblings are used before the others.
+    ///
+    /// The result is nil where there are more threads than cores, or where whole physical cores would be left over:
+    /// threads that are tied cannot make way for other programs, and with room to spare they should.
+    package static func distinct(
+        threads: [Int], allowed: [[Int]], siblings: (_ core: Int) -> [Int]
+    ) -> [[Int]]? {
+        let cores = Set(allowed.joined())
+        let place = Dictionary(
+            uniqueKeysWithValues: cores.map { core in
+                (core, siblings(core).filter { cores.contains($0) && $0 < core }.count)
+            })
+        let wanted = threads.reduce(0, +)
+        guard wanted <= cores.count, wanted >= place.values.count(where: { $0 == 0 }) else { return nil }
+        var matching = CoreMatching(
+            allowed: allowed, order: cores.sorted { (place[$0] ?? 0, $0) < (place[$1] ?? 0, $1) })
+        for (rank, count) in threads.enumerated() {
+            for _ in 0..<count {
+                guard matching.addCore(for: rank) else { return nil }
+            }
+        }
+        return threads.indices.map { rank in matching.owners.filter { $0.value == rank }.keys.sorted() }
+    }
+}
+
+/// Cores and the ranks that have them; finds a core for one more thread as long as there is any way.
+private struct CoreMatching {
+    let allowed: [Set<Int>]  // [ranks]
+    let order: [Int]
+    private(set) var owners: [Int: Int] = [:]
+
+    init(allowed: [[Int]], order: [Int]) {
+        self.allowed = allowed.map { Set($0) }
+        self.order = order
+    }
+
+    mutating func addCore(for rank: Int) -> Bool {
+        var tried: Set<Int> = []
+        return addCore(for: rank, &tried)
+    }
+
+    /// Takes a free core, or one whose owner can have another instead.
+    private mutating func addCore(for rank: Int, _ tried: inout Set<Int>) -> Bool {
+        for core in order where allowed[rank].contains(core) && owners[core] == nil {
+            owners[core] = rank
+            return true
+        }
+        for core in order where allowed[rank].contains(core) && tried.insert(core).inserted {
+            guard let owner = owners[core], owner != rank, addCore(for: owner, &tried) else { continue }
+            owners[core] = rank
+            return true
+        }
+        return false
     }
 }

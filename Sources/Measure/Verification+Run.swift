@@ -6,7 +6,8 @@ public import Weights
 extension Verification {
     /// Computes tokens on all ranks, then on rank 0 alone or from a file, and compares.
     ///
-    /// To be called on every rank.
+    /// Sums travel in float32 for it; what another wire of the plan changes is measured besides. To be called on every
+    /// rank.
     ///
     /// - Parameters:
     ///   - tokens: on rank 0.
@@ -18,14 +19,20 @@ extension Verification {
     ) throws -> Verification? {
         var areSame = true
         let found = try record(session, tokens) { areSame = areSame && $0 }
+        let wire = session.plan.policy.wire
+        let plain =
+            wire == .f32
+            ? found : try session.summingPlainly { try record(session, tokens) { areSame = areSame && $0 } }
         var expected: Recording?
         if let reference {
             expected = Recording(vocabulary: session.plan.blueprint.vocabulary, logits: reference.logits)
         } else if !comparesWithFile {
             expected = try session.alone().flatMap { try record($0, tokens) { _ in } }
         }
-        guard let found, let expected else { return nil }
-        return Verification(found, reference: expected, ranksAgree: areSame, tolerance: tolerance)
+        guard let found, let plain, let expected else { return nil }
+        var verification = Verification(plain, reference: expected, ranksAgree: areSame, tolerance: tolerance)
+        if wire != .f32 { verification.wire = WireError(wire, found, plain: plain) }
+        return verification
     }
 
     /// Tokens from all over a vocabulary, the same on every machine; fewer where the context is short.
@@ -62,11 +69,25 @@ extension Verification: CustomStringConvertible {
             ? "equal within the tolerance of \(Figure.scientific(tolerance))"
                 + (tolerance == 0 ? ", to the last bit" : "")
             : "NOT equal within the tolerance of \(Figure.scientific(tolerance))"
-        return Table.text([["after", "largest difference", "in units of the spread"]] + rows)
+        return Table.text([["after", "largest difference", "in units of the spread"]] + rows) + wireText
             + "best tokens: \(greedyTokensAgree ? "agree" : "differ, first at position \(firstDisagreement ?? 0)")"
             + " over \(tokenCount) positions\n"
             + "ranks: \(ranksAgree ? "hold the same bits" : "DO NOT hold the same bits")\n"
             + "verdict: \(verdict)\n"
+    }
+}
+
+extension Verification {
+    /// The same table for the wire.
+    private var wireText: String {
+        guard let wire else { return "" }
+        let rows = wire.differences.map { difference in
+            [difference.place, Figure.scientific(difference.largest), Figure.scientific(difference.relative)]
+        }
+        let titles = ["wire \(wire.wire.rawValue) against f32, after", "largest difference", "in units of the spread"]
+        return Table.text([titles] + rows)
+            + "wire \(wire.wire.rawValue): the best tokens are those of f32 at \(wire.agreeingTokenCount) of "
+            + "\(tokenCount) positions\n"
     }
 }
 

@@ -35,17 +35,15 @@ public struct Verification: Sendable, Encodable {
     /// The largest relative difference of the logits that is accepted.
     public var tolerance: Double
 
+    /// What a wire of fewer bits changes; nil where sums travel in float32.
+    public internal(set) var wire: WireError?
+
     /// Whether the logits are within the tolerance, the tokens agree, and the ranks agree.
     public let passes: Bool
 
     /// Compares what was recorded on N ranks with a reference.
     public init(_ found: Recording, reference: Recording, ranksAgree: Bool, tolerance: Double) {
-        differences = []
-        for (place, values) in reference.stages {
-            guard let own = found.stages.first(where: { $0.place == place })?.values else { continue }
-            differences.append(Self.difference(place, own, values))
-        }
-        differences.append(Self.difference("logits", found.logits, reference.logits))
+        differences = Self.differences(found, reference)
         let vocabulary = found.vocabulary
         let best = Self.bestTokens(found.logits, vocabulary)
         let expected = Self.bestTokens(reference.logits, vocabulary)
@@ -59,6 +57,16 @@ public struct Verification: Sendable, Encodable {
             ? differences.allSatisfy { $0.largest == 0 }
             : differences.allSatisfy { $0.place != "logits" || $0.relative <= tolerance }
         passes = greedyTokensAgree && ranksAgree && isClose
+    }
+
+    static func differences(_ found: Recording, _ reference: Recording) -> [Difference] {
+        var differences: [Difference] = []
+        for (place, values) in reference.stages {
+            guard let own = found.stages.first(where: { $0.place == place })?.values else { continue }
+            differences.append(difference(place, own, values))
+        }
+        differences.append(difference("logits", found.logits, reference.logits))
+        return differences
     }
 
     private static func difference(_ place: String, _ found: [Float], _ reference: [Float]) -> Difference {
@@ -78,7 +86,7 @@ public struct Verification: Sendable, Encodable {
         return Difference(place: place, largest: largest, spread: variance.squareRoot())
     }
 
-    private static func bestTokens(_ logits: [Float], _ vocabulary: Int) -> [Int] {
+    static func bestTokens(_ logits: [Float], _ vocabulary: Int) -> [Int] {
         stride(from: 0, to: logits.count, by: vocabulary).map { start in
             let row = logits[start..<min(start + vocabulary, logits.count)]
             return (row.indices.max { row[$0] != row[$1] ? row[$0] < row[$1] : $0 > $1 } ?? start) - start

@@ -19,15 +19,7 @@ public enum Dealing {
     /// blocks.
     public static func deal(_ units: Int, shares: [Double], preferringMultiplesOf block: Int) -> [Int] {
         precondition(block > 0, "a block has at least one unit")
-        let whole = WholeShares(shares)
-        let exact = deal(units, to: whole)
-        let blockCount = (units + block - 1) / block
-        var counts = deal(blockCount, to: whole).map { $0 * block }
-        if let last = counts.lastIndex(where: { $0 > 0 }) { counts[last] -= blockCount * block - units }
-        guard let slowest = whole.slowest(counts), let fastest = whole.slowest(exact) else { return exact }
-        let isNearlyAsFast = whole.isSlower(101 * exact[fastest], fastest, than: 100 * counts[slowest], slowest)
-        let emptiesNone = zip(exact, counts).allSatisfy { $0 == 0 || $1 > 0 }
-        return counts == exact || isNearlyAsFast && emptiesNone ? counts : exact
+        return deal(units, inSteps: 1, to: WholeShares(shares), preferringMultiplesOf: block)
     }
 
     static func deal(_ units: Int, to shares: WholeShares) -> [Int] {
@@ -35,9 +27,13 @@ public enum Dealing {
         guard units > 0, !shares.values.isEmpty else { return shares.values.map { _ in 0 } }
         let fast = oneOfTheFastest(units, shares)
         guard let slowest = shares.slowest(fast) else { return fast }
-        // What each rank finishes in the time of the slowest; every way of leaving out the excess is as fast.
-        let limits = shares.values.map { Int(Int128(fast[slowest]) * $0 / shares.values[slowest]) }
-        return fairest(units, shares, limits: limits)
+        // Every way of leaving out the excess is as fast.
+        return fairest(units, shares, limits: limits(fast[slowest], slowest, shares))
+    }
+
+    /// What each rank finishes while the slowest one does its units.
+    static func limits(_ units: Int, _ slowest: Int, _ shares: WholeShares) -> [Int] {
+        shares.values.map { Int(Int128(units) * $0 / shares.values[slowest]) }
     }
 
     /// The proportional parts rounded down, then unit by unit to the rank that would have it done first.

@@ -11,6 +11,8 @@ struct HeadDealing: Hashable {
         var queryByteCount: Int
         /// Bytes that a token reads for each key-value head, its cache at the full context included.
         var keyValueByteCount: Int
+        /// That of the weight that is split by columns, if that has groups.
+        var grouping: Grouping?
     }
 
     /// The rank that takes longest for its share.
@@ -22,9 +24,9 @@ struct HeadDealing: Hashable {
 
     let shape: Shape
     /// Query heads per rank, cut anywhere.
-    let anywhere: [Int]
+    let anywhere: StepDealing
     /// Query heads per rank, cut on the borders of key-value groups only.
-    let onBorders: [Int]
+    let onBorders: StepDealing
     /// The slowest rank when cut anywhere.
     let anywhereSlowest: Slowest
     /// The slowest rank when cut on borders.
@@ -36,10 +38,11 @@ struct HeadDealing: Hashable {
         let whole = WholeShares(shares)
         let groupSize = shape.heads / shape.keyValueHeads
         self.shape = shape
-        anywhere = Dealing.deal(shape.heads, to: whole)
-        onBorders = Dealing.deal(shape.keyValueHeads, to: whole).map { $0 * groupSize }
-        anywhereSlowest = Self.slowest(shape, anywhere, whole)
-        onBordersSlowest = Self.slowest(shape, onBorders, whole)
+        let borders = Borders(shape.grouping, perUnit: shape.headSize)
+        anywhere = StepDealing(shape.heads, borders, shares: whole)
+        onBorders = StepDealing(shape.heads, borders.onMultiples(of: groupSize), shares: whole)
+        anywhereSlowest = Self.slowest(shape, anywhere.counts, whole)
+        onBordersSlowest = Self.slowest(shape, onBorders.counts, whole)
         cutsAnywhere = whole.isSlower(
             onBordersSlowest.byteCount, onBordersSlowest.rank, than: anywhereSlowest.byteCount, anywhereSlowest.rank)
     }
@@ -50,8 +53,11 @@ struct HeadDealing: Hashable {
         return Slowest(rank: rank, byteCount: bytes[rank])
     }
 
+    /// The faster way.
+    var chosen: StepDealing { cutsAnywhere ? anywhere : onBorders }
+
     /// The chosen ranges of query heads.
-    var queries: Split { Split(counts: cutsAnywhere ? anywhere : onBorders) }
+    var queries: Split { Split(counts: chosen.counts) }
 
     /// The key-value heads that they read.
     var keyValues: Split { Self.cover(queries, groupSize: shape.heads / shape.keyValueHeads) }
@@ -89,6 +95,15 @@ extension HeadDealing.Shape {
         keyValueByteCount =
             byteCount(attention.key.weights + attention.value.weights) / keyValueHeads
             + 2 * Scalar.f32.byteCount(positions * attention.headSize)
+        grouping = policy.grouping(cutByColumns: attention.output.weight, encodings)
+    }
+}
+
+extension Policy {
+    /// The groups that cuts between the columns of a last projection have to mind, if there are any.
+    func grouping(cutByColumns weight: Weight, _ encodings: [String: Encoding]) -> Grouping? {
+        guard way == .sum, case .grouped(let grouping)? = encodings[weight.name] else { return nil }
+        return grouping
     }
 }
 

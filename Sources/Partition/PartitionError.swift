@@ -26,6 +26,8 @@ public enum PartitionError: Error, Sendable, Hashable {
     case context(found: Int, longest: Int)
     /// A prompt would be computed in pieces of less than one token.
     case chunk(found: Int)
+    /// Vectors were to travel in fewer bits where results have to be the same on any number of ranks.
+    case wireOfExact(Wire)
     /// A rank would hold no unit of any axis.
     ///
     /// `axis` is the one with the most units; `workingRankCount` ranks would each hold something.
@@ -68,6 +70,9 @@ extension PartitionError: CustomStringConvertible {
                 + "use --context \(found < 1 ? 1 : longest)"
         case .chunk(let found):
             "chunk: expected at least 1 token, found \(found); use --chunk 1 or more"
+        case .wireOfExact(let wire):
+            "wire: expected f32, with which alone results are exact, found \(wire.rawValue); "
+                + "leave out --wire or --exact"
         case .idleRank(let rank, let axis, let share, let workingRankCount):
             "rank \(rank): expected at least one unit of some axis, found none for its share \(Figure.number(share)) "
                 + "(the longest axis, \(axis), has \(axis.count)); "

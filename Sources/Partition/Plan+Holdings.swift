@@ -39,11 +39,13 @@ extension Plan {
         let keyValues = attentions.map { heldCount($0.keyValueAxis, rank: rank) * $0.headSize }.max() ?? 0
         let channels = mlps.map { heldCount($0.axis, rank: rank) }.max() ?? 0
         let (gathered, part, exchange) = gatherColumns
+        let (packed, received) = summationWords
         return Workspace(
             hidden: buffer(blueprint.width), normed: buffer(blueprint.width), branch: buffer(blueprint.width),
             queries: buffer(queries), keys: buffer(keyValues), values: buffer(keyValues), heads: buffer(queries),
             gate: buffer(channels), up: buffer(channels),
             gathered: buffer(gathered), part: buffer(part), exchange: buffer(exchange),
+            packed: Workspace.Buffer(1, packed), received: Workspace.Buffer(1, received),
             logits: Workspace.Buffer(
                 min(chunk, Workspace.logitRows), heldCount(blueprint.vocabularyAxis, rank: rank)),
             rotation: Workspace.Buffer(policy.context, attentions.map(\.rotary.size).max() ?? 0))

@@ -4,19 +4,20 @@ extension Plan {
     /// What a user should know about the plan, in sentences.
     public var remarks: [String] {
         guard rankCount > 1 else { return [] }
-        return headDealings.flatMap(remarks) + blockRemarks + emptyRemarks + shareRemarks + paddingRemarks
+        return headDealings.flatMap(remarks) + borderRemarks + blockRemarks + emptyRemarks + shareRemarks
+            + paddingRemarks
     }
 
-    private func remarks(_ dealing: HeadDealing, layerCount: Int) -> [String] {
+    private func remarks(_ dealing: HeadDealing, attentions: [Attention]) -> [String] {
         guard dealing.shape.heads > dealing.shape.keyValueHeads else { return [] }
-        return [cutRemark(dealing, layerCount)] + repetitionRemark(dealing, layerCount)
+        return [cutRemark(dealing, attentions.count)] + repetitionRemark(dealing, attentions.count)
     }
 
     private func cutRemark(_ dealing: HeadDealing, _ layerCount: Int) -> String {
         let place = "attention (\(layerCount) layers): "
-        let anywhere = "\(Figure.list(dealing.anywhere)) heads"
-        let onBorders = "\(Figure.list(dealing.onBorders)) heads"
-        guard dealing.anywhere != dealing.onBorders else {
+        let anywhere = "\(Figure.list(dealing.anywhere.counts)) heads"
+        let onBorders = "\(Figure.list(dealing.onBorders.counts)) heads"
+        guard dealing.anywhere.counts != dealing.onBorders.counts else {
             return place + "query heads are cut on the borders of key-value groups, the best place anyway (\(anywhere))"
         }
         let withAnywhere = "with \(anywhere) \(cost(dealing.anywhereSlowest))"
@@ -46,7 +47,8 @@ extension Plan {
     }
 
     private var blockRemarks: [String] {
-        let axes = representativeAxes.filter { $0.kind != .queryHeads }
+        let inSteps = widthDealings.filter { $0.dealing.shape.grouping != nil }.flatMap { $0.mlps.map(\.axis) }
+        let axes = representativeAxes.filter { $0.kind != .queryHeads && !inSteps.contains($0) }
         let inBlocks = axes.filter { axis in
             split(of: axis).ranges.allSatisfy {
                 $0.upperBound.isMultiple(of: Self.rowBlock) || $0.upperBound == axis.count
@@ -96,7 +98,8 @@ extension Plan {
     private var representativeAxes: [Axis] {
         var axes: [Axis] = []
         let all =
-            attentions.map(\.queryAxis) + mlps.map(\.axis) + [blueprint.vocabularyAxis]
+            attentions.map(\.queryAxis) + widthDealings.filter { !$0.dealing.rotates }.flatMap { $0.mlps.map(\.axis) }
+            + [blueprint.vocabularyAxis]
             + (policy.way == .gather ? [blueprint.widthAxis] : [])
         for axis in all where !axes.contains(where: { $0.kind == axis.kind && split(of: $0) == split(of: axis) }) {
             axes.append(axis)
@@ -104,8 +107,8 @@ extension Plan {
         return axes
     }
 
-    private func names(_ axes: [Axis]) -> String { axes.map(name).joined(separator: ", ") }
+    func names(_ axes: [Axis]) -> String { axes.map(name).joined(separator: ", ") }
 
     /// The name of an axis without its layer.
-    private func name(_ axis: Axis) -> String { Axis(axis.kind, layer: nil, count: axis.count).description }
+    func name(_ axis: Axis) -> String { Axis(axis.kind, layer: nil, count: axis.count).description }
 }

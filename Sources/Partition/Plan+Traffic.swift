@@ -9,8 +9,9 @@ extension Plan {
 
     /// What one forward of `tokens` tokens exchanges; nothing on one rank.
     ///
-    /// One sum after the embedding. Then per branch one sum in way sum; in way gather one gather of the inner
-    /// activations and one of the output.
+    /// The embedding: for one token it is broadcast by the rank that holds it, for more it is summed, in float32 both
+    /// times. Then per branch one sum in way sum; in way gather one gather of the inner activations and one of the
+    /// output.
     public func traffic(tokens: Int) -> Traffic {
         guard rankCount > 1 else { return .none }
         func vector(_ count: Int) -> Traffic {
@@ -18,7 +19,7 @@ extension Plan {
         }
         return blueprint.layers.flatMap(\.branches).reduce(vector(blueprint.width)) { traffic, branch in
             switch policy.way {
-            case .sum: traffic + vector(blueprint.width)
+            case .sum: traffic + summation(tokens: tokens).traffic
             case .gather:
                 traffic + vector(gatheredInnerCount(branch.mixer)) + vector(gatheredCount(blueprint.widthAxis))
             }
@@ -35,16 +36,20 @@ extension Plan {
     /// Bytes that a rank puts into what one decoded token exchanges; none on one rank.
     ///
     /// The vector that it adds to each sum, in way gather its own ranges, padding included where they are padded, its
-    /// best candidate, and on rank 0 the order. How often a collective sends them on is the MPI library's choice.
+    /// best candidate, and on rank 0 the order; of the embedding the complete vector, whoever holds it. How often a
+    /// collective sends them on is the MPI library's choice.
     public func sentByteCount(rank: Int) -> Int {
         guard rankCount > 1 else { return 0 }
-        let elements = blueprint.layers.flatMap(\.branches).reduce(blueprint.width) { count, branch in
+        let byteCount = blueprint.layers.flatMap(\.branches).reduce(Scalar.f32.byteCount(blueprint.width)) {
             switch policy.way {
-            case .sum: count + blueprint.width
-            case .gather: count + innerCount(branch.mixer, rank: rank) + heldCount(blueprint.widthAxis, rank: rank)
+            case .sum: $0 + summation(tokens: 1).sentByteCount
+            case .gather:
+                $0
+                    + Scalar.f32.byteCount(
+                        innerCount($1.mixer, rank: rank) + heldCount(blueprint.widthAxis, rank: rank))
             }
         }
-        return Scalar.f32.byteCount(elements) + Self.candidateByteCount + (rank == 0 ? Self.orderByteCount : 0)
+        return byteCount + Self.candidateByteCount + (rank == 0 ? Self.orderByteCount : 0)
     }
 
     private func innerCount(_ mixer: Mixer, rank: Int) -> Int {

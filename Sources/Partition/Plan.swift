@@ -11,8 +11,10 @@ public struct Plan: Sendable, Hashable {
 
     let splits: [Axis: Split]
     let encodings: [String: Encoding]
-    /// The different head dealings, in order of layers, each with the number of its layers.
-    let headDealings: [(dealing: HeadDealing, layerCount: Int)]
+    /// The different head dealings, in order of layers, each with its layers.
+    let headDealings: [(dealing: HeadDealing, attentions: [Attention])]
+    /// The different dealings of MLP channels, likewise.
+    let widthDealings: [(dealing: WidthDealing, mlps: [GatedMLP])]
     let weights: [Weight]
     let attentions: [Attention]
     let mlps: [GatedMLP]
@@ -50,7 +52,7 @@ public struct Plan: Sendable, Hashable {
                 dealer.deal(attention)
                 attentions.append(attention)
             case .mlp(let mlp):
-                dealer.deal(mlp.axis)
+                dealer.deal(mlp)
                 mlps.append(mlp)
             }
         }
@@ -59,6 +61,7 @@ public struct Plan: Sendable, Hashable {
         self.encodings = encodings
         splits = dealer.splits
         headDealings = dealer.headDealings
+        widthDealings = dealer.widthDealings
         weights = blueprint.weights
         self.attentions = attentions
         self.mlps = mlps
@@ -100,7 +103,8 @@ private struct Dealer {
     let policy: Policy
     let encodings: [String: Encoding]
     var splits: [Axis: Split] = [:]
-    var headDealings: [(dealing: HeadDealing, layerCount: Int)] = []
+    var headDealings: [(dealing: HeadDealing, attentions: [Attention])] = []
+    var widthDealings: [(dealing: WidthDealing, mlps: [GatedMLP])] = []
     private var dealtCounts: [Int: Split] = [:]
 
     init(policy: Policy, encodings: [String: Encoding]) {
@@ -108,6 +112,7 @@ private struct Dealer {
         self.encodings = encodings
     }
 
+    /// Deals an axis that cuts no weight by columns.
     mutating func deal(_ axis: Axis) {
         let dealt = dealtCounts[axis.count]
         let split =
@@ -119,18 +124,20 @@ private struct Dealer {
     }
 
     mutating func deal(_ attention: Attention) {
-        let dealing = dealing(HeadDealing.Shape(attention, policy, encodings))
-        splits[attention.queryAxis] = dealing.queries
-        splits[attention.keyValueAxis] = dealing.keyValues
+        let shape = HeadDealing.Shape(attention, policy, encodings)
+        let place = headDealings.firstIndex { $0.dealing.shape == shape } ?? headDealings.count
+        if place == headDealings.count { headDealings.append((HeadDealing(shape, shares: policy.shares), [])) }
+        headDealings[place].attentions.append(attention)
+        splits[attention.queryAxis] = headDealings[place].dealing.queries
+        splits[attention.keyValueAxis] = headDealings[place].dealing.keyValues
     }
 
-    private mutating func dealing(_ shape: HeadDealing.Shape) -> HeadDealing {
-        if let position = headDealings.firstIndex(where: { $0.dealing.shape == shape }) {
-            headDealings[position].layerCount += 1
-            return headDealings[position].dealing
-        }
-        let dealing = HeadDealing(shape, shares: policy.shares)
-        headDealings.append((dealing, 1))
-        return dealing
+    mutating func deal(_ mlp: GatedMLP) {
+        let shape = WidthDealing.Shape(
+            width: mlp.axis.count, grouping: policy.grouping(cutByColumns: mlp.down.weight, encodings))
+        let place = widthDealings.firstIndex { $0.dealing.shape == shape } ?? widthDealings.count
+        if place == widthDealings.count { widthDealings.append((WidthDealing(shape, shares: policy.shares), [])) }
+        widthDealings[place].mlps.append(mlp)
+        splits[mlp.axis] = widthDealings[place].dealing.next()
     }
 }

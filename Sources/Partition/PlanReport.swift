@@ -21,11 +21,12 @@ public struct PlanReport: Sendable, Hashable {
             case .uneven: "uneven"
             case .padded: "padded"
             }
+        let wire = summary.wire == .f32 ? "" : ", wire \(summary.wire.rawValue)"
         return [
             "model    \(model.architecture), \(model.layerCount) layers, \(Figure.grouped(model.parameterCount)) "
                 + "parameters, \(encodings)",
             "plan     \(summary.rankCount) \(summary.rankCount == 1 ? "rank" : "ranks"), way \(summary.way.rawValue), "
-                + "split \(split), context \(summary.context), chunk \(summary.chunk), "
+                + "split \(split)\(wire), context \(summary.context), chunk \(summary.chunk), "
                 + "fingerprint \(summary.fingerprint)",
         ]
     }

@@ -83,6 +83,8 @@ public struct PlanSummary: Sendable, Hashable, Codable {
     public var way: Way
     /// Whether ranges are padded.
     public var split: Cutting
+    /// How the vectors of sums travel.
+    public var wire: Wire
     /// Positions in the cache.
     public var context: Int
     /// Tokens of a prompt computed at a time.
@@ -112,7 +114,7 @@ extension Plan {
         let sharesReached = sharesReached
         return PlanSummary(
             model: modelSummary, rankCount: rankCount, way: policy.way, split: policy.cutting,
-            context: policy.context, chunk: policy.chunk,
+            wire: policy.wire, context: policy.context, chunk: policy.chunk,
             ranks: (0..<rankCount).map { rank in
                 var summary = rankSummary(rank, holdings(rank: rank), shareReached: sharesReached[rank])
                 summary.host = hosts?[rank]

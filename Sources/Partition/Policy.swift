@@ -6,6 +6,8 @@ public struct Policy: Sendable, Hashable {
     public var way: Way
     /// Whether ranges are padded to the longest.
     public var cutting: Cutting
+    /// How the vectors of sums travel.
+    public var wire: Wire
     /// Positions that the cache has room for.
     public var context: Int
     /// Tokens of a prompt that are computed at a time; a plan lowers it to the context.
@@ -15,12 +17,13 @@ public struct Policy: Sendable, Hashable {
 
     /// A policy for as many ranks as there are shares.
     public init(
-        shares: [Double], way: Way = .sum, cutting: Cutting = .uneven, context: Int, chunk: Int = 256,
-        memoryByteCounts: [Int]? = nil
+        shares: [Double], way: Way = .sum, cutting: Cutting = .uneven, wire: Wire = .f32, context: Int,
+        chunk: Int = 256, memoryByteCounts: [Int]? = nil
     ) {
         self.shares = shares
         self.way = way
         self.cutting = cutting
+        self.wire = wire
         self.context = context
         self.chunk = chunk
         self.memoryByteCounts = memoryByteCounts

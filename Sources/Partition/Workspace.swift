@@ -51,6 +51,10 @@ public struct Workspace: Sendable, Hashable {
     /// `[chunk, longest vector gathered from all ranks, padding included]`: where a gather arrives, one rank's block
     /// after the other; no columns in way sum or on one rank.
     public var exchange: Buffer
+    /// One row: the packed vector that this rank adds to a sum; no columns where the wire is f32.
+    public var packed: Buffer
+    /// One row: the packed vectors that a rank receives at a time; no columns where the wire is f32.
+    public var received: Buffer
     /// `[min(chunk, 16), held vocabulary rows]`.
     public var logits: Buffer
     /// `[context, channels that turn]`: cosines and sines of the rotary embedding.
@@ -59,7 +63,8 @@ public struct Workspace: Sendable, Hashable {
     /// All of them.
     public var buffers: [Buffer] {
         [
-            hidden, normed, branch, queries, keys, values, heads, gate, up, gathered, part, exchange, logits, rotation,
+            hidden, normed, branch, queries, keys, values, heads, gate, up, gathered, part, exchange, packed,
+            received, logits, rotation,
         ]
     }
 

@@ -24,6 +24,7 @@ struct CheckpointReview {
         let others = Set(tensors.keys).subtracting(weights.map(\.name)).sorted()
         let unexpected = others.filter { !blueprint.ignores($0) }
         guard unexpected.isEmpty else { throw .unexpectedTensors(path: checkpoint.path, names: unexpected) }
+        let encoding = try encoding.resolved(for: blueprint)
         var items: [Item] = []
         for weight in weights {
             guard let tensor = tensors[weight.name] else { continue }
@@ -34,7 +35,7 @@ struct CheckpointReview {
     }
 
     private static func item(
-        _ weight: Weight, _ tensor: any CheckpointTensor, _ encoding: ImportEncoding
+        _ weight: Weight, _ tensor: any CheckpointTensor, _ encoding: ImportEncoding.Resolved
     ) throws(WeightsError) -> Item {
         let source = try tensor.encoding
         guard tensor.shape == weight.shape else {

@@ -6,7 +6,7 @@ package enum ElementConversion {
     package struct Findings: Sendable, Hashable {
         /// Elements that were infinite or no number before.
         package var nonFiniteCount = 0
-        /// Finite elements that became infinite.
+        /// Finite elements that became infinite, or the greatest that there is.
         package var overflowCount = 0
 
         package init(nonFiniteCount: Int = 0, overflowCount: Int = 0) {

@@ -8,7 +8,7 @@ public struct ImportSummary: Sendable, Hashable {
         public let tensor: String
         /// Elements that are infinite or no number in the checkpoint.
         public let nonFiniteCount: Int
-        /// Finite elements that the new encoding can't hold and that became infinite.
+        /// Finite elements that are too large for the new encoding.
         public let overflowCount: Int
     }
 
@@ -35,7 +35,7 @@ extension ImportSummary.Warning: CustomStringConvertible {
     public var description: String {
         var parts: [String] = []
         if nonFiniteCount > 0 { parts.append("\(nonFiniteCount) numbers that are not finite") }
-        if overflowCount > 0 { parts.append("\(overflowCount) numbers that became infinite in this encoding") }
+        if overflowCount > 0 { parts.append("\(overflowCount) numbers that are too large for this encoding") }
         return "'\(tensor)' holds \(parts.joined(separator: " and "))"
     }
 }

@@ -23,8 +23,10 @@ package enum RowConversion {
     package static func converter(from source: Encoding, to target: Encoding) -> (any RowConverter)? {
         switch (source, target) {
         case (.plain(let source), .plain(let target)): PlainConverter(source: source, target: target)
+        // To round what is rounded already would add up both errors.
         case (.grouped, .grouped): source == target ? CopyingConverter() : nil
-        case (.plain, .grouped), (.grouped, .plain): nil
+        case (.plain(let source), .grouped(let target)): RoundingConverter(source: source, target: target)
+        case (.grouped(let source), .plain(let target)): WideningConverter(source: source, target: target)
         }
     }
 }

@@ -1,10 +1,10 @@
 import Blueprint
+import Compute
 
 /// Rows of one part of a slice that follow each other in memory, moved down the tensor in steps: what was read for one
 /// step and belongs to the next stays.
 @safe final class RowWindow {
-    /// Bytes from one row to the next.
-    let rowByteStride: Int
+    private let rowByteStride: Int
     private let reader: PartReader
     // Elements of the part.
     private let columns: Range<Int>
@@ -37,13 +37,12 @@ import Blueprint
     private var rowByteCount: Int { columns.count * reader.stored.bytesPerElement }
     private var hasFilling: Bool { rowByteCount < rowByteStride }
 
-    /// Clears what the first rows have of columns behind the slice, in a byte that the two share.
-    func fill(rowCount: Int) {
-        guard hasFilling, filling.keptBits != 0xff else { return }
-        for row in 0..<rowCount {
-            let last = row * rowByteStride + rowByteCount - 1
-            unsafe buffer[last] = buffer[last] & filling.keptBits | filling.byte & ~filling.keptBits
-        }
+    /// Which part.
+    var part: Grouping.Part { reader.stored.part }
+
+    /// The rows that were asked for last, and whatever follows them.
+    var rows: GroupedRows.Part {
+        unsafe GroupedRows.Part(bytes: UnsafeRawBufferPointer(buffer), rowByteStride: rowByteStride)
     }
 
     /// Rows that a window needs room for.
@@ -51,21 +50,19 @@ import Blueprint
         step + max(step, reader.stored.grid.rowsPerPanel)
     }
 
-    /// Moves on to `rows`, which begin where the last ones ended.
+    /// Moves on to rows that begin where the last ones ended.
     ///
-    /// - Returns: where they begin; and the bytes that were read from the file.
-    func advance(
-        to rows: Range<Int>, _ space: ReadingSpace
-    ) throws(WeightsError) -> (start: UnsafeMutableRawPointer, byteCount: Int) {
-        let kept = max(0, held.upperBound - rows.lowerBound) * rowByteStride
-        let offset = (rows.lowerBound - held.lowerBound) * rowByteStride
+    /// - Returns: the bytes that were read from the file.
+    func advance(to wanted: Range<Int>, _ space: ReadingSpace) throws(WeightsError) -> Int {
+        let kept = max(0, held.upperBound - wanted.lowerBound) * rowByteStride
+        let offset = (wanted.lowerBound - held.lowerBound) * rowByteStride
         if kept > 0, offset > 0 {
             unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<kept])
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[offset..<offset + kept]))
         }
-        held = rows.lowerBound..<max(rows.lowerBound, held.upperBound)
+        held = wanted.lowerBound..<max(wanted.lowerBound, held.upperBound)
         var byteCount = 0
-        while held.upperBound < rows.upperBound, nextUnit < units.count {
+        while held.upperBound < wanted.upperBound, nextUnit < units.count {
             let unit = units[nextUnit]
             let end = reader.rows(of: unit).upperBound
             let place = unsafe RowPlace(
@@ -76,8 +73,17 @@ import Blueprint
             held = held.lowerBound..<end
             nextUnit += 1
         }
-        guard let start = unsafe buffer.baseAddress else { preconditionFailure("A window has room.") }
-        return unsafe (start, byteCount)
+        fill(rowCount: wanted.count)
+        return byteCount
+    }
+
+    /// Clears what rows have of columns behind the slice, in a byte that the two share.
+    private func fill(rowCount: Int) {
+        guard hasFilling, filling.keptBits != 0xff else { return }
+        for row in 0..<rowCount {
+            let last = row * rowByteStride + rowByteCount - 1
+            unsafe buffer[last] = buffer[last] & filling.keptBits | filling.byte & ~filling.keptBits
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+import Blueprint
 import FoundationEssentials
 
 /// A Hugging Face checkpoint folder: the texts, and the tensors in one or many `.safetensors` files.
@@ -20,7 +21,15 @@ struct SafetensorsCheckpoint: CheckpointReader {
         let parts = try files(plan.names)
         let entries = try Self.entries(of: parts)
         try check(plan.index, against: parts)
-        return entries
+        guard let quantization = try quantization() else { return entries }
+        return try AffineTensor.merged(entries, quantization)
+    }
+
+    private func quantization() throws(WeightsError) -> Quantization? {
+        let configuration = try texts()[.configuration] ?? ""
+        do { return try Quantization(configuration: configuration) } catch {
+            throw .unsupportedModel(path: path, reason: error.description)
+        }
     }
 
     /// XXH64 over config.json, then for each part in order its file name, its header, and of every tensor in the order

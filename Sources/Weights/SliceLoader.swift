@@ -63,14 +63,12 @@ struct SliceLoader: Sendable {
         let windows = windows(inFile(rows), space)
         for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: step) {
             let rows = first..<min(rows.upperBound, first + step)
-            var (starts, byteCount) = unsafe ([UnsafeRawPointer](), 0)
+            var (parts, byteCount) = ([Grouping.Part: GroupedRows.Part](), 0)
             for window in windows {
-                let (start, count) = try unsafe window.advance(to: inFile(rows), space)
-                window.fill(rowCount: rows.count)
-                unsafe starts.append(UnsafeRawPointer(start))
-                byteCount += count
+                byteCount += try window.advance(to: inFile(rows), space)
+                parts[window.part] = window.rows
             }
-            unsafe matrix.pack(rows: rows, from: starts, strides: windows.map(\.rowByteStride))
+            matrix.pack(GroupedRows(count: rows.count, columns: matrix.columns, parts: parts), at: rows.lowerBound)
             guard didRead(byteCount) else { return }
         }
     }

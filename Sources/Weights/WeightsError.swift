@@ -22,6 +22,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case unsupportedElements(location: String, found: String)
     /// A tensor can't be turned from its encoding into the one that is asked for.
     case noConversion(location: String, from: String, to: String)
+    /// Different encodings are asked for embedding and head, which are one matrix.
+    case tiedHead(embedding: String, head: String)
     /// config.json describes no model that is implemented; `reason` is the blueprint's message.
     case unsupportedModel(path: String, reason: String)
     /// The disk hasn't the room; the counts are nil when the system doesn't say.
@@ -70,6 +72,9 @@ extension WeightsError: CustomStringConvertible {
         case .noConversion(let location, let from, let to):
             "\(location): expected elements that can become \(to), found \(from); "
                 + "import with --encoding keep, or from a checkpoint that is not quantised"
+        case .tiedHead(let embedding, let head):
+            "embedding and head: expected one encoding, as they are one matrix in this model, "
+                + "found \(embedding) and \(head); ask for the same or for one of them only"
         case .unsupportedModel(let path, let reason):
             "\(path)/\(reason)"
         case .diskFull(let path, let needed, let available):

@@ -1,10 +1,8 @@
-public import ArgumentParser
+import ArgumentParser
 import Blueprint
 import Foundation
 import Partition
-public import Weights
-
-extension ImportEncoding: ExpressibleByArgument {}
+import Weights
 
 /// A checkpoint into a weights file.
 struct ImportCommand: ParsableCommand {
@@ -16,6 +14,9 @@ struct ImportCommand: ParsableCommand {
             before anything is written, and the file has its name only when it is complete.
 
               lockstep import ~/my-model -o model.h5 --encoding bf16
+              lockstep import ~/my-model -o model.h5 --encoding q4 --group 64 --head-encoding q8
+
+            What is quantised already, as mlx-lm does it, is kept bit for bit, or widened by --encoding f32, bf16 or f16.
             """)
 
     @Argument(help: "The folder.")
@@ -24,13 +25,12 @@ struct ImportCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("The weights file to write.", valueName: "file"))
     var output: String
 
-    @Option(help: "Encoding of the matrices; keep leaves each as it is. Norms and biases are kept as they are.")
-    var encoding: ImportEncoding = .keep
+    @OptionGroup var encodings: EncodingOptions
 
     func run() throws {
         let bar = ProgressBar("import")
         let summary = try Importer.run(
-            source: source, destination: output, encoding: encoding, programVersion: Lockstep.version,
+            source: source, destination: output, encoding: encodings.choices, programVersion: Lockstep.version,
             threads: ProcessInfo.processInfo.activeProcessorCount
         ) { bar.show($0.byteCount, of: $0.totalByteCount) }
         bar.finish()

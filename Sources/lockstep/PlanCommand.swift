@@ -1,5 +1,5 @@
-public import ArgumentParser
-public import Blueprint
+import ArgumentParser
+import Blueprint
 import Engine
 import Foundation
 import Partition
@@ -31,8 +31,8 @@ struct PlanCommand: ParsableCommand {
     @Option(help: "The most tokens of a prompt in one forward pass.")
     var chunk: Int = 256
 
-    @Option(help: "Encoding of the weights, for a bare config.json. Default: the one that it states, or bf16.")
-    var encoding: Scalar?
+    @OptionGroup(title: "Encodings, for a bare config.json. Default: what it states, or bf16")
+    var choices: EncodingOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -40,14 +40,14 @@ struct PlanCommand: ParsableCommand {
     func run() throws {
         let (blueprint, encodings) = try source()
         let shares = try share.wanted()
-        let fallback = Encoding.plain(encoding ?? blueprint.statedEncoding ?? .bf16)
+        let chosen = try choices.choices.resolved(for: blueprint)
         let plan = try Plan(
             blueprint,
             policy: Policy(
                 shares: try shares?.resolved(rankCount: ranks) ?? Array(repeating: 1, count: ranks ?? 1),
-                way: share.way, cutting: share.split,
+                way: share.way, cutting: share.split, wire: share.wire,
                 context: context ?? min(blueprint.maximumContext, Request.defaultContext), chunk: chunk),
-            encoding: { encodings[$0.name] ?? fallback })
+            encoding: { encodings[$0.name] ?? chosen.encoding(of: blueprint.statedEncoding(of: $0) ?? .bf16, $0) })
         if json { try Output.json(plan.summary) } else { try Output.product(plan.report(hosts: nil)) }
     }
 
@@ -73,5 +73,3 @@ struct PlanCommand: ParsableCommand {
         }
     }
 }
-
-extension Scalar: ExpressibleByArgument {}

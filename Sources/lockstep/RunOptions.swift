@@ -50,8 +50,8 @@ struct RunOptions: ParsableArguments {
     func prepare(on world: Communicator) throws -> Preparation {
         let shares = try world.together { world.rank == 0 ? try share.wanted() : nil }
         let request = Request(
-            modelPath: model, shares: shares, way: share.way, cutting: share.split, context: context, chunk: chunk,
-            threads: threads)
+            modelPath: model, shares: shares, way: share.way, cutting: share.split, wire: share.wire,
+            context: context, chunk: chunk, threads: threads)
         return try Preparation(request, on: world, version: Lockstep.version)
     }
 

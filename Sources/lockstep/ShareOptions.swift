@@ -3,6 +3,7 @@ import Foundation
 public import Partition
 
 extension Cutting: ExpressibleByArgument {}
+extension Wire: ExpressibleByArgument {}
 
 /// How the work is shared among ranks.
 struct ShareOptions: ParsableArguments {
@@ -23,7 +24,15 @@ struct ShareOptions: ParsableArguments {
     @Flag(help: "Results that are the same to the last bit on any number of ranks and any shares.")
     var exact = false
 
+    @Option(help: "How sums travel between ranks: f32, or fewer bits for slow networks: bf16, q8. Not with --exact.")
+    var wire: Wire = .f32
+
     func validate() throws {
+        guard wire == .f32 || !exact else {
+            throw ValidationError(
+                "--wire, --exact: expected f32, with which alone results are exact, found \(wire.rawValue); "
+                    + "leave one of them out")
+        }
         if shares != nil, sharesFile != nil {
             throw ValidationError("--shares, --shares-file: expected one of them, found both; leave one out")
         }

@@ -1,4 +1,5 @@
 import Compute
+import Foundation
 import Synchronization
 import Testing
 
@@ -24,7 +25,7 @@ import Testing
         for _ in 0..<50 {
             // Longer than threads spin.
             let start = ContinuousClock.now
-            while ContinuousClock.now - start < .microseconds(300) {}
+            while ContinuousClock.now - start < .milliseconds(4) {}
             pool.run { _ in counter.value.add(1, ordering: .relaxed) }
         }
         #expect(counter.value.load(ordering: .relaxed) == 150)
@@ -36,7 +37,7 @@ import Testing
         for round in 1...50 {
             pool.run { thread in
                 let start = ContinuousClock.now
-                while thread == 2, ContinuousClock.now - start < .microseconds(300) {}
+                while thread == 2, ContinuousClock.now - start < .milliseconds(4) {}
                 counter.value.add(1, ordering: .relaxed)
             }
             #expect(counter.value.load(ordering: .relaxed) == 3 * round)
@@ -51,6 +52,32 @@ import Testing
         #expect(counter.value.load(ordering: .relaxed) == (1...100).reduce(0) { $0 + max(1, $1 % 6) })
     }
 
+    @Test func threadsRunOnTheirCoresAsLongAsThePoolLives() async {
+        // On a thread of its own: other tests shall not find themselves tied.
+        let outcome = await withCheckedContinuation { continuation in
+            Thread {
+                let before = allowedCores()
+                var (inside, count) = ([[Int]](), 0)
+                do {
+                    let pool = Pool(threads: min(2, before.count), cores: Array(before.prefix(2)))
+                    let found = Mutex<[Int: [Int]]>([:])
+                    pool.run { thread in found.withLock { $0[thread] = allowedCores() } }
+                    count = pool.threads
+                    inside = (0..<count).map { thread in found.withLock { $0[thread] ?? [] } }
+                }
+                continuation.resume(returning: (before, inside, after: allowedCores()))
+            }.start()
+        }
+        #expect(outcome.1 == outcome.0.prefix(2).map { [$0] })
+        #expect(outcome.after == outcome.0)
+    }
+
+    @Test func aCoreThatDoesNotExistChangesNothing() {
+        let counter = Counter()
+        Pool(threads: 2, cores: [1 << 20, 8191]).run { _ in counter.value.add(1, ordering: .relaxed) }
+        #expect(counter.value.load(ordering: .relaxed) == 2)
+    }
+
     @Test func twoPoolsRunSideBySide() async {
         await withTaskGroup(of: Int.self) { group in
             for _ in 0..<2 {
@@ -63,6 +90,16 @@ import Testing
             }
             for await count in group { #expect(count == 3000) }
         }
+    }
+}
+
+/// The cores that the calling thread may run on, as the kernel lists them.
+private func allowedCores() -> [Int] {
+    let status = (try? String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed_list:") } ?? ""
+    return line.drop { !$0.isNumber }.split(separator: ",").flatMap { run in
+        let ends = run.split(separator: "-").compactMap { Int($0) }
+        return ends.count == 2 ? Array(ends[0]...ends[1]) : ends
     }
 }
 

@@ -28,6 +28,8 @@ extension LockstepTests {
             (prompt + ["--deadline", "inf"], "--deadline: expected 0.1 seconds to 1e9, found inf"),
             (prompt + ["--math", "sloppy"], "The value 'sloppy' is invalid for '--math <math>'"),
             (prompt + ["--split", "odd"], "The value 'odd' is invalid for '--split <split>'"),
+            (prompt + ["--wire", "fp4"], "The value 'fp4' is invalid for '--wire <wire>'"),
+            (prompt + ["--wire", "bf16", "--exact"], "--wire, --exact: expected f32, with which alone"),
             (prompt + ["--shares", "0:1:1"], "The value '0:1:1' is invalid for '--shares <5:3:2>'"),
             (prompt + ["--shares", "5:x:2"], "The value '5:x:2' is invalid for '--shares <5:3:2>'"),
             (prompt + ["--shares", "1:1:1", "--shares-file", "f"], "--shares, --shares-file: expected one of them"),

@@ -45,7 +45,9 @@ extension LockstepTests {
                 message("model", (hashes[0], hashes[1]), "copy the same weights file to every host"))
         }
 
-        @Test(arguments: [["--context", "100"], ["--chunk", "8"], ["--exact"], ["--split", "padded"]])
+        @Test(arguments: [
+            ["--context", "100"], ["--chunk", "8"], ["--exact"], ["--split", "padded"], ["--wire", "q8"],
+        ])
         func otherOptionsAreNoticed(options: [String]) throws {
             let plans = try [[], options].map { options in
                 let plan: PlanFigures = try decoded(["plan", "--ranks", "3", "--json"] + options)

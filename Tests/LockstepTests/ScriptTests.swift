@@ -35,6 +35,22 @@ extension LockstepTests {
             #expect(again.output == text)
         }
 
+        @Test func sumsOfTwoRanksAreOneExchange() throws {
+            let folder = try TemporaryFolder()
+            let two = try folder.write("two", "localhost slots=1 # this one\n\nlocalhost slots=1\n")
+            let three = try folder.write("three", "localhost slots=3\n")
+            for (options, isDoubling) in [
+                (["-n", "2"], true), (["-n", "3"], false), (["-n", "1"], false), (["--hostfile", two], true),
+                (["--hostfile", three], false), (["--hostfile", three, "-n", "2"], true),
+            ] {
+                let launch = try Launch.command(
+                    [Self.script] + options + ["--", "generate", "--prompt", "Alice", "--max-tokens", "1"],
+                    environment: Self.program)
+                let line = try #require(launch.errors.split(separator: "\n").first)
+                #expect(line.contains("coll_tuned_allreduce_algorithm 3 ") == isDoubling, "\(line)")
+            }
+        }
+
         @Test func runHandsTheSharesOfAHostfileOn() throws {
             let folder = try TemporaryFolder()
             let hostfile = try folder.write("hosts", "localhost slots=3\n")

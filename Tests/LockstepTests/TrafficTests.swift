@@ -9,6 +9,7 @@ extension LockstepTests {
             [1, 2, 3, 5].flatMap { ranks in
                 [[], ["--exact"], ["--split", "padded"], ["--exact", "--split", "padded"]].map { (ranks, $0) }
             } + [(3, ["--shares", "5:3:2"]), (3, ["--shares", "5:3:2", "--exact"])]
+            + [2, 3, 7].flatMap { ranks in [(ranks, ["--wire", "bf16"]), (ranks, ["--wire", "q8"])] }
 
         @Test(arguments: divisions) func aTokenExchangesWhatThePlanSays(ranks: Int, options: [String]) throws {
             let plan: PlanFigures = try decoded(["plan", "--ranks", "\(ranks)", "--json"] + options)

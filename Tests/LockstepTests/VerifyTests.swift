@@ -17,6 +17,13 @@ extension LockstepTests {
             var ranksAgree: Bool
             var tokenCount: Int
             var tolerance: Double
+            var wire: Wire?
+
+            struct Wire: Decodable {
+                var wire: String
+                var differences: [Difference]
+                var agreeingTokenCount: Int
+            }
         }
 
         private static let tokens = ["--tokens", "0,535,319,723,565,274"]
@@ -42,6 +49,32 @@ extension LockstepTests {
             #expect(found.differences.allSatisfy { $0.largest == 0 })
             #expect(found.tolerance == 0)
             #expect(found.greedyTokensAgree && found.ranksAgree)
+        }
+
+        @Test(arguments: [2, 3, 5, 7], ["bf16", "q8"])
+        func allRanksHoldTheSameBitsOfSumsThatTravelInFewer(ranks: Int, wire: String) throws {
+            let found: Verification = try decoded(ranks: ranks, ["verify", "--json", "--wire", wire])
+            #expect(found.ranksAgree && found.greedyTokensAgree)
+            let error = try #require(found.wire)
+            #expect(error.wire == wire && error.differences.map(\.place) == Self.places)
+            // The embedding travels as it is. Bytes have 7 bits, bf16 has 8 of a fraction: what is measured is neither
+            // nothing nor noise.
+            #expect(error.differences[0].largest == 0)
+            for difference in error.differences.dropFirst() {
+                #expect(difference.largest > 1e-3 * difference.spread, "\(difference)")
+                #expect(difference.largest < (wire == "bf16" ? 0.15 : 0.6) * difference.spread, "\(difference)")
+            }
+            #expect(error.agreeingTokenCount >= 144)
+            // The comparison with one rank is that of sums in float32.
+            let logits = try #require(found.differences.last)
+            #expect(logits.largest / logits.spread < 5e-4)
+        }
+
+        @Test func peopleSeeWhatTheWireChanges() throws {
+            let launch = try lockstep(ranks: 2, ["verify", "--prompt", "Alice was", "--wire", "bf16"])
+            #expect(launch.status == 0, "\(launch.errors)")
+            #expect(launch.output.contains("\nwire bf16 against f32, after "), "\(launch.output)")
+            #expect(launch.output.contains("\nwire bf16: the best tokens are those of f32 at 3 of 3 positions\n"))
         }
 
         @Test func peopleGetALinePerLayerAndAVerdict() throws {

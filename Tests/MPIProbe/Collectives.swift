@@ -120,6 +120,22 @@ struct Collectives {
         return 0
     }
 
+    func exchange() throws -> Int32 {
+        for length in lengths {
+            let own = (0..<size * length).map { value(rank, $0) }
+            let expected = (0..<size).flatMap { sender in
+                (rank * length..<(rank + 1) * length).map { value(sender, $0) }
+            }
+            var received = [Float](repeating: -1, count: size * length)
+            var span = received.mutableSpan
+            world.traffic = Traffic()
+            try world.exchangeEqual(own.span, into: &span)
+            try expect("exchangeEqual", received, expected)
+            try expect("traffic", world.traffic, Traffic(collectives: 1, byteCount: 4 * size * length))
+        }
+        return 0
+    }
+
     func reduceScatter() throws -> Int32 {
         for parts in partitions {
             let values = (0..<parts.total).map { value(rank, $0) }

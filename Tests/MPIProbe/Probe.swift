@@ -28,6 +28,7 @@ struct Probe {
         "late": { try Waiting(world: $0).finishLate() },
         "reduce": { try Collectives(world: $0).allReduce() },
         "gather": { try Collectives(world: $0).gather() },
+        "exchange": { try Collectives(world: $0).exchange() },
         "scatter": { try Collectives(world: $0).reduceScatter() },
         "groups": { try Collectives(world: $0).groups() },
         "memory": { try Memory(world: $0).freeMemoryByShare() },

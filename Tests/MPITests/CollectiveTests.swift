@@ -42,6 +42,10 @@ extension JobTests {
             try expectAllPass("gather", ranks: ranks)
         }
 
+        @Test(arguments: rankCounts) func everyRankGetsThePartThatEachHasForIt(ranks: Int) throws {
+            try expectAllPass("exchange", ranks: ranks)
+        }
+
         @Test(arguments: rankCounts) func aReductionIsScatteredInUnevenAndEmptyParts(ranks: Int) throws {
             try expectAllPass("scatter", ranks: ranks)
         }

@@ -39,6 +39,47 @@ import Testing
     }
 }
 
+@Suite struct DistinctCoreTests {
+    private func distinct(_ threads: [Int], _ allowed: [[Int]], siblings: [[Int]] = []) -> [[Int]]? {
+        CoreShare.distinct(threads: threads, allowed: allowed) { core in
+            siblings.first { $0.contains(core) } ?? [core]
+        }
+    }
+
+    @Test(arguments: 1...7) func noCoreHasTwoThreads(ranks: Int) throws {
+        let counts = (1...ranks).map { $0 % 3 + 1 }
+        let cores = Array(0..<counts.reduce(0, +))
+        let found = try #require(distinct(counts, Array(repeating: cores, count: ranks)))
+        #expect(found.map(\.count) == counts)
+        #expect(found.flatMap { $0 }.sorted() == cores)
+    }
+
+    @Test func threadsStayOnTheCoresThatTheirRankWasGiven() {
+        // The first rank may go anywhere, and has to make way.
+        #expect(distinct([2, 1, 1], [[0, 1, 2, 3], [0], [1]]) == [[2, 3], [0], [1]])
+        #expect(distinct([1, 1, 1], [[0, 1], [1, 2], [0]]) == [[1], [2], [0]])
+    }
+
+    @Test func moreThreadsThanCoresAreLeftToTheSystem() {
+        #expect(distinct([2, 1], [[0, 1], [0, 1]]) == nil)
+        #expect(distinct([2, 2], [[0], [1, 2, 3]]) == nil)
+        #expect(distinct([1], [[]]) == nil)
+    }
+
+    @Test func threadsThatLeaveCoresFreeAreLeftToTheSystem() {
+        #expect(distinct([1], [[0, 1]]) == nil)
+        #expect(distinct([1, 2], [[0, 1, 2, 3], [0, 1, 2, 3]]) == nil)
+    }
+
+    @Test func physicalCoresAreFilledBeforeTheirSecondHalves() {
+        let pairs = [[0, 4], [1, 5], [2, 6], [3, 7]]
+        #expect(distinct([2, 2], [Array(0..<8), Array(0..<8)], siblings: pairs) == [[0, 1], [2, 3]])
+        #expect(distinct([5], [Array(0..<8)], siblings: pairs) == [[0, 1, 2, 3, 4]])
+        #expect(distinct([2], [[0, 1, 2, 3]], siblings: [[0, 1], [2, 3]]) == [[0, 2]])
+        #expect(distinct([3], [Array(0..<8)], siblings: pairs) == nil)
+    }
+}
+
 @Suite struct ControlGroupTests {
     private func group(_ listing: String, _ files: [String: String]) -> ControlGroup {
         ControlGroup.ofProcess(listing: listing) { files[$0] }

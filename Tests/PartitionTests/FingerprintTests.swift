@@ -17,6 +17,8 @@ import Testing
             try Self.fingerprint(),
             try Self.fingerprint { $0.way = .gather },
             try Self.fingerprint { $0.cutting = .padded },
+            try Self.fingerprint { $0.wire = .bf16 },
+            try Self.fingerprint { $0.wire = .q8 },
             try Self.fingerprint { $0.context = 65 },
             try Self.fingerprint { $0.chunk = 31 },
             try Self.fingerprint { $0.shares = [5, 2, 3] },

@@ -56,7 +56,8 @@ import Testing
                 + (weight.isVector
                     ? Arena.byteCount(vector: slice.heldRows)
                     : Arena.byteCount(
-                        rows: slice.heldRows, columns: slice.heldColumns, encoding: plan.encoding(of: weight)))
+                        rows: slice.heldRows, columns: slice.heldColumns, encoding: plan.encoding(of: weight),
+                        firstColumn: slice.columns.lowerBound))
         }
         let cache = plan.blueprint.attentions.reduce(0) { total, attention in
             total
@@ -76,7 +77,7 @@ import Testing
             let model = try Resource.model(
                 heads: 6, keyValueHeads: 3, headSize: headSize, width: width, mlpWidth: mlpWidth, vocabulary: 101,
                 layers: 2)
-            for encoding in Encoding.allPlain {
+            for encoding in Encoding.allPlain + (try Resource.groupings().map(Encoding.grouped)) {
                 for shares in Resource.shares {
                     let plan = try Resource.plan(of: model, shares, way, cutting, context: 33, encoding: encoding)
                     for rank in shares.indices {
@@ -85,6 +86,30 @@ import Testing
                         #expect(holdings.cacheByteCount == arena.cache)
                         #expect(holdings.workspaceByteCount == arena.buffers)
                     }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: Cutting.allCases) func everySliceOfGroupsIsWhatTheArenaTakes(cutting: Cutting) throws {
+        for grouping in try Resource.groupings() {
+            let model = try Resource.model(heads: 6, keyValueHeads: 3, headSize: 20, width: 84, mlpWidth: 530)
+            let arena = try Arena(byteCount: 1 << 24)
+            var planned = 0
+            for shares in Resource.shares {
+                let plan = try Resource.plan(of: model, shares, .sum, cutting, encoding: .grouped(grouping))
+                for rank in shares.indices {
+                    for weight in model.weights where !weight.isVector {
+                        let slice = plan.slice(of: weight, rank: rank)
+                        _ = try arena.matrix(
+                            rows: slice.heldRows, columns: slice.heldColumns, encoding: .grouped(grouping),
+                            firstColumn: slice.columns.lowerBound)
+                    }
+                    planned += plan.holdings(rank: rank).weightByteCount
+                    for weight in model.weights where weight.isVector {
+                        planned -= Arena.byteCount(vector: weight.rows)
+                    }
+                    #expect(planned == arena.usedByteCount, "\(grouping.name), \(shares), rank \(rank)")
                 }
             }
         }

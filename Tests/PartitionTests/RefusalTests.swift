@@ -138,7 +138,7 @@ import Testing
         let alice = try Resource.blueprint("alice")
         let policies = [
             Policy(shares: [], context: 8), Policy(shares: [0], context: 8), Policy(shares: [1], context: 0),
-            Policy(shares: [1], context: 8, chunk: 0),
+            Policy(shares: [1], context: 8, chunk: 0), Policy(shares: [1, 1], way: .gather, wire: .q8, context: 8),
             Policy(shares: Array(repeating: 1, count: 1022), context: 8),
             Policy(shares: [1, 1], context: 8, memoryByteCounts: [1 << 30, 1 << 20]),
         ]

@@ -87,7 +87,7 @@ import Testing
         #expect(
             object.keys.sorted() == [
                 "chunk", "context", "decodedToken", "fingerprint", "model", "promptChunk", "rankCount", "ranks",
-                "remarks", "split", "way",
+                "remarks", "split", "way", "wire",
             ])
         let rank = try #require((object["ranks"] as? [[String: Any]])?.first)
         #expect(

@@ -1,6 +1,7 @@
 import Blueprint
 import Foundation
 import Partition
+import Testing
 
 /// Files beside the tests, and plans of them.
 enum Resource {
@@ -33,6 +34,23 @@ enum Resource {
     ) throws -> Plan {
         let policy = Policy(shares: shares, way: way, cutting: cutting, context: context, chunk: 32)
         return try Plan(blueprint, policy: policy) { $0.isVector ? .f32 : encoding }
+    }
+
+    /// Integers with a scale in binary16 for each group.
+    static func grouped(_ bits: Int, _ size: Int) throws -> Encoding {
+        .grouped(try #require(Grouping(bits: bits, size: size, scale: .f16, hasOffsets: false)))
+    }
+
+    /// Forms of every kind: those of our own, of MLX and of GGUF.
+    static func groupings() throws -> [Grouping] {
+        let forms: [(Int, Int, Grouping.Scale, Bool)] = [
+            (4, 32, .f16, false), (8, 64, .bf16, false), (4, 128, .bf16, true), (8, 32, .f32, true),
+            (4, 64, .f16, true), (4, 32, .nested, true), (5, 32, .nested, true), (6, 16, .nested, false),
+            (8, 16, .f16, false),
+        ]
+        return try forms.map {
+            try #require(Grouping(bits: $0.0, size: $0.1, scale: $0.2, hasOffsets: $0.3))
+        }
     }
 
     /// Rank counts and shares that divide nothing evenly.

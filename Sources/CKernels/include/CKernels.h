@@ -89,15 +89,16 @@ struct lockstep_grouping {
 };
 
 /// Rows as a weights file has them, part by part (see Grouping.Part), each row `..._stride` bytes after the last one.
-/// Columns [skipped, skipped + columns) of what is given are meant. What is given may begin anywhere: the first element
+/// Columns [skipped, skipped + columns - absent) of what is given are meant. What is given may begin anywhere: the first element
 /// of each part is the one that its first column shares. Parts that the grouping does not have are not read; none need
 /// be aligned.
 struct lockstep_grouped_rows {
     const uint8_t *values, *high_bits;
     const void *scales, *offsets;
-    const uint16_t *super_scales, *super_offsets;
+    const void *super_scales, *super_offsets;
     size_t values_stride, high_bits_stride, scales_stride, offsets_stride, super_scales_stride, super_offsets_stride;
     size_t skipped;
+    size_t absent; // the matrix's last columns, which are not given and become zero
 };
 
 /// Puts up to 16 rows, as a weights file has them, into a panel; missing rows become zero.
@@ -123,6 +124,12 @@ struct lockstep_product {
     float *y;          // [tokens, y_stride]
     size_t y_stride;
 };
+
+/// Columns [column, column + columns) of rows [row, row + rows) of a product's grouped integers, in f32; rows of `to` are
+/// `to_stride` elements apart.
+void lockstep_unpack_rows(
+    int instruction_set, const struct lockstep_product *product, size_t row, size_t rows, size_t column, size_t columns,
+    float *to, size_t to_stride);
 
 /// Up to three products with the same input.
 struct lockstep_multiply {
@@ -238,3 +245,61 @@ struct lockstep_read {
     uint64_t *digests; // [threads, 8]
 };
 void lockstep_read_part(const void *work, int thread, int threads);
+
+/// The cores that a thread may run on, a bit for each.
+struct lockstep_cores {
+    int thread;
+    uint64_t bits[128];
+};
+
+/// Remembers those of the calling thread; 0 where the system does not tell.
+int lockstep_remember_cores(struct lockstep_cores *cores);
+
+/// Gives the thread back what was remembered.
+void lockstep_restore_cores(const struct lockstep_cores *cores);
+
+/// Ties the calling thread to one core; 0 where that does not work.
+int lockstep_tie_to_core(int core);
+
+/// Rows, and where they go as grouped integers, as a weights file has them. Columns begin with a group; the last group of
+/// a row may be short. Strides in elements.
+struct lockstep_quantize_work {
+    int instruction_set;
+    int encoding;                      // LOCKSTEP_Q4 or LOCKSTEP_Q8
+    struct lockstep_grouping grouping; // scales in f16 or bf16
+    const void *x;                     // [rows, columns]
+    int x_encoding;                    // LOCKSTEP_F32, LOCKSTEP_BF16 or LOCKSTEP_F16
+    size_t x_stride;
+    size_t rows, columns;
+    uint8_t *values;            // [rows, bytes of the columns]
+    void *scales, *offsets;     // [rows, groups] of 16 bits, at any address; no offsets where the grouping has none
+    size_t values_stride, groups_stride;
+};
+
+/// Rounds to the nearest integers, with the scales, and offsets, that give each group the least squared error as far as
+/// a search finds them. Numbers that are not finite count as zero.
+///
+/// Counts those, and finite ones that are too large for the encoding. Sixteen rows at a time cost as much as one.
+void lockstep_quantize(const struct lockstep_quantize_work *work, size_t *not_finite, size_t *too_large);
+
+/// Forms in which vectors travel between ranks, in blocks of 32 elements: as bf16, rounded to nearest, ties to even;
+/// or as signed bytes with an f32 scale before them, element = scale * byte. The greatest byte is 127; a block that
+/// holds infinity or NaN becomes NaN, one whose elements are all below 2^-100 becomes zero.
+enum lockstep_wire_form { LOCKSTEP_WIRE_BF16, LOCKSTEP_WIRE_Q8 };
+enum { LOCKSTEP_WIRE_BLOCK = 32 };
+
+struct lockstep_packing {
+    int instruction_set;
+    int form; // enum lockstep_wire_form
+    const float *from;
+    float *to;
+    size_t count;   // elements of a vector, filled up with zeros to whole blocks
+    size_t blocks;  // blocks of a packed vector, of 16 or 9 words
+    size_t vectors; // packed vectors, one behind the other
+};
+
+/// Packs a vector: from [count], to [blocks, words].
+void lockstep_pack_wire_part(const void *work, int thread, int threads);
+
+/// Adds packed vectors in f32 in their order: from [vectors, blocks, words], to [count].
+void lockstep_add_packed_part(const void *work, int thread, int threads);

@@ -1,0 +1,123 @@
+/// What config.json says of quantised matrices: integers in groups, each with a scale and an offset.
+///
+/// Reference: mlx-lm, `utils.py`, `load_model`.
+public struct Quantization: Hashable, Sendable {
+    /// The integers of a matrix.
+    public struct Form: Hashable, Sendable {
+        /// Bits of an integer: 4 or 8.
+        public var bits: Int
+        /// Columns of a group: 32, 64 or 128.
+        public var groupSize: Int
+
+        /// The encoding, with scales and offsets of a type.
+        public func encoding(_ scalar: Scalar) -> Encoding? {
+            let scale: Grouping.Scale =
+                switch scalar {
+                case .f32: .f32
+                case .bf16: .bf16
+                case .f16: .f16
+                }
+            return Grouping(bits: bits, size: groupSize, scale: scale, hasOffsets: true).map(Encoding.grouped)
+        }
+    }
+
+    /// The form of matrices that are not exceptions.
+    public var form: Form
+    /// The forms of others, under the names of their weights without `.weight`.
+    public var exceptions: [String: Form]
+    /// Those that are not quantised.
+    public var plain: Set<String>
+
+    private static let suffix = ".weight"
+
+    /// The form of a weight, nil where it is not quantised.
+    public func form(of weight: String) -> Form? {
+        guard weight.hasSuffix(Self.suffix) else { return nil }
+        let path = String(weight.dropLast(Self.suffix.count))
+        return plain.contains(path) ? nil : exceptions[path] ?? form
+    }
+
+    /// What a config.json says, nil where it says nothing.
+    public init?(configuration: String) throws(BlueprintError) {
+        var reader = try ConfigurationReader(json: configuration)
+        guard let quantization = try reader.quantization() else { return nil }
+        self = quantization
+    }
+
+    init(form: Form, exceptions: [String: Form] = [:], plain: Set<String> = []) {
+        self.form = form
+        self.exceptions = exceptions
+        self.plain = plain
+    }
+
+    /// Refuses a name that is no matrix of the model.
+    func check(against weights: [Weight], key: String) throws(BlueprintError) {
+        let names = Set(weights.map(\.name))
+        let paths = plain.union(exceptions.keys)
+        if let unknown = paths.sorted().first(where: { !names.contains($0 + Self.suffix) }) {
+            throw .unknownKey("\(key).\(unknown)", value: plain.contains(unknown) ? "false" : "a quantisation")
+        }
+    }
+}
+
+extension ConfigurationReader {
+    /// `quantization`, or `quantization_config`, which repeats it.
+    mutating func quantization() throws(BlueprintError) -> Quantization? {
+        let keys = ["quantization", "quantization_config"]
+        var found: (key: String, value: ConfigurationValue)?
+        for key in keys {
+            guard let value = value(key), !value.isOff else { continue }
+            if let found, found.value != value {
+                throw .inconsistent(
+                    expected: "'\(keys[0])' and '\(keys[1])' to be alike", found: "\(found.value) and \(value)")
+            }
+            found = found ?? (key, value)
+        }
+        guard let found else { return nil }
+        guard case .object(let members) = found.value else {
+            throw .wrongType(key: found.key, expected: "an object", found: "\(found.value)")
+        }
+        return try Self.quantization(members, prefix: "\(found.key).")
+    }
+
+    private static func quantization(
+        _ members: [String: ConfigurationValue], prefix: String
+    ) throws(BlueprintError) -> Quantization {
+        var (common, exceptions) = ([String: ConfigurationValue](), [String: [String: ConfigurationValue]]())
+        var (plain, alike) = (Set<String>(), Set<String>())
+        for (key, value) in members {
+            switch value {
+            case .object(let members): exceptions[key] = members
+            case .boolean(false): plain.insert(key)
+            case .boolean(true): alike.insert(key)
+            case .null, .integer, .real, .string, .array: common[key] = value
+            }
+        }
+        let form = try form(common, prefix: prefix)
+        var forms = Dictionary(uniqueKeysWithValues: alike.map { ($0, form) })
+        for (path, members) in exceptions.sorted(by: { $0.key < $1.key }) {
+            forms[path] = try Self.form(members, prefix: "\(prefix)\(path).")
+        }
+        return Quantization(form: form, exceptions: forms, plain: plain)
+    }
+
+    private static func form(
+        _ members: [String: ConfigurationValue], prefix: String
+    ) throws(BlueprintError) -> Quantization.Form {
+        var reader = ConfigurationReader(members, prefix: prefix)
+        let mode = try reader.string("mode") ?? "affine"
+        guard mode == "affine" else {
+            throw .unsupportedValue(key: "\(prefix)mode", expected: "\"affine\"", found: "\"\(mode)\"")
+        }
+        let bits = try reader.count("bits")
+        guard bits == 4 || bits == 8 else {
+            throw .unsupportedValue(key: "\(prefix)bits", expected: "4 or 8", found: "\(bits)")
+        }
+        let size = try reader.count("group_size")
+        guard [32, 64, 128].contains(size) else {
+            throw .unsupportedValue(key: "\(prefix)group_size", expected: "32, 64 or 128", found: "\(size)")
+        }
+        try reader.finish()
+        return Quantization.Form(bits: bits, groupSize: size)
+    }
+}

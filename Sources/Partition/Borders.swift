@@ -1,0 +1,39 @@
+import Blueprint
+
+/// Where an axis may be cut whose units are columns of a weight.
+struct Borders: Hashable {
+    /// Units between borders, most first. Each divides the one before it, and the last is 1.
+    ///
+    /// A cut on the first holds no scale twice.
+    let steps: [Int]
+
+    private init(steps: [Int]) { self.steps = steps }
+
+    /// The borders of a weight's groups, then those of the blocks in which it lies in memory, of eight columns, which
+    /// are whole bytes in every form, and of one column.
+    ///
+    /// - Parameters:
+    ///   - grouping: that of the weight; nil where none is cut by columns, or where each column stands by itself.
+    ///   - perUnit: columns of one unit.
+    init(_ grouping: Grouping?, perUnit: Int) {
+        guard let grouping else {
+            steps = [1]
+            return
+        }
+        let largest = grouping.scale == .nested ? Grouping.superSize : grouping.size
+        let columns = [largest, grouping.size, Grouping.blockColumns, 8, 1].filter { $0 <= largest }
+        steps = Set(columns.map { $0 / Self.greatestCommonDivisor($0, perUnit) }).sorted(by: >)
+    }
+
+    /// The borders that lie on multiples of `units` too.
+    func onMultiples(of units: Int) -> Borders {
+        let multiples = steps.map { $0 / Self.greatestCommonDivisor($0, units) * units }
+        return Borders(steps: Set(multiples).sorted(by: >))
+    }
+
+    private static func greatestCommonDivisor(_ first: Int, _ second: Int) -> Int {
+        var (divisor, remainder) = (first, second)
+        while remainder != 0 { (divisor, remainder) = (remainder, divisor % remainder) }
+        return divisor
+    }
+}

@@ -1,0 +1,58 @@
+public import Blueprint
+
+extension Plan {
+    /// The scales and offsets of a weight that an earlier rank holds too, since a cut lies inside their group, and
+    /// their bytes.
+    public func scalesHeldTwice(of weight: Weight) -> (count: Int, byteCount: Int) {
+        guard case .columns = weight.distribution,
+            let grouping = policy.grouping(cutByColumns: weight, encodings)
+        else { return (0, 0) }
+        let ranges = (0..<rankCount).map { slice(of: weight, rank: $0).columns }
+        return grouping.parts.filter { $0 != .values && $0 != .highBits }.reduce((0, 0)) { total, part in
+            let held = ranges.reduce(0) { $0 + grouping.columns(of: part, in: $1).count }
+            let twice = weight.rows * (held - grouping.columns(of: part, in: 0..<weight.columns).count)
+            return (total.0 + twice, total.1 + twice * grouping.bytesPerElement(of: part))
+        }
+    }
+
+    /// Where the weights that are split by columns are cut, and what a cut inside their groups costs.
+    var borderRemarks: [String] {
+        let heads = headDealings.compactMap { dealing, attentions in
+            dealing.shape.grouping.map {
+                borderRemark(
+                    "query heads (\(attentions.count) layers)", dealing.chosen, $0, perUnit: dealing.shape.headSize,
+                    attentions.map(\.output.weight))
+            }
+        }
+        let widths = widthDealings.compactMap { dealing, mlps in
+            dealing.shape.grouping.map {
+                borderRemark(
+                    "MLP width (\(mlps.count) layers)", dealing.dealing, $0, perUnit: 1, mlps.map(\.down.weight))
+            }
+        }
+        return heads + widths + widthDealings.compactMap(rotationRemark)
+    }
+
+    private func borderRemark(
+        _ place: String, _ dealing: StepDealing, _ grouping: Grouping, perUnit: Int, _ weights: [Weight]
+    ) -> String {
+        let size = grouping.scale == .nested ? Grouping.superSize : grouping.size
+        let twice = weights.map(scalesHeldTwice).reduce((0, 0)) { ($0.0 + $1.count, $0.1 + $1.byteCount) }
+        guard twice.0 > 0 else { return "\(place): cut on the borders of groups of \(size) columns" }
+        let miss = WholeShares(policy.shares).largestMiss(dealing.largestCounts, of: dealing.units)
+        let unit = perUnit == 1 ? "channels" : "heads"
+        return "\(place): cut inside groups of \(size) columns, in multiples of \(dealing.step * perUnit), because "
+            + "cuts on their borders (\(Figure.list(dealing.largestCounts)) \(unit)) miss a share by "
+            + "\(Figure.percent(miss)); \(Figure.grouped(twice.0)) scales and offsets are held twice "
+            + "(\(Figure.bytes(twice.1)) more)"
+    }
+
+    private func rotationRemark(_ dealing: WidthDealing, _ mlps: [GatedMLP]) -> String? {
+        guard dealing.rotates else { return nil }
+        let total = dealing.shape.width * mlps.count
+        let counts = (0..<rankCount).map { rank in mlps.reduce(0) { $0 + split(of: $1.axis)[rank].count } }
+        return "MLP width (\(mlps.count) layers): \(dealing.shape.width) channels cannot meet the shares in a layer, "
+            + "so the remainder goes round the layers; of all \(Figure.grouped(total)) the ranks get "
+            + counts.map { Figure.percent(Double($0) / Double(total)) }.joined(separator: ", ")
+    }
+}

@@ -1,0 +1,69 @@
+import Blueprint
+
+/// How the channels of gated MLPs of one shape are cut, and how the remainder goes round their layers.
+struct WidthDealing: Hashable {
+    /// What the cuts depend on.
+    struct Shape: Hashable {
+        var width: Int
+        /// That of the weight that is split by columns, if that has groups.
+        var grouping: Grouping?
+    }
+
+    let shape: Shape
+    let dealing: StepDealing
+    /// Whether layers differ, so that all together follow the shares more closely than one can.
+    let rotates: Bool
+    private let shares: WholeShares
+    private let limits: [Int]  // [ranks], in steps
+    private var layerCount = 0
+    private var given: [Int]  // [ranks], in steps
+
+    init(_ shape: Shape, shares: [Double]) {
+        let whole = WholeShares(shares)
+        let dealing = StepDealing(
+            shape.width, Borders(shape.grouping, perUnit: 1), shares: whole, preferringMultiplesOf: Plan.rowBlock)
+        let steps = dealing.counts.map { ($0 + dealing.step - 1) / dealing.step }
+        let slowest = whole.slowest(steps)
+        limits = slowest.map { Dealing.limits(steps[$0], $0, whole) } ?? steps
+        // Channels that stand each by itself are never few.
+        rotates = shape.grouping != nil && !dealing.isMet && limits.reduce(0, +) > steps.reduce(0, +)
+        given = steps.map { _ in 0 }
+        self.shape = shape
+        self.dealing = dealing
+        self.shares = whole
+    }
+
+    /// The ranges of the next layer.
+    mutating func next() -> Split {
+        guard rotates, layerCount > 0 else { return Split(counts: add(dealing.counts)) }
+        return Split(counts: add(rotated()))
+    }
+
+    private mutating func add(_ counts: [Int]) -> [Int] {
+        layerCount += 1
+        for (rank, count) in counts.enumerated() { given[rank] += (count + dealing.step - 1) / dealing.step }
+        return counts
+    }
+
+    /// What every rank finishes in the time of the slowest, less the excess: of it each unit is left out by the rank
+    /// that has most beyond its part of all layers so far.
+    private func rotated() -> [Int] {
+        let stepCount = (dealing.units + dealing.step - 1) / dealing.step
+        var steps = limits
+        for _ in 0..<limits.reduce(0, +) - stepCount {
+            func surplus(_ rank: Int) -> Int128 {
+                Int128(given[rank] + steps[rank]) * shares.sum
+                    - Int128((layerCount + 1) * stepCount) * shares.values[rank]
+            }
+            var most: Int?
+            for rank in steps.indices where steps[rank] > 0 {
+                if let known = most, surplus(known) > surplus(rank) { continue }
+                most = rank
+            }
+            if let most { steps[most] -= 1 }
+        }
+        var counts = steps.map { $0 * dealing.step }
+        if let last = counts.lastIndex(where: { $0 > 0 }) { counts[last] -= stepCount * dealing.step - dealing.units }
+        return counts
+    }
+}

@@ -1,0 +1,97 @@
+import Blueprint
+
+/// A quantised matrix as mlx-lm stores it: packed integers, scales and offsets in three tensors beside each other.
+///
+/// The words of packed integers, lowest first, are the bytes of a weights file: nothing is computed.
+struct AffineTensor: CheckpointTensor {
+    private let values: SafetensorsEntry
+    private let scales: SafetensorsEntry
+    private let offsets: SafetensorsEntry
+    private let form: Quantization.Form
+    private let scalar: Scalar
+
+    private static let suffixes = (values: ".weight", scales: ".scales", offsets: ".biases")
+
+    /// The tensors of a checkpoint, those that belong together as one under the name of the weight.
+    ///
+    /// A matrix without scales is not quantised, whatever config.json says of all.
+    static func merged(
+        _ entries: [String: SafetensorsEntry], _ quantization: Quantization
+    ) throws(WeightsError) -> [String: any CheckpointTensor] {
+        var tensors: [String: any CheckpointTensor] = entries
+        for (name, scales) in entries.sorted(by: { $0.key < $1.key }) where name.hasSuffix(suffixes.scales) {
+            let path = String(name.dropLast(suffixes.scales.count))
+            let weight = path + suffixes.values
+            guard let values = entries[weight], let offsets = entries[path + suffixes.offsets] else {
+                let missing = [weight, path + suffixes.offsets].filter { entries[$0] == nil }
+                throw .absent(path: scales.file.path, what: "the tensors that belong to '\(name)':", names: missing)
+            }
+            guard let form = quantization.form(of: weight) else {
+                throw .malformed(
+                    location: scales.location, expected: "none, as config.json has '\(path)' not quantised",
+                    found: "scales")
+            }
+            tensors[name] = nil
+            tensors[path + suffixes.offsets] = nil
+            tensors[weight] = try AffineTensor(values, scales: scales, offsets: offsets, form)
+        }
+        return tensors
+    }
+
+    private init(
+        _ values: SafetensorsEntry, scales: SafetensorsEntry, offsets: SafetensorsEntry, _ form: Quantization.Form
+    ) throws(WeightsError) {
+        guard values.tensor.elementType == .unsigned32 else {
+            throw .malformed(
+                location: values.location, expected: "integers packed in U32, as it has scales",
+                found: values.tensor.elementType.rawValue)
+        }
+        guard let scalar = scales.tensor.elementType.encoding else {
+            throw .unsupportedElements(location: scales.location, found: scales.tensor.elementType.rawValue)
+        }
+        guard offsets.tensor.elementType == scales.tensor.elementType else {
+            throw .malformed(
+                location: offsets.location, expected: "the type of the scales, \(scales.tensor.elementType.rawValue)",
+                found: offsets.tensor.elementType.rawValue)
+        }
+        let shape = try Self.shape(values, form)
+        let groups = [shape[0], shape[1] / form.groupSize]
+        for part in [scales, offsets] where part.shape != groups {
+            throw .shapeMismatch(location: part.location, found: part.shape, expected: groups)
+        }
+        (self.values, self.scales, self.offsets, self.form, self.scalar) = (values, scales, offsets, form, scalar)
+    }
+
+    /// The shape of the matrix that packed words hold.
+    private static func shape(_ values: SafetensorsEntry, _ form: Quantization.Form) throws(WeightsError) -> [Int] {
+        guard values.shape.count == 2 else {
+            throw .malformed(location: values.location, expected: "a matrix of words", found: "\(values.shape)")
+        }
+        let columns = values.shape[1] * 32 / form.bits
+        guard columns.isMultiple(of: form.groupSize) else {
+            throw .malformed(
+                location: values.location, expected: "whole groups of \(form.groupSize) columns",
+                found: "\(columns) columns of \(form.bits) bits")
+        }
+        return [values.shape[0], columns]
+    }
+
+    var shape: [Int] { [values.shape[0], values.shape[1] * 32 / form.bits] }
+    var byteCount: Int { values.byteCount + scales.byteCount + offsets.byteCount }
+    var location: String { values.location }
+
+    var encoding: Encoding {
+        get throws(WeightsError) {
+            guard let encoding = form.encoding(scalar) else {
+                throw .unsupportedElements(location: location, found: "\(form.bits) bits in groups of \(form.groupSize)")
+            }
+            return encoding
+        }
+    }
+
+    func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
+        try unsafe values.read(rows: rows, into: [parts[0]])
+        try unsafe scales.read(rows: rows, into: [parts[1]])
+        try unsafe offsets.read(rows: rows, into: [parts[2]])
+    }
+}
