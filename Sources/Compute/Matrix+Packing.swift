@@ -81,19 +81,6 @@ extension Matrix {
         let blocks = (rows + block - 1) / block
         return min(rows, blocks * thread / threads * block)..<min(rows, blocks * (thread + 1) / threads * block)
     }
-
-    /// Lays rows out from the places where the first of them begins in each of `Grouping.parts`, in their order, all
-    /// columns of the matrix each.
-    public func pack(rows: Range<Int>, from parts: [UnsafeRawPointer], strides: [Int]) {
-        guard case .grouped(let kind) = encoding else { preconditionFailure("Only grouped encodings lie in panels.") }
-        guard columns > 0 else { return }
-        var given: [Grouping.Part: GroupedRows.Part] = [:]
-        for (index, part) in kind.parts.enumerated() {
-            let bytes = unsafe UnsafeRawBufferPointer(start: parts[index], count: rows.count * strides[index])
-            given[part] = unsafe GroupedRows.Part(bytes: bytes, rowByteStride: strides[index])
-        }
-        pack(GroupedRows(count: rows.count, columns: columns, parts: given), at: rows.lowerBound)
-    }
 }
 
 extension lockstep_grouped_rows {

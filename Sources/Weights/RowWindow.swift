@@ -1,12 +1,14 @@
 import Blueprint
+import Compute
 
 /// Rows of one part of a slice that follow each other in memory, moved down the tensor in steps: what was read for one
 /// step and belongs to the next stays.
 @safe final class RowWindow {
-    /// Bytes from one row to the next.
-    let rowByteStride: Int
+    private let rowByteStride: Int
     private let reader: PartReader
+    // Elements of the part.
     private let columns: Range<Int>
+    private let filling: Filling
     private let buffer: UnsafeMutableRawBufferPointer
     private let units: [PartReader.Unit]
     private var nextUnit = 0
@@ -14,23 +16,33 @@ import Blueprint
 
     /// - Parameters:
     ///   - rows: all that will be asked for, from the top.
-    ///   - columns: elements of the part that are read.
-    ///   - rowByteStride: may be more than these.
-    ///   - filling: what lies beyond them.
+    ///   - columns: columns of the tensor that are read.
+    ///   - rowByteStride: may be more than these take; what follows them stands for zero.
     ///   - step: the most rows at a time.
     init(
-        _ reader: PartReader, rows: Range<Int>, columns: Range<Int>, rowByteStride: Int, filling: UInt8, step: Int,
+        _ reader: PartReader, rows: Range<Int>, columns: Range<Int>, rowByteStride: Int, step: Int,
         in buffer: UnsafeMutableRawBufferPointer
     ) {
+        let encoding = reader.tensor.encoding
         self.reader = reader
-        self.columns = columns
+        self.columns = encoding.columns(of: reader.stored.part, in: columns)
         self.rowByteStride = rowByteStride
+        filling = Filling(reader.stored.part, of: encoding, after: columns.upperBound)
         unsafe self.buffer = buffer
-        units = reader.units(rows: rows, columns: columns, limit: step)
+        units = reader.units(rows: rows, columns: self.columns, limit: step)
         held = rows.lowerBound..<rows.lowerBound
-        if columns.count * reader.stored.bytesPerElement < rowByteStride {
-            unsafe buffer.initializeMemory(as: UInt8.self, repeating: filling)
-        }
+        if hasFilling { unsafe buffer.initializeMemory(as: UInt8.self, repeating: filling.byte) }
+    }
+
+    private var rowByteCount: Int { columns.count * reader.stored.bytesPerElement }
+    private var hasFilling: Bool { rowByteCount < rowByteStride }
+
+    /// Which part.
+    var part: Grouping.Part { reader.stored.part }
+
+    /// The rows that were asked for last, and whatever follows them.
+    var rows: GroupedRows.Part {
+        unsafe GroupedRows.Part(bytes: UnsafeRawBufferPointer(buffer), rowByteStride: rowByteStride)
     }
 
     /// Rows that a window needs room for.
@@ -38,21 +50,19 @@ import Blueprint
         step + max(step, reader.stored.grid.rowsPerPanel)
     }
 
-    /// Moves on to `rows`, which begin where the last ones ended.
+    /// Moves on to rows that begin where the last ones ended.
     ///
-    /// - Returns: where they begin; and the bytes that were read from the file.
-    func advance(
-        to rows: Range<Int>, _ space: ReadingSpace
-    ) throws(WeightsError) -> (start: UnsafeMutableRawPointer, byteCount: Int) {
-        let kept = max(0, held.upperBound - rows.lowerBound) * rowByteStride
-        let offset = (rows.lowerBound - held.lowerBound) * rowByteStride
+    /// - Returns: the bytes that were read from the file.
+    func advance(to wanted: Range<Int>, _ space: ReadingSpace) throws(WeightsError) -> Int {
+        let kept = max(0, held.upperBound - wanted.lowerBound) * rowByteStride
+        let offset = (wanted.lowerBound - held.lowerBound) * rowByteStride
         if kept > 0, offset > 0 {
             unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<kept])
                 .copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[offset..<offset + kept]))
         }
-        held = rows.lowerBound..<max(rows.lowerBound, held.upperBound)
+        held = wanted.lowerBound..<max(wanted.lowerBound, held.upperBound)
         var byteCount = 0
-        while held.upperBound < rows.upperBound, nextUnit < units.count {
+        while held.upperBound < wanted.upperBound, nextUnit < units.count {
             let unit = units[nextUnit]
             let end = reader.rows(of: unit).upperBound
             let place = unsafe RowPlace(
@@ -63,7 +73,46 @@ import Blueprint
             held = held.lowerBound..<end
             nextUnit += 1
         }
-        guard let start = unsafe buffer.baseAddress else { preconditionFailure("A window has room.") }
-        return unsafe (start, byteCount)
+        fill(rowCount: wanted.count)
+        return byteCount
+    }
+
+    /// Clears what rows have of columns behind the slice, in a byte that the two share.
+    private func fill(rowCount: Int) {
+        guard hasFilling, filling.keptBits != 0xff else { return }
+        for row in 0..<rowCount {
+            let last = row * rowByteStride + rowByteCount - 1
+            unsafe buffer[last] = buffer[last] & filling.keptBits | filling.byte & ~filling.keptBits
+        }
+    }
+}
+
+/// What stands for zero behind the last column of a slice.
+private struct Filling {
+    /// The byte.
+    let byte: UInt8
+    /// Of the last byte that the slice touches, those bits which are the slice's.
+    let keptBits: UInt8
+
+    init(_ part: Grouping.Part, of encoding: Encoding, after column: Int) {
+        let perByte = encoding.columnsPerElement(of: part)
+        let own = column % perByte
+        switch part {
+        case .values, .highBits: keptBits = own == 0 ? 0xff : 1 << (8 / perByte * own) - 1
+        case .scales, .offsets, .superScales, .superOffsets: keptBits = 0xff
+        }
+        byte = Self.byte(part, of: encoding)
+    }
+
+    /// Without offsets the highest bit of every integer is set, with them none.
+    private static func byte(_ part: Grouping.Part, of encoding: Encoding) -> UInt8 {
+        guard case .grouped(let grouping) = encoding, !grouping.hasOffsets else { return 0 }
+        switch (part, grouping.bits) {
+        case (.values, 4): return 0x88
+        case (.values, 8): return 0x80
+        case (.highBits, 5): return 0xff
+        case (.highBits, _): return 0xaa
+        case (.values, _), (.scales, _), (.offsets, _), (.superScales, _), (.superOffsets, _): return 0
+        }
     }
 }

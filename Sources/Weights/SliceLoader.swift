@@ -63,13 +63,12 @@ struct SliceLoader: Sendable {
         let windows = windows(inFile(rows), space)
         for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: step) {
             let rows = first..<min(rows.upperBound, first + step)
-            var (starts, byteCount) = unsafe ([UnsafeRawPointer](), 0)
+            var (parts, byteCount) = ([Grouping.Part: GroupedRows.Part](), 0)
             for window in windows {
-                let (start, count) = try unsafe window.advance(to: inFile(rows), space)
-                unsafe starts.append(UnsafeRawPointer(start))
-                byteCount += count
+                byteCount += try window.advance(to: inFile(rows), space)
+                parts[window.part] = window.rows
             }
-            unsafe matrix.pack(rows: rows, from: starts, strides: windows.map(\.rowByteStride))
+            matrix.pack(GroupedRows(count: rows.count, columns: matrix.columns, parts: parts), at: rows.lowerBound)
             guard didRead(byteCount) else { return }
         }
     }
@@ -80,9 +79,8 @@ struct SliceLoader: Sendable {
             let end = start + RowWindow.capacity(reader, step: step) * stride(of: reader)
             defer { start = end }
             return unsafe RowWindow(
-                reader, rows: rows, columns: matrix.encoding.columns(of: reader.stored.part, in: slice.columns),
-                rowByteStride: stride(of: reader), filling: matrix.encoding.filling(of: reader.stored.part),
-                step: step, in: UnsafeMutableRawBufferPointer(rebasing: space.window.prefix(end)[start...]))
+                reader, rows: rows, columns: slice.columns, rowByteStride: stride(of: reader), step: step,
+                in: UnsafeMutableRawBufferPointer(rebasing: space.window.prefix(end)[start...]))
         }
     }
 
@@ -121,21 +119,6 @@ struct SliceLoader: Sendable {
         switch matrix.encoding {
         case .plain: return moved
         case .grouped: return moved / Grouping.panelRows * Grouping.panelRows
-        }
-    }
-}
-
-extension Encoding {
-    /// The byte of a part that stands for zero.
-    fileprivate func filling(of part: Grouping.Part) -> UInt8 {
-        guard case .grouped(let grouping) = self, !grouping.hasOffsets else { return 0 }
-        // The highest bit of every integer is set.
-        switch (part, grouping.bits) {
-        case (.values, 4): return 0x88
-        case (.values, 8): return 0x80
-        case (.highBits, 5): return 0xff
-        case (.highBits, _): return 0xaa
-        case (.values, _), (.scales, _), (.offsets, _), (.superScales, _), (.superOffsets, _): return 0
         }
     }
 }

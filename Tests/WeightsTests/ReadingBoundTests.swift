@@ -19,10 +19,12 @@ import Weights
 
     @Test(arguments: Way.allCases, shares)
     func allRanksReadTheModelOnceAndWhatTheyHoldTwice(way: Way, shares: [Double]) throws {
-        for encoding in [Scalar.bf16, .f32] {
+        for encoding in try Self.encodings() {
             let blueprint = try Blueprint(configuration: Self.configuration)
-            let plan = try Plan(blueprint, policy: Policy(shares: shares, way: way, context: 256)) { _ in .plain(encoding) }
-            let modelByteCount = blueprint.parameterCount * encoding.bytesPerElement
+            let plan = try Plan(blueprint, policy: Policy(shares: shares, way: way, context: 256)) { weight in
+                weight.isVector ? .bf16 : encoding
+            }
+            let modelByteCount = blueprint.weights.reduce(0) { $0 + info($1, encoding).byteCount }
             #expect(blueprint.parameterCount >= 100_000_000)
             let held = shares.indices.reduce(0) { $0 + plan.holdings(rank: $1).fileByteCount }
             let read = shares.indices.reduce(0) { total, rank in
@@ -30,12 +32,25 @@ import Weights
                     + blueprint.weights.reduce(0) { total, weight in
                         let slice = plan.slice(of: weight, rank: rank)
                         return total
-                            + PanelGrid(weight, encoding).elementCount(reading: slice.rows, columns: slice.columns)
-                            * encoding.bytesPerElement
+                            + info(weight, encoding).byteCount(reading: slice.rows, columns: slice.columns)
                     }
             }
             #expect(read >= held)
-            #expect(Double(read - held) <= 0.02 * Double(modelByteCount), "\(read) of \(modelByteCount)")
+            #expect(
+                Double(read - held) <= 0.02 * Double(modelByteCount), "\(encoding.name): \(read) of \(modelByteCount)")
         }
+    }
+
+    private static func encodings() throws -> [Encoding] {
+        let groupings = [
+            Grouping(bits: 4, size: 32, scale: .f16, hasOffsets: false),
+            Grouping(bits: 8, size: 32, scale: .f16, hasOffsets: false),
+            Grouping(bits: 4, size: 64, scale: .bf16, hasOffsets: true),
+        ]
+        return [.bf16, .f32] + (try groupings.map { .grouped(try #require($0)) })
+    }
+
+    private func info(_ weight: Weight, _ encoding: Encoding) -> TensorInfo {
+        TensorInfo(weight, weight.isVector ? .bf16 : encoding)
     }
 }

@@ -21,7 +21,7 @@ import Weights
         }
         #expect(outcome.output.contains("dataset    /files/config.json\n"))
         let version = try Witness.run("h5dump", ["-a", "/lockstep_format_version", path])
-        #expect(version.output.contains("(0): 1\n"))
+        #expect(version.output.contains("(0): 2\n"))
     }
 
     @Test(.enabled(if: Witness.hasPython, "python3 with h5py is not installed"))
