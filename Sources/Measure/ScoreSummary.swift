@@ -7,13 +7,16 @@ public struct ScoreSummary: Encodable, Sendable {
     public var tokens: [Int]
     /// One for each token but the first.
     public var scores: [TokenScore]
+    /// The distance from a reference, where there is one.
+    public var divergence: Divergence?
     private var hasTop: Bool
 
     /// - Parameter hasTop: whether best tokens were asked for.
-    public init(tokens: [Int], scores: [TokenScore], hasTop: Bool) {
+    public init(tokens: [Int], scores: [TokenScore], hasTop: Bool, divergence: Divergence?) {
         self.tokens = tokens
         self.scores = scores
         self.hasTop = hasTop
+        self.divergence = divergence
     }
 
     /// `exp` of the mean negative log-probability.
@@ -22,15 +25,17 @@ public struct ScoreSummary: Encodable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case tokens, logprobs, top, perplexity
+        case tokens, logprobs, top, perplexity, divergence
     }
 
-    /// Encodes `{"tokens":[...],"logprobs":[null,...],"top":[[],[[id,logprob],...],...],"perplexity":x}`.
+    /// Encodes `{"tokens":[...],"logprobs":[null,...],"top":[[],[[id,logprob],...],...],"perplexity":x}`,
+    /// with `"divergence"` where there is one.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(tokens, forKey: .tokens)
         try container.encode([nil] + scores.map { Optional($0.logProbability) }, forKey: .logprobs)
         try container.encode(perplexity, forKey: .perplexity)
+        try container.encodeIfPresent(divergence, forKey: .divergence)
         guard hasTop else { return }
         try container.encode([[]] + scores.map { $0.top.map { Pair(choice: $0) } }, forKey: .top)
     }

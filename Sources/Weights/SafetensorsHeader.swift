@@ -39,6 +39,8 @@ enum SafetensorsHeader {
     }
 
     private static func checkMetadata(_ value: JSONValue, path: String) throws(WeightsError) {
+        // The reference library reads null as none, and mlx writes it.
+        if case .null = value { return }
         guard case .object(let members) = value, members.allSatisfy({ $0.value.text != nil }) else {
             throw .malformed(location: path, expected: "'__metadata__' with texts only", found: "another value")
         }

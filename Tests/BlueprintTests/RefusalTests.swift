@@ -22,7 +22,7 @@ import Testing
 
     @Test(
         arguments: [
-            ("final_logit_softcapping", .real(30.5)), ("quantization_config", .object(["bits": .integer(4)])),
+            ("final_logit_softcapping", .real(30.5)), ("compression_config", .object(["bits": .integer(4)])),
             ("rope_interleaved", .boolean(true)), ("num_experts", .integer(8)), ("use_mrope", .boolean(true)),
         ] as [(String, ConfigurationValue)])
     func aKeyThatNothingReadsIsRefusedByName(key: String, value: ConfigurationValue) throws {

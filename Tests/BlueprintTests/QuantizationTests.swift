@@ -1,0 +1,80 @@
+import Blueprint
+import Testing
+
+@Suite struct QuantizationTests {
+    private static let base = "published/Llama-3.1-8B.json"
+
+    private func quantization(_ members: [String: ConfigurationValue]) -> [String: ConfigurationValue] {
+        ["group_size": .integer(64), "bits": .integer(4)].merging(members) { $1 }
+    }
+
+    private func blueprint(_ members: [String: ConfigurationValue]) throws -> Blueprint {
+        try Resource.blueprint(Self.base, changing: ["quantization": .object(quantization(members))])
+    }
+
+    private func refusal(_ members: [String: ConfigurationValue]) throws -> BlueprintError? {
+        try RefusalTests.refusal(["quantization": .object(quantization(members))])
+    }
+
+    @Test func quantisedMatricesChangeNothingThatIsComputed() throws {
+        var quantised = try blueprint(["mode": .string("affine")])
+        #expect(quantised.quantization != nil)
+        quantised.quantization = nil
+        #expect(quantised == (try Resource.blueprint(Self.base)))
+    }
+
+    @Test func bothKeysMaySayTheSame() throws {
+        let value = ConfigurationValue.object(quantization([:]))
+        let both = try Resource.blueprint(
+            Self.base, changing: ["quantization": value, "quantization_config": value])
+        let one = try Resource.blueprint(Self.base, changing: ["quantization_config": value])
+        #expect(both == one)
+        let other = ConfigurationValue.object(quantization(["bits": .integer(8)]))
+        guard
+            case .inconsistent? = try RefusalTests.refusal(["quantization": value, "quantization_config": other])
+        else {
+            Issue.record("expected a refusal")
+            return
+        }
+    }
+
+    @Test func exceptionsAreReadForEachMatrix() throws {
+        let blueprint = try blueprint([
+            "model.embed_tokens": .object(["group_size": .integer(32), "bits": .integer(8)]),
+            "model.layers.3.mlp.down_proj": .boolean(false), "lm_head": .boolean(true),
+        ])
+        let encodings = Dictionary(
+            uniqueKeysWithValues: blueprint.weights.map { ($0.name, blueprint.statedEncoding(of: $0)?.name) })
+        #expect(encodings["model.embed_tokens.weight"] == "q8g32-bf16-offset")
+        #expect(encodings["model.layers.3.mlp.down_proj.weight"] == "bf16")
+        #expect(encodings["model.layers.3.mlp.up_proj.weight"] == "q4g64-bf16-offset")
+        #expect(encodings["lm_head.weight"] == "q4g64-bf16-offset")
+        #expect(encodings["model.norm.weight"] == "bf16")
+    }
+
+    @Test(
+        arguments: [
+            ("bits", .integer(3), "4 or 8", "3"), ("bits", .integer(6), "4 or 8", "6"),
+            ("group_size", .integer(16), "32, 64 or 128", "16"), ("mode", .string("mxfp4"), "\"affine\"", "\"mxfp4\""),
+        ] as [(String, ConfigurationValue, String, String)])
+    func otherFormsAreRefusedByName(key: String, value: ConfigurationValue, expected: String, found: String) throws {
+        #expect(
+            try refusal([key: value])
+                == .unsupportedValue(key: "quantization.\(key)", expected: expected, found: found))
+        let exception = ConfigurationValue.object(quantization([key: value]))
+        #expect(
+            try refusal(["model.layers.0.mlp.up_proj": exception])
+                == .unsupportedValue(
+                    key: "quantization.model.layers.0.mlp.up_proj.\(key)", expected: expected, found: found))
+    }
+
+    @Test func whatIsNoMatrixOfTheModelIsRefused() throws {
+        #expect(
+            try refusal(["zero_point": .boolean(true)])
+                == .unknownKey("quantization.zero_point", value: "a quantisation"))
+        #expect(try refusal(["model.vision": .boolean(false)]) == .unknownKey("quantization.model.vision", value: "false"))
+        #expect(
+            try refusal(["quant_method": .string("awq")])
+                == .unknownKey("quantization.quant_method", value: "\"awq\""))
+    }
+}

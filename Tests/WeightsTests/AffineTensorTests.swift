@@ -1,0 +1,103 @@
+import Blueprint
+import Foundation
+import Testing
+import Weights
+
+/// Matrices that mlx 0.32 quantised, with what it makes of them in float32; `Resources/affine/make.py` made the file.
+@Suite struct AffineTensorTests {
+    private static let forms = [4, 8].flatMap { bits in
+        [32, 64, 128].flatMap { size in ["f16", "bf16", "f32"].map { (bits: bits, size: size, scale: $0) } }
+    }
+
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    @Test func elementsAreThoseOfTheLibrary() throws {
+        let resource = Bundle.module.bundleURL.appending(path: "Resources/affine/model.safetensors")
+        try folder.write("model.safetensors", Array(try Data(contentsOf: resource)))
+        let exceptions = Self.forms.map {
+            "\"q\($0.bits).g\($0.size).\($0.scale)\": {\"bits\": \($0.bits), \"group_size\": \($0.size)}"
+        }
+        try write(quantization: exceptions)
+        let tensors = try Checkpoint(folder.path("")).tensors()
+        #expect(tensors.count == 2 * Self.forms.count)
+        for form in Self.forms {
+            let path = "q\(form.bits).g\(form.size).\(form.scale)"
+            let tensor = try #require(tensors["\(path).weight"])
+            let scale = try #require(Grouping.Scale(rawValue: form.scale))
+            let grouping = Grouping(bits: form.bits, size: form.size, scale: scale, hasOffsets: true)
+            #expect(try tensor.encoding == grouping.map(Encoding.grouped))
+            #expect(tensor.shape == [3, 256])
+            let expected = try #require(tensors["\(path).expected"])
+            let found = try Self.widened(tensor, rows: 0..<3)
+            let differences = zip(found, try Self.widened(expected, rows: 0..<3)).map { abs($0 - $1) }
+            // The library rounds the product before the sum: only products of 24 bits or fewer come out alike.
+            let bound = scale == .f32 ? Float(0.5).ulp : 0
+            #expect(differences.count == 3 * 256 && differences.allSatisfy { $0 <= bound }, "\(path)")
+            #expect(Set(found).count > 40)
+            #expect(try Self.widened(tensor, rows: 1..<2) == Array(found[256..<512]), "\(path)")
+        }
+    }
+
+    @Test func whatDoesNotFitTogetherIsRefused() throws {
+        let sound: [(String, String, [Int], Int)] = [
+            ("m.weight", "U32", [2, 8], 64), ("m.scales", "F16", [2, 2], 8), ("m.biases", "F16", [2, 2], 8),
+        ]
+        #expect(try refusal(sound) == nil)
+        var changed = sound
+        changed[2] = ("m.other", "F16", [2, 2], 8)
+        #expect(try refusal(changed)?.contains("the tensors that belong to 'm.scales': 'm.biases', found none") == true)
+        changed = sound
+        changed[2] = ("m.biases", "BF16", [2, 2], 8)
+        #expect(try refusal(changed)?.contains("'m.biases': expected the type of the scales, F16, found BF16") == true)
+        changed = sound
+        changed[1] = ("m.scales", "F16", [2, 1], 4)
+        #expect(try refusal(changed)?.contains("'m.scales' is [2, 1], the config says [2, 2]") == true)
+        changed = sound
+        changed[0] = ("m.weight", "I32", [2, 8], 64)
+        #expect(try refusal(changed)?.contains("'m.weight': expected integers packed in U32") == true)
+        changed = sound
+        changed[0] = ("m.weight", "U32", [2, 7], 56)
+        #expect(try refusal(changed)?.contains("whole groups of 32 columns, found 56 columns of 4 bits") == true)
+        #expect(try refusal(sound, "\"m\": false")?.contains("as config.json has 'm' not quantised") == true)
+    }
+
+    private func refusal(
+        _ tensors: [(name: String, type: String, shape: [Int], count: Int)], _ members: String...
+    ) throws -> String? {
+        let text = SafetensorsText(
+            tensors.map { ($0.name, $0.type, $0.shape, [UInt8](repeating: 17, count: $0.count)) })
+        try folder.write("model.safetensors", text.bytes)
+        try write(quantization: members)
+        do throws(WeightsError) {
+            _ = try Checkpoint(folder.path("")).tensors()
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    private func write(quantization members: [String]) throws {
+        let all = (["\"bits\": 4", "\"group_size\": 32"] + members).joined(separator: ", ")
+        try folder.write("config.json", "{\"quantization\": {\(all)}}")
+    }
+
+    /// Rows as float32.
+    static func widened(_ tensor: any CheckpointTensor, rows: Range<Int>) throws -> [Float] {
+        let (encoding, columns) = (try tensor.encoding, tensor.shape[1])
+        let converter = try #require(RowConversion.converter(from: encoding, to: .f32))
+        let parts = unsafe encoding.parts.map {
+            UnsafeMutableRawBufferPointer.allocate(
+                byteCount: rows.count * encoding.rowByteCount(of: $0, columns: columns), alignment: 64)
+        }
+        defer { for unsafe part in unsafe parts { unsafe part.deallocate() } }
+        try unsafe tensor.read(rows: rows, into: parts)
+        var floats = [Float](repeating: .nan, count: rows.count * columns)
+        unsafe floats.withUnsafeMutableBytes { target in
+            _ = unsafe converter.convert(
+                rowCount: rows.count, columns: columns, from: parts.map { UnsafeRawBufferPointer($0) }, to: [target])
+        }
+        return floats
+    }
+}

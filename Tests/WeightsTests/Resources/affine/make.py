@@ -1,0 +1,17 @@
+"""Matrices of every affine form that mlx quantises to, with the values that it gives back, in float32."""
+import mlx.core as mx
+
+mx.set_default_device(mx.cpu)
+mx.random.seed(7)
+tensors = {}
+for bits in (4, 8):
+    for group in (32, 64, 128):
+        for name, dtype in (("f16", mx.float16), ("bf16", mx.bfloat16), ("f32", mx.float32)):
+            matrix = (mx.random.normal((3, 256)) * 0.05).astype(dtype)
+            path = f"q{bits}.g{group}.{name}"
+            weight, scales, biases = mx.quantize(matrix, group_size=group, bits=bits)
+            tensors[f"{path}.weight"], tensors[f"{path}.scales"], tensors[f"{path}.biases"] = weight, scales, biases
+            tensors[f"{path}.expected"] = mx.dequantize(
+                weight, scales.astype(mx.float32), biases.astype(mx.float32), group_size=group, bits=bits
+            )
+mx.save_safetensors("model.safetensors", tensors)
