@@ -69,8 +69,9 @@ let package = Package(
         .testTarget(
             name: "TextTests", dependencies: ["Text"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
-            name: "WeightsTests", dependencies: ["Weights", "HDF5", "Blueprint", "Partition", "Compute", "Launching"],
-            swiftSettings: unsafeSettings),
+            name: "WeightsTests",
+            dependencies: ["Weights", "HDF5", "Blueprint", "Partition", "Compute", "Text", "Launching"],
+            resources: [.copy("Resources")], swiftSettings: unsafeSettings),
         .testTarget(
             name: "EngineTests",
             dependencies: ["Engine", "EngineProbe", "Launching", "Blueprint", "Compute", "Weights"],
