@@ -9,7 +9,7 @@ struct GGUFCheckpoint: CheckpointReader {
 
     static let suffix = ".gguf"
 
-    /// Opens the file at a path, or the one in a folder that has no `.safetensors`; nil where there is none.
+    /// Opens the file at a path, or the one in a folder that has no model in `.safetensors`; nil where there is none.
     init?(at path: String) throws(WeightsError) {
         var isFolder = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {

@@ -8,7 +8,7 @@ enum GGUFParts {
         do { names = try FileManager.default.contentsOfDirectory(atPath: path).sorted() } catch {
             throw .unreadable(path: path, reason: "the folder can't be listed")
         }
-        if names.contains(where: { $0.hasSuffix(".safetensors") || $0 == CheckpointIndex.name }) { return nil }
+        if names.contains(where: isPreferred) { return nil }
         let found = names.filter { $0.hasSuffix(GGUFCheckpoint.suffix) }
         guard let first = found.first else { return nil }
         let series = Self.series(of: first) ?? [first]
@@ -18,6 +18,12 @@ enum GGUFParts {
                 found: found.prefix(5).joined(separator: ", "))
         }
         return try complete(series, folder: path)
+    }
+
+    /// Whether a file of this name is the model, or a part of it, in the form that models are trained in.
+    private static func isPreferred(_ name: String) -> Bool {
+        name == CheckpointIndex.name || name == "model.safetensors"
+            || (name.hasSuffix(".safetensors") && name.contains("-of-"))
     }
 
     /// The file itself, with the others of its series.
