@@ -18,25 +18,28 @@ public enum BlueprintError: Error, Hashable, Sendable {
 
 extension BlueprintError: CustomStringConvertible {
     /// `where: expected, found; what to do`.
-    public var description: String {
+    public var description: String { "config.json: \(reason)" }
+
+    /// The same without the file that config.json is.
+    public var reason: String {
         switch self {
         case .notJSON(let reason):
-            "config.json: expected a JSON object, found \(reason); download the file again"
+            "expected a JSON object, found \(reason); download the file again"
         case .unknownArchitecture(let found, let known):
-            "config.json: expected 'architectures' to name one of \(known.joined(separator: ", ")), found \(found); "
+            "expected 'architectures' to name one of \(known.joined(separator: ", ")), found \(found); "
                 + "use a model of one of these"
         case .missingKey(let key):
-            "config.json: expected the key '\(key)', found none; download the complete file again"
+            "expected the key '\(key)', found none; download the complete file again"
         case .wrongType(let key, let expected, let found):
-            "config.json: expected '\(key)' to be \(expected), found \(found); correct the file"
+            "expected '\(key)' to be \(expected), found \(found); correct the file"
         case .unsupportedValue(let key, let expected, let found):
-            "config.json: expected '\(key)' to be \(expected), found \(found); "
+            "expected '\(key)' to be \(expected), found \(found); "
                 + "use another model, since this one would not be computed as it was trained"
         case .unknownKey(let key, let value):
-            "config.json: expected no key that may change the result and is not implemented, "
+            "expected no key that may change the result and is not implemented, "
                 + "found '\(key)', which is \(value); remove it if you know that it has no effect"
         case .inconsistent(let expected, let found):
-            "config.json: expected \(expected), found \(found); correct the file"
+            "expected \(expected), found \(found); correct the file"
         }
     }
 }

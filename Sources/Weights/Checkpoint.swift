@@ -42,6 +42,7 @@ public struct Checkpoint {
 
     /// The reader for what is at a path.
     private static func reader(of path: String) throws(WeightsError) -> any CheckpointReader {
-        SafetensorsCheckpoint(try CheckpointFolder(path))
+        if let checkpoint = try GGUFCheckpoint(at: path) { return checkpoint }
+        return SafetensorsCheckpoint(try CheckpointFolder(path))
     }
 }

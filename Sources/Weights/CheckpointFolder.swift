@@ -5,7 +5,7 @@ struct CheckpointFolder {
     let path: String
     private let names: Set<String>
 
-    private static let otherKinds = [".gguf", ".ggml", ".bin", ".pt", ".pth", ".npz", ".onnx", ".h5", ".msgpack"]
+    private static let otherKinds = [".ggml", ".bin", ".pt", ".pth", ".npz", ".onnx", ".h5", ".msgpack"]
 
     init(_ path: String) throws(WeightsError) {
         var isFolder = false
@@ -13,7 +13,8 @@ struct CheckpointFolder {
             throw .unreadable(path: path, reason: "no such folder")
         }
         guard isFolder else {
-            throw .malformed(location: path, expected: "a checkpoint folder with config.json", found: "a file")
+            throw .malformed(
+                location: path, expected: "a checkpoint folder with config.json, or a .gguf file", found: "another file")
         }
         do { names = Set(try FileManager.default.contentsOfDirectory(atPath: path)) } catch {
             throw .unreadable(path: path, reason: "the folder can't be listed")

@@ -20,6 +20,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case shapeMismatch(location: String, found: [Int], expected: [Int])
     /// A tensor's elements are of a type that can't be imported.
     case unsupportedElements(location: String, found: String)
+    /// A tensor's elements are of a type that isn't read from this kind of file.
+    case unreadElements(location: String, known: String, found: String)
     /// A tensor can't be turned from its encoding into the one that is asked for.
     case noConversion(location: String, from: String, to: String)
     /// Different encodings are asked for embedding and head, which are one matrix.
@@ -69,6 +71,8 @@ extension WeightsError: CustomStringConvertible {
         case .unsupportedElements(let location, let found):
             "\(location): expected elements in F32, F16 or BF16, found \(found); "
                 + "use a checkpoint that is not quantised"
+        case .unreadElements(let location, let known, let found):
+            "\(location): expected elements in one of \(known), found \(found); use a file of these types only"
         case .noConversion(let location, let from, let to):
             "\(location): expected elements that can become \(to), found \(from); "
                 + "import with --encoding keep, or from a checkpoint that is not quantised"

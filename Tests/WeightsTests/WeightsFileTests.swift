@@ -118,7 +118,7 @@ import Weights
         #expect(other?.description.hasSuffix("found a folder; give another path") == true)
     }
 
-    @Test(arguments: ["model.gguf", "pytorch_model.bin"])
+    @Test(arguments: ["model.onnx", "pytorch_model.bin"])
     func otherKindsOfWeightsAreNamed(name: String) throws {
         try folder.write(name, "weights")
         let error = #expect(throws: WeightsError.self) { _ = try Checkpoint(folder.path("")) }

@@ -2,8 +2,14 @@
 protocol Architecture: SendableMetatype {
     /// The names in config.json's `architectures` that it answers to.
     static var names: [String] { get }
+    /// How GGUF files spell it; nil where none is read.
+    static var gguf: GGUFFamily? { get }
     /// Reads every key that matters.
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint
+}
+
+extension Architecture {
+    static var gguf: GGUFFamily? { nil }
 }
 
 /// The list of implemented families.
@@ -15,4 +21,10 @@ enum Architectures {
 
     /// The family of that name.
     static func named(_ name: String) -> (any Architecture.Type)? { all.first { $0.names.contains(name) } }
+
+    /// Every `general.architecture` of a GGUF file that is answered to.
+    static var ggufNames: [String] { all.compactMap { $0.gguf?.name } }
+
+    /// How GGUF files of that `general.architecture` are spelled.
+    static func gguf(named name: String) -> GGUFFamily? { all.lazy.compactMap { $0.gguf }.first { $0.name == name } }
 }

@@ -4,6 +4,14 @@
 enum Llama: Architecture {
     static let names = ["LlamaForCausalLM"]
 
+    // Mistral's models are published under this name too.
+    static var gguf: GGUFFamily? {
+        var family = GGUFFamily("llama", architecture: "LlamaForCausalLM")
+        family.windowedArchitecture = "MistralForCausalLM"
+        family.pairsRotaryRows = true
+        return family
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("LlamaForCausalLM", &reader, mayOmitKeyValueHeads: true)
         let hasAttentionBias = try reader.boolean("attention_bias", default: false)

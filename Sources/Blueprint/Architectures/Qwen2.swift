@@ -4,6 +4,12 @@
 enum Qwen2: Architecture {
     static let names = ["Qwen2ForCausalLM"]
 
+    static var gguf: GGUFFamily? {
+        var family = GGUFFamily("qwen2", architecture: "Qwen2ForCausalLM")
+        family.statesAttentionBias = false
+        return family
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("Qwen2ForCausalLM", &reader)
         let windows = try reader.windows(layerCount: decoder.layerCount)

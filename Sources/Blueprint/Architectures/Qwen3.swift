@@ -4,6 +4,8 @@
 enum Qwen3: Architecture {
     static let names = ["Qwen3ForCausalLM"]
 
+    static var gguf: GGUFFamily? { GGUFFamily("qwen3", architecture: "Qwen3ForCausalLM") }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         // The reference's default is 128, whatever the width.
         var decoder = try DenseDecoder("Qwen3ForCausalLM", &reader, defaultHeadSize: 128)

@@ -1,0 +1,83 @@
+import FoundationEssentials
+
+/// Which files make up a GGUF checkpoint: one, or a series `…-00001-of-00003.gguf`.
+enum GGUFParts {
+    /// The file or files that a folder has; nil where it has none or something that is preferred.
+    static func names(inFolder path: String) throws(WeightsError) -> [String]? {
+        let names: [String]
+        do { names = try FileManager.default.contentsOfDirectory(atPath: path).sorted() } catch {
+            throw .unreadable(path: path, reason: "the folder can't be listed")
+        }
+        if names.contains(where: isPreferred) { return nil }
+        let found = names.filter { $0.hasSuffix(GGUFCheckpoint.suffix) }
+        guard let first = found.first else { return nil }
+        let series = Self.series(of: first) ?? [first]
+        guard Set(found).isSubset(of: series) else {
+            throw .malformed(
+                location: path, expected: "a folder with one model, or the path of a file",
+                found: found.prefix(5).joined(separator: ", "))
+        }
+        return try complete(series, folder: path)
+    }
+
+    /// Whether a file of this name is the model, or a part of it, in the form that models are trained in.
+    private static func isPreferred(_ name: String) -> Bool {
+        name == CheckpointIndex.name || name == "model.safetensors"
+            || (name.hasSuffix(".safetensors") && name.contains("-of-"))
+    }
+
+    /// The file itself, with the others of its series.
+    static func names(ofFile path: String) throws(WeightsError) -> [String]? {
+        let name = String(path.split(separator: "/").last ?? "")
+        guard let series = Self.series(of: name) else { return [path] }
+        return try complete(series, folder: String(path.dropLast(name.count)))
+    }
+
+    /// Refuses parts that don't belong together, as their metadata says.
+    static func check(_ files: [GGUFFile]) throws(WeightsError) {
+        for (number, file) in files.enumerated() {
+            let metadata = file.header.metadata
+            let count = metadata["split.count"] ?? .integer(files.count)
+            guard count == .integer(files.count) || (files.count == 1 && count == .integer(0)) else {
+                throw .malformed(
+                    location: file.path, expected: "one of \(files.count) parts, as its name says",
+                    found: "'split.count' \(count)")
+            }
+            guard (metadata["split.no"] ?? .integer(number)) == .integer(number) else {
+                throw .malformed(
+                    location: file.path, expected: "'split.no' to be \(number), as its name says",
+                    found: "\(metadata["split.no"] ?? .integer(number))")
+            }
+        }
+        let tensorCount = files.reduce(0) { $0 + $1.header.tensors.count }
+        guard let first = files.first, let stated = first.header.metadata["split.tensors.count"] else { return }
+        guard stated == .integer(tensorCount) else {
+            throw .malformed(
+                location: first.path, expected: "all parts to have \(stated) tensors together",
+                found: "\(tensorCount)")
+        }
+    }
+
+    private static func complete(_ series: [String], folder: String) throws(WeightsError) -> [String] {
+        let prefix = folder.isEmpty || folder.hasSuffix("/") ? folder : "\(folder)/"
+        let missing = series.filter { !FileManager.default.fileExists(atPath: prefix + $0) }
+        guard missing.isEmpty else {
+            throw .absent(path: folder.isEmpty ? "." : folder, what: "the parts", names: missing)
+        }
+        return series.map { prefix + $0 }
+    }
+
+    /// The names of a series that a name is one of.
+    private static func series(of name: String) -> [String]? {
+        let pieces = name.dropLast(GGUFCheckpoint.suffix.count).split(separator: "-", omittingEmptySubsequences: false)
+        guard pieces.count >= 4, pieces[pieces.count - 2] == "of", let last = pieces.last, last.utf8.count == 5,
+            let count = Int(last), (1...99_999).contains(count), pieces[pieces.count - 3].utf8.count == 5,
+            Int(pieces[pieces.count - 3]) != nil
+        else { return nil }
+        let stem = pieces.dropLast(3).joined(separator: "-")
+        return (1...count).map { number in
+            let digits = "\(number)"
+            return "\(stem)-\(String(repeating: "0", count: 5 - digits.count))\(digits)-of-\(last)\(GGUFCheckpoint.suffix)"
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import Blueprint
+
+/// A tensor of a GGUF file, its rows in the order of a checkpoint.
+struct GGUFTensor: CheckpointTensor {
+    let location: String
+    let shape: [Int]
+    let encoding: Encoding
+    private let file: GGUFFile
+    private let elementType: GGUFElementType
+    private let byteRange: Range<Int>
+    private let pairedHeadSize: Int?
+
+    private static let pieceByteCount = 1 << 22
+
+    /// - Parameter pairedHeadSize: see `GGUFModel.Source`.
+    init(_ tensor: GGUFHeader.Tensor, of file: GGUFFile, pairedHeadSize: Int?) throws(WeightsError) {
+        location = "\(file.path): '\(tensor.name)'"
+        guard tensor.shape.count > 1 || tensor.elementType.blockColumns == 1 else {
+            throw .unreadElements(
+                location: location, known: "F32, F16, BF16, as vectors are", found: tensor.elementType.rawValue)
+        }
+        shape = tensor.shape
+        encoding = tensor.elementType.encoding
+        self.file = file
+        elementType = tensor.elementType
+        byteRange = tensor.byteRange
+        self.pairedHeadSize = pairedHeadSize
+    }
+
+    var byteCount: Int { byteRange.count }
+
+    private var columns: Int { shape.count > 1 ? shape[shape.count - 1] : 1 }
+    private var rowByteCount: Int { columns / elementType.blockColumns * elementType.blockByteCount }
+
+    func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
+        try unsafe check(rows, parts)
+        let blocks: GGUFBlocks? =
+            switch encoding {
+            case .plain: nil
+            case .grouped(let grouping): unsafe GGUFBlocks(elementType, grouping, columns: columns, into: parts)
+            }
+        let piece = max(1, Self.pieceByteCount / rowByteCount)
+        let buffer = StagingBuffer(byteCount: (piece + 2 * (pairedHeadSize ?? 0)) * rowByteCount)
+        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: piece) {
+            let wanted = first..<min(rows.upperBound, first + piece)
+            let stored = storedRows(for: wanted)
+            let bytes = unsafe buffer.prefix(stored.count * rowByteCount)
+            try unsafe file.read(at: byteRange.lowerBound + stored.lowerBound * rowByteCount, into: bytes)
+            for row in wanted {
+                let start = (storedRow(row) - stored.lowerBound) * rowByteCount
+                let from = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + rowByteCount])
+                let target = row - rows.lowerBound
+                if let blocks {
+                    unsafe blocks.unpack(from, row: target)
+                } else {
+                    unsafe UnsafeMutableRawBufferPointer(rebasing: parts[0][(target * rowByteCount)...])
+                        .copyMemory(from: from)
+                }
+            }
+        }
+    }
+
+    /// The row of the file that is this row of a checkpoint.
+    private func storedRow(_ row: Int) -> Int {
+        guard let pairedHeadSize else { return row }
+        let place = row % pairedHeadSize
+        let half = pairedHeadSize / 2
+        return row - place + (place < half ? 2 * place : 2 * (place - half) + 1)
+    }
+
+    /// The rows of the file among which these are; whole heads, where their rows lie in pairs.
+    private func storedRows(for rows: Range<Int>) -> Range<Int> {
+        guard let pairedHeadSize else { return rows }
+        let first = rows.lowerBound / pairedHeadSize * pairedHeadSize
+        return first..<(rows.upperBound + pairedHeadSize - 1) / pairedHeadSize * pairedHeadSize
+    }
+
+    private func check(_ rows: Range<Int>, _ parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
+        let expected = encoding.parts.map { encoding.rowByteCount(of: $0, columns: columns) * rows.count }
+        let found = unsafe parts.map { $0.count }
+        guard rows.lowerBound >= 0, rows.upperBound <= byteRange.count / rowByteCount, found == expected else {
+            throw .badSlice(
+                location: location, expected: "rows within \(shape) and buffers of \(expected) bytes",
+                found: "\(rows) and buffers of \(found) bytes")
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Blueprint
+
+/// The tokenizer in a GGUF file's metadata, as the texts that a checkpoint has for it.
+struct GGUFTokenizer {
+    /// The kinds of tokens that the format tells apart.
+    enum Kind: Int {
+        case normal = 1, unknown, control, userDefined, unused, byte
+    }
+
+    let fields: GGUFTokenizerFields
+    let form: GGUFTokenizerKind
+    let tokens: [String]
+    let kinds: [Kind]
+
+    /// Nil where the file has no tokenizer.
+    init?(_ fields: GGUFTokenizerFields) throws(WeightsError) {
+        guard let name = try fields.text("model"), name != "none", name != "no_vocab" else { return nil }
+        guard let form = GGUFTokenizerKind(rawValue: name) else {
+            let known = GGUFTokenizerKind.allCases.map(\.rawValue).joined(separator: " or ")
+            throw fields.unsupported("'tokenizer.ggml.model' to be \(known)", "'\(name)'")
+        }
+        guard let tokens = try fields.texts("tokens") else { throw fields.absent("tokens") }
+        let codes = try fields.integers("token_type", count: tokens.count) ?? tokens.map { _ in Kind.normal.rawValue }
+        self.fields = fields
+        self.form = form
+        self.tokens = tokens
+        // A kind that is not known marks tokens that are not for use.
+        kinds = codes.map { Kind(rawValue: $0) ?? .unused }
+    }
+
+    /// tokenizer.json, tokenizer_config.json and the chat template.
+    func texts() throws(WeightsError) -> [Checkpoint.Text: String] {
+        var texts: [Checkpoint.Text: String] = [:]
+        texts[.tokenizer] = try tokenizer().json
+        texts[.tokenizerConfiguration] = try configuration().json
+        texts[.chatTemplate] = try fields.chatTemplate()
+        return texts
+    }
+
+    private func tokenizer() throws(WeightsError) -> JSONValue {
+        let parts =
+            switch form {
+            case .byteLevel: try byteLevelParts()
+            case .sentencePiece: try sentencePieceParts()
+            }
+        return .object([
+            "version": .string("1.0"), "added_tokens": .array(addedTokens()), "normalizer": parts.normalizer,
+            "pre_tokenizer": parts.preTokenizer,
+            "post_processor": try postProcessor(addsBeginToken: parts.addsBeginToken),
+            "decoder": parts.decoder, "model": parts.model,
+        ])
+    }
+
+    /// The tokens that are looked for in the text before anything else is done to it.
+    private func addedTokens() -> [JSONValue] {
+        tokens.indices.compactMap { id in
+            let isSpecial: Bool
+            switch kinds[id] {
+            case .control, .unknown: isSpecial = true
+            case .userDefined: isSpecial = false
+            case .normal, .unused, .byte: return nil
+            }
+            return .object([
+                "id": .number("\(id)"), "content": .string(tokens[id]), "single_word": .boolean(false),
+                "lstrip": .boolean(false), "rstrip": .boolean(false), "normalized": .boolean(false),
+                "special": .boolean(isSpecial),
+            ])
+        }
+    }
+
+    /// Puts the tokens around a text that the file asks for.
+    private func postProcessor(addsBeginToken: Bool) throws(WeightsError) -> JSONValue {
+        var names: [String] = []
+        var parts: [JSONValue] = []
+        func add(_ token: String) {
+            parts.append(.object(["SpecialToken": .object(["id": .string(token), "type_id": .number("0")])]))
+            if !names.contains(token) { names.append(token) }
+        }
+        if try fields.flag("add_bos_token", default: addsBeginToken), let token = try token("bos") { add(token) }
+        parts.append(.object(["Sequence": .object(["id": .string("A"), "type_id": .number("0")])]))
+        if try fields.flag("add_eos_token", default: false), let token = try token("eos") { add(token) }
+        guard !names.isEmpty else { return .null }
+        let tokens = names.map { name in
+            let id = self.tokens.firstIndex(of: name) ?? 0
+            return JSONValue.Member(
+                key: name,
+                value: .object([
+                    "id": .string(name), "ids": .array([.number("\(id)")]), "tokens": .array([.string(name)]),
+                ]))
+        }
+        return .object([
+            "type": .string("TemplateProcessing"), "single": .array(parts), "pair": .array([]),
+            "special_tokens": .object(tokens),
+        ])
+    }
+
+    private func configuration() throws(WeightsError) -> JSONValue {
+        .object([
+            "bos_token": JSONValue(try token("bos")), "eos_token": JSONValue(try token("eos")),
+            "unk_token": JSONValue(try token("unknown")), "pad_token": JSONValue(try token("padding")),
+            "clean_up_tokenization_spaces": .boolean(false), "tokenizer_class": .string("PreTrainedTokenizerFast"),
+        ])
+    }
+
+    /// The token that `tokenizer.ggml.…_token_id` names, if there is one.
+    func token(_ role: String) throws(WeightsError) -> String? {
+        guard let id = try fields.integer("\(role)_token_id") else { return nil }
+        // Some files say with a number beyond all tokens that there is none.
+        return tokens.indices.contains(id) ? tokens[id] : nil
+    }
+}

@@ -1,0 +1,88 @@
+import Blueprint
+import Foundation
+import Testing
+import Text
+import Weights
+
+/// The reference's GGUF files, against what the reference has beside them.
+@Suite struct GGUFGoldenTests {
+    private static let names = ["gguf-llama-a-q8_0", "gguf-llama-b-q4_0"]
+
+    /// They are kept with the tests that compute with them.
+    private static func folder(_ name: String) -> URL {
+        URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "EngineTests/Resources/gguf/\(name)")
+    }
+
+    private static func checkpoint(_ name: String) throws -> Checkpoint {
+        try Checkpoint(folder(name).path(percentEncoded: false))
+    }
+
+    @Test(arguments: names) func theBlueprintIsThatOfTheReferencesConfig(name: String) throws {
+        let expected = try String(contentsOf: Self.folder(name).appending(path: "config.json"), encoding: .utf8)
+        let found = try Self.checkpoint(name).configuration
+        #expect(found != expected)
+        #expect(try Blueprint(configuration: found) == Blueprint(configuration: expected))
+    }
+
+    private struct Cases: Decodable {
+        struct Encoding: Decodable {
+            var text: String
+            var ids: [Int]
+            var ids_with_special: [Int]
+            var decoded: String
+            var decoded_skip_special: String
+        }
+
+        var encode: [Encoding]
+    }
+
+    @Test(arguments: names) func tokensAreThoseOfTheReferencesTokenizer(name: String) throws {
+        let tokenizer = try Tokenizer(json: try #require(try Self.checkpoint(name).texts[.tokenizer]))
+        let data = try Data(contentsOf: Self.folder(name).appending(path: "tokenizer_cases.json"))
+        let cases = try JSONDecoder().decode(Cases.self, from: data).encode
+        #expect(cases.count >= 25)
+        for one in cases {
+            #expect(try tokenizer.encode(one.text, addSpecialTokens: false) == one.ids, "\(one.text)")
+            #expect(try tokenizer.encode(one.text) == one.ids_with_special, "\(one.text)")
+            #expect(try tokenizer.decode(one.ids_with_special, skipSpecialTokens: false) == one.decoded)
+            #expect(try tokenizer.decode(one.ids_with_special, skipSpecialTokens: true) == one.decoded_skip_special)
+        }
+    }
+
+    private struct TokenizerConfiguration: Decodable {
+        var bos_token: String
+        var eos_token: String
+        var chat_template: String?
+    }
+
+    @Test(arguments: names) func theChatTemplateAndItsTokensAreTheReferences(name: String) throws {
+        let data = try Data(contentsOf: Self.folder(name).appending(path: "tokenizer_config.json"))
+        let expected = try JSONDecoder().decode(TokenizerConfiguration.self, from: data)
+        let texts = try Self.checkpoint(name).texts
+        #expect(texts[.chatTemplate] == expected.chat_template)
+        let found = try JSONDecoder().decode(
+            TokenizerConfiguration.self, from: Data(try #require(texts[.tokenizerConfiguration]).utf8))
+        #expect(found.bos_token == expected.bos_token && found.eos_token == expected.eos_token)
+    }
+
+    /// The residual stream before the first layer is the embedding's rows.
+    @Test(arguments: names) func embeddingsHaveTheReferencesBits(name: String) throws {
+        let golden = try SafetensorsFile(
+            Self.folder(name).appending(path: "golden.safetensors").path(percentEncoded: false))
+        func bits(_ name: String) throws -> [UInt32] {
+            let tensor = try #require(golden.tensors.first { $0.name == name })
+            let bytes = try golden.bytes(tensor.byteRange)
+            return stride(from: 0, to: bytes.count, by: 4).map { start in
+                (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * $1) }
+            }
+        }
+        let embedding = try #require(try Self.checkpoint(name).tensors()["model.embed_tokens.weight"])
+        let (ids, hidden) = (try bits("prompt.input_ids"), try bits("prompt.hidden"))
+        let width = embedding.shape[1]
+        for (position, id) in ids.enumerated() {
+            let row = try StoredRows(embedding, rows: Int(id)..<Int(id) + 1).elements().map(\.bitPattern)
+            #expect(row == Array(hidden[position * width..<(position + 1) * width]))
+        }
+    }
+}
