@@ -1,307 +1,299 @@
-#include "lanes.h"
+#include "attention.h"
 #include <math.h>
 
-// Causal attention. A tile is up to four (token, head) pairs that read the same key-value head, so that keys and
-// values come from memory once for all of them. A pair's result depends on its own keys only: a tile's common keys are
-// taken together, what only some of its pairs see is taken pair by pair, in the same increasing order.
-
-enum { BLOCK = 128, TILE = 4 };
+// Causal attention, cut into tasks, tiles and blocks. A task is some tokens of the query heads of one key-value head,
+// over some blocks of keys; a tile is up to six of its (token, head) pairs. A pair's result depends on its own keys
+// only: what all pairs of a tile see is weighed together, what only some see pair by pair, keys in increasing order.
 
 typedef struct lockstep_attention attention;
 
-/// One query's place: its output, and the keys [first, end) that it sees.
+/// The most pairs of a task, and the most elements of their queries.
+enum { TASK_PAIRS = 48, TASK_ELEMENTS = 8192 };
+
+/// One query: its place, the keys [first, end) that it sees, and what earlier blocks gave it.
 struct pair {
-    float *y;
-    size_t first, end;
+    size_t token, head, first, end;
     float maximum, sum;
 };
 
-/// What one block of keys gives one query: weights at the keys' places in the block, and sums.
-struct partial {
-    float weights[BLOCK] __attribute__((aligned(64)));
-    float values[LOCKSTEP_LONGEST_HEAD] __attribute__((aligned(64)));
-    float maximum, sum;
+struct tile {
+    struct pair *pairs;
+    const float *queries; // [head size, count]
+    int count;
+    size_t first, end; // the keys that any pair sees
 };
+
+struct task {
+    const attention *work;
+    const struct attention_kernels *kernels;
+    size_t token, tokens, head, heads; // heads of one key-value head
+    size_t first_block, end_block;
+};
+
+/// What a block of keys gives a tile's pairs.
+struct partial {
+    float weights[TILE * BLOCK] __attribute__((aligned(64)));
+    float values[TILE * LOCKSTEP_LONGEST_HEAD] __attribute__((aligned(64)));
+    float maxima[TILE], sums[TILE];
+};
+
+static size_t first_key(const attention *a, size_t token)
+{
+    size_t end = a->first_position + token + 1;
+    return a->window && end > a->window ? end - a->window : 0;
+}
+
+/// Blocks of keys that any token sees, and the first of them.
+static size_t blocks_seen(const attention *a, size_t *first)
+{
+    *first = first_key(a, 0) / BLOCK;
+    return a->tokens ? (a->first_position + a->tokens - 1) / BLOCK + 1 - *first : 0;
+}
+
+/// Floats of a block's values, its maximum and its sum.
+static size_t record_length(const attention *a) { return padded(a->cache.head_size) + 16; }
+
+static float *record_of(const attention *a, size_t token, size_t head, size_t block)
+{
+    size_t first, blocks = blocks_seen(a, &first);
+    return a->partials + ((token * a->heads + head) * blocks + block - first) * record_length(a);
+}
+
+size_t lockstep_attention_partials(const struct lockstep_attention *a)
+{
+    size_t first;
+    return a->tokens * a->heads * blocks_seen(a, &first) * record_length(a);
+}
+
+/// The keys of the block from `base` on that a pair sees; none where `to` is not above `from`.
+static struct span seen_by(const struct pair *pair, size_t base)
+{
+    return (struct span){larger(base, pair->first) - base, larger(base, smaller(base + BLOCK, pair->end)) - base};
+}
+
+/// Merges a block into what earlier blocks gave; the first one is taken as it is.
+static void merge(
+    const struct attention_kernels *kernels, float *y, struct pair *pair, const float *values, float maximum,
+    float sum, int is_first, size_t size)
+{
+    if (is_first) {
+        pair->maximum = maximum;
+        pair->sum = sum;
+        memcpy(y, values, size * sizeof(float));
+        return;
+    }
+    int rises = maximum > pair->maximum;
+    float less = exponential(rises ? pair->maximum - maximum : maximum - pair->maximum);
+    float old = rises ? less : 1, new = rises ? 1 : less;
+    pair->sum = __builtin_fmaf(pair->sum, old, sum * new);
+    pair->maximum = rises ? maximum : pair->maximum;
+    kernels->merge(y, values, old, new, size);
+}
+
+static float *output_of(const attention *a, const struct pair *pair)
+{
+    return a->y + pair->token * a->y_stride + pair->head * a->cache.head_size;
+}
+
+static void divide(float *y, float sum, size_t size)
+{
+    float inverse = 1.0f / sum;
+    for (size_t d = 0; d < size; d++)
+        y[d] *= inverse;
+}
+
+/// Adds a block's values: first what pairs see of it before the common keys, then those, then what comes after.
+static void weigh(
+    const struct attention_kernels *kernels, const struct rows *values, const struct span *seen, struct partial *block,
+    int count)
+{
+    struct span common = seen[0], alone;
+    for (int q = 1; q < count; q++)
+        common = (struct span){larger(common.from, seen[q].from), smaller(common.to, seen[q].to)};
+    int shares = common.from < common.to;
+    struct rows again = *values;
+    again.ahead = again.elements;
+    for (int after = 0; after <= shares; after++) {
+        if (after)
+            kernels->weigh(values, common, block->weights, block->values, count);
+        for (int q = 0; q < count; q++) {
+            alone = after    ? (struct span){common.to, seen[q].to}
+                    : shares ? (struct span){seen[q].from, common.from}
+                             : seen[q];
+            if (alone.from < alone.to)
+                kernels->weigh(&again, alone, block->weights + q * BLOCK,
+                    block->values + (size_t)q * padded(values->head_size), 1);
+        }
+    }
+}
+
+/// What the block of keys from `base` on gives a tile; while its keys are read its values are fetched, then the next
+/// block's keys.
+static void attend(
+    const struct task *task, const struct tile *tile, size_t base, const struct span *seen, struct partial *block)
+{
+    const cache *c = &task->work->cache;
+    size_t head = (size_t)task->work->key_value_heads[task->head], group = base / POSITIONS;
+    struct rows keys = {keys_of(c, head, group), scales_at(c, c->key_scales, head, group), c->head_size, c->encoding,
+        value_of(c, head, base)};
+    struct rows values = {keys.ahead, scales_at(c, c->value_scales, head, group), c->head_size, c->encoding,
+        keys_of(c, head, group + BLOCK / POSITIONS)};
+    struct span any = {(larger(base, tile->first) - base) / POSITIONS,
+        (smaller(base + BLOCK, tile->end) - base + POSITIONS - 1) / POSITIONS};
+    task->kernels->score(&keys, any, tile->queries, block->weights, tile->count);
+    task->kernels->soften(block->weights, seen, block->maxima, block->sums, tile->count);
+    memset(block->values, 0, (size_t)tile->count * padded(c->head_size) * sizeof(float));
+    weigh(task->kernels, &values, seen, block, tile->count);
+}
+
+/// Computes one block for a tile, and merges it or, where there are records, writes one for each pair.
+static void take_block(const struct task *task, const struct tile *tile, size_t base, struct partial *block)
+{
+    const attention *a = task->work;
+    size_t size = a->cache.head_size;
+    struct span seen[TILE];
+    if (base >= tile->end || base + BLOCK <= tile->first)
+        return;
+    for (int q = 0; q < tile->count; q++)
+        seen[q] = seen_by(&tile->pairs[q], base);
+    attend(task, tile, base, seen, block);
+    for (int q = 0; q < tile->count; q++) {
+        struct pair *pair = &tile->pairs[q];
+        const float *values = block->values + (size_t)q * padded(size);
+        if (seen[q].from >= seen[q].to)
+            continue;
+        if (!a->partials) {
+            merge(task->kernels, output_of(a, pair), pair, values, block->maxima[q], block->sums[q],
+                base <= pair->first, size);
+            continue;
+        }
+        float *record = record_of(a, pair->token, pair->head, base / BLOCK);
+        memcpy(record, values, size * sizeof(float));
+        record[padded(size)] = block->maxima[q];
+        record[padded(size) + 1] = block->sums[q];
+    }
+}
 
 static void place(const attention *a, size_t token, size_t head, struct pair *pair)
 {
-    size_t position = a->first_position + token;
-    pair->y = a->y + token * a->y_stride + head * a->head_size;
-    pair->end = position + 1;
-    pair->first = a->window && position + 1 > a->window ? position + 1 - a->window : 0;
-    pair->maximum = -INFINITY;
-    pair->sum = 0;
+    *pair = (struct pair){token, head, first_key(a, token), a->first_position + token + 1, 0, 0};
 }
 
-/// Merges a block into what earlier blocks gave.
-INLINE void merge(struct pair *pair, const struct partial *block, size_t size)
+/// Lays out the scaled queries of some pairs, and notes the keys that they see.
+static void fill_tile(const attention *a, struct tile *tile, struct pair *pairs, size_t count, float *queries)
 {
-    float maximum = block->maximum > pair->maximum ? block->maximum : pair->maximum;
-    float old = exponential(pair->maximum - maximum), new = exponential(block->maximum - maximum);
-    pair->sum = __builtin_fmaf(pair->sum, old, block->sum * new);
-    for (size_t d = 0; d < size; d++)
-        pair->y[d] = __builtin_fmaf(pair->y[d], old, block->values[d] * new);
-    pair->maximum = maximum;
+    size_t size = a->cache.head_size;
+    *tile = (struct tile){pairs, queries, (int)count, pairs[0].first, pairs[0].end};
+    for (size_t q = 0; q < count; q++) {
+        const float *query = a->queries + pairs[q].token * a->query_stride + pairs[q].head * size;
+        for (size_t k = 0; k < size; k++)
+            queries[k * count + q] = query[k] * a->scale;
+        tile->first = smaller(tile->first, pairs[q].first);
+        tile->end = larger(tile->end, pairs[q].end);
+    }
 }
 
-INLINE void start(struct pair *pair, const struct partial *block, size_t size)
+static void take_task(const struct task *task)
 {
-    pair->maximum = block->maximum;
-    pair->sum = block->sum;
-    memcpy(pair->y, block->values, size * sizeof(float));
-}
-
-INLINE void divide(struct pair *pair, size_t size)
-{
-    float inverse = 1.0f / pair->sum;
-    for (size_t d = 0; d < size; d++)
-        pair->y[d] *= inverse;
-}
-
-/// Scores -> weights: exp(score - maximum), and their sum, lane = key % 16. Places without a key hold -infinity.
-INLINE void soften(struct partial *block)
-{
-    float sums[16] = {0}, maximum = -INFINITY;
-    for (size_t j = 0; j < BLOCK; j++)
-        maximum = block->weights[j] > maximum ? block->weights[j] : maximum;
-    for (size_t j = 0; j < BLOCK; j++)
-        block->weights[j] = exponential(block->weights[j] - maximum);
-    for (size_t j = 0; j < BLOCK; j += 16)
-        for (size_t lane = 0; lane < 16; lane++)
-            sums[lane] += block->weights[j + lane];
-    block->maximum = maximum;
-    block->sum = tree(sums);
-}
-
-static float score_portable(const float *query, const float *key, size_t size)
-{
-    float sums[16] = {0};
-    for (size_t k = 0; k < size; k += 16)
-        for (size_t lane = 0; lane < 16; lane++) {
-            int inside = k + lane < size;
-            float x = inside ? query[k + lane] : 0, y = inside ? key[k + lane] : 0;
-            sums[lane] = __builtin_fmaf(x, y, sums[lane]);
-        }
-    return tree(sums);
-}
-
-static void pair_portable(const attention *a, const float *query, size_t key_value_head, struct pair *pair)
-{
-    const float *keys = a->keys + key_value_head * a->head_stride;
-    const float *values = a->values + key_value_head * a->head_stride;
+    const attention *a = task->work;
+    float queries[TASK_ELEMENTS] __attribute__((aligned(64)));
+    struct pair pairs[TASK_PAIRS];
+    struct tile tiles[TASK_PAIRS / TILE];
     struct partial block;
-    for (size_t base = pair->first / BLOCK * BLOCK; base < pair->end; base += BLOCK) {
-        size_t from = larger(base, pair->first), to = smaller(base + BLOCK, pair->end);
-        for (size_t j = 0; j < BLOCK; j++)
-            block.weights[j] = -INFINITY;
-        for (size_t j = from; j < to; j++)
-            block.weights[j - base] = score_portable(query, keys + j * a->row_stride, a->head_size) * a->scale;
-        soften(&block);
-        memset(block.values, 0, a->head_size * sizeof(float));
-        for (size_t j = from; j < to; j++)
-            for (size_t d = 0; d < a->head_size; d++)
-                block.values[d] =
-                    __builtin_fmaf(block.weights[j - base], values[j * a->row_stride + d], block.values[d]);
-        if (base <= pair->first)
-            start(pair, &block, a->head_size);
-        else
-            merge(pair, &block, a->head_size);
+    size_t count = 0, size = a->cache.head_size;
+    for (size_t token = task->token; token < task->token + task->tokens; token++)
+        for (size_t head = task->head; head < task->head + task->heads; head++)
+            place(a, token, head, &pairs[count++]);
+    size_t tile_count = (count + TILE - 1) / TILE;
+    for (size_t i = 0; i < tile_count; i++) {
+        size_t first = count * i / tile_count, end = count * (i + 1) / tile_count;
+        fill_tile(a, &tiles[i], pairs + first, end - first, queries + first * size);
     }
-    divide(pair, a->head_size);
+    for (size_t base = task->first_block * BLOCK; base < task->end_block * BLOCK; base += BLOCK)
+        for (size_t i = 0; i < tile_count; i++)
+            take_block(task, &tiles[i], base, &block);
+    if (!a->partials)
+        for (size_t i = 0; i < count; i++)
+            divide(output_of(a, &pairs[i]), pairs[i].sum, size);
 }
 
-#if HAS_VECTOR_TARGETS
-
-/// The scores of `count` queries (padded to sixteen, LOCKSTEP_LONGEST_HEAD apart) with the keys [from, to).
-/// Meanwhile their values are fetched: the next thing to be read.
-INLINE void score_tile(
-    const attention *a, const float *queries, const float *keys, const float *values, size_t base, size_t from,
-    size_t to, struct partial *blocks, const int count)
+/// The task that begins at a token and a head, over the blocks that its tokens see.
+static struct task task_at(const attention *a, size_t token, size_t head)
 {
-    size_t size = a->head_size;
-    for (size_t j = from; j < to; j += 4) {
-        lanes sums[4 * TILE];
-        const float *key[4];
-        UNROLL for (size_t i = 0; i < 4; i++) key[i] = keys + smaller(j + i, to - 1) * a->row_stride;
-        UNROLL for (int i = 0; i < 4 * count; i++) fill(&sums[i], 0);
-        for (size_t k = 0; k < size; k += 16) {
-            lanes query[TILE], row;
-            lane_bits mask;
-            mask_first(&mask, size - k);
-            UNROLL for (int q = 0; q < count; q++) load(&query[q], queries + q * LOCKSTEP_LONGEST_HEAD + k);
-            UNROLL for (int i = 0; i < 4; i++)
-            {
-                load(&row, key[i] + k);
-                __builtin_prefetch(values + (key[i] - keys) + k, 0, 2);
-                keep(&row, &mask);
-                UNROLL for (int q = 0; q < count; q++) accumulate(&sums[q * 4 + i], &query[q], &row);
-            }
-        }
-        UNROLL for (int q = 0; q < count; q++)
-        {
-            float scores[4];
-            tree_of_four(scores, &sums[q * 4], &sums[q * 4 + 1], &sums[q * 4 + 2], &sums[q * 4 + 3]);
-            for (size_t i = 0; i < smaller(4, to - j); i++)
-                blocks[q].weights[j + i - base] = scores[i] * a->scale;
-        }
+    size_t most = smaller(TASK_ELEMENTS / larger(1, a->cache.head_size) / TILE * TILE, TASK_PAIRS), heads = 1;
+    while (heads < most && head + heads < a->heads && a->key_value_heads[head + heads] == a->key_value_heads[head])
+        heads++;
+    size_t tokens = smaller(larger(1, most / heads), a->tokens - token);
+    return (struct task){.work = a, .kernels = attention_kernels(a->instruction_set), .token = token,
+        .tokens = tokens, .head = head, .heads = heads, .first_block = first_key(a, token) / BLOCK,
+        .end_block = (a->first_position + token + tokens - 1) / BLOCK + 1};
+}
+
+size_t lockstep_attention_tasks(const struct lockstep_attention *a)
+{
+    size_t count = 0;
+    struct task task;
+    for (size_t head = 0; head < a->heads; head += task.heads) {
+        task = task_at(a, 0, head);
+        count += (a->tokens + task.tokens - 1) / task.tokens;
     }
+    return a->tokens ? count : 0;
 }
 
-/// values += weight * value over the keys [from, to), in increasing order, `width` x 16 elements at a time.
-/// Meanwhile the keys of the next block are fetched.
-INLINE void weigh_tile(
-    const attention *a, const float *values, size_t base, size_t from, size_t to, struct partial *blocks,
-    const int count, const int width)
-{
-    for (size_t d = 0; d < a->head_size; d += 16 * (size_t)width) {
-        lanes sums[16];
-        UNROLL for (int q = 0; q < count; q++)
-            UNROLL for (int i = 0; i < width; i++) load(&sums[q * width + i], blocks[q].values + d + 16 * i);
-        for (size_t j = from; j < to; j++) {
-            lanes row[4], weight;
-            UNROLL for (int i = 0; i < width; i++)
-            {
-                load(&row[i], values + j * a->row_stride + d + 16 * i);
-                __builtin_prefetch(a->keys + (values - a->values) + (j + BLOCK) * a->row_stride + d + 16 * i, 0, 2);
-            }
-            UNROLL for (int q = 0; q < count; q++)
-            {
-                fill(&weight, blocks[q].weights[j - base]);
-                UNROLL for (int i = 0; i < width; i++) accumulate(&sums[q * width + i], &weight, &row[i]);
-            }
-        }
-        UNROLL for (int q = 0; q < count; q++)
-            UNROLL for (int i = 0; i < width; i++) store(blocks[q].values + d + 16 * i, &sums[q * width + i]);
-    }
-}
-
-INLINE void weigh(
-    const attention *a, const float *values, size_t base, size_t from, size_t to, struct partial *blocks,
-    const int count, const int width)
-{
-    if (a->head_size % (16 * (size_t)width) == 0)
-        weigh_tile(a, values, base, from, to, blocks, count, width);
-    else
-        weigh_tile(a, values, base, from, to, blocks, count, 1);
-}
-
-INLINE void tile_body(
-    const attention *a, const float *queries, size_t key_value_head, struct pair *pairs, const int count,
-    const int width)
-{
-    const float *keys = a->keys + key_value_head * a->head_stride;
-    const float *values = a->values + key_value_head * a->head_stride;
-    struct partial blocks[TILE];
-    size_t first = pairs[0].first, end = pairs[0].end, common_first = first, common_end = end;
-    for (int q = 1; q < count; q++) {
-        first = smaller(first, pairs[q].first), common_first = larger(common_first, pairs[q].first);
-        end = larger(end, pairs[q].end), common_end = smaller(common_end, pairs[q].end);
-    }
-    for (size_t base = first / BLOCK * BLOCK; base < end; base += BLOCK) {
-        size_t top = base + BLOCK;
-        score_tile(a, queries, keys, values, base, larger(base, first), smaller(top, end), blocks, count);
-        size_t from = larger(base, common_first), to = smaller(top, common_end);
-        int shared = from < to;
-        for (int q = 0; q < count; q++) {
-            size_t own_from = larger(base, pairs[q].first), own_to = smaller(top, pairs[q].end);
-            for (size_t j = base; j < top; j++)
-                if (j < own_from || j >= own_to)
-                    blocks[q].weights[j - base] = -INFINITY;
-            soften(&blocks[q]);
-            memset(blocks[q].values, 0, (a->head_size + 15) / 16 * 16 * sizeof(float));
-            if (own_from < own_to)
-                weigh(a, values, base, own_from, shared ? from : own_to, &blocks[q], 1, width);
-        }
-        if (shared)
-            weigh(a, values, base, from, to, blocks, count, width);
-        for (int q = 0; q < count; q++) {
-            size_t own_to = smaller(top, pairs[q].end);
-            if (shared)
-                weigh(a, values, base, to, own_to, &blocks[q], 1, width);
-            if (larger(base, pairs[q].first) >= own_to)
-                continue;
-            if (base <= pairs[q].first)
-                start(&pairs[q], &blocks[q], a->head_size);
-            else
-                merge(&pairs[q], &blocks[q], a->head_size);
-        }
-    }
-    for (int q = 0; q < count; q++)
-        divide(&pairs[q], a->head_size);
-}
-
-INLINE void tile_of_any(
-    const attention *a, const float *queries, size_t key_value_head, struct pair *pairs, int count, const int width)
-{
-    if (count == 4)
-        tile_body(a, queries, key_value_head, pairs, 4, width);
-    else if (count == 3)
-        tile_body(a, queries, key_value_head, pairs, 3, width);
-    else if (count == 2)
-        tile_body(a, queries, key_value_head, pairs, 2, width);
-    else
-        tile_body(a, queries, key_value_head, pairs, 1, width);
-}
-
-AVX2 static void tile_avx2(
-    const attention *a, const float *queries, size_t key_value_head, struct pair *pairs, int count)
-{
-    tile_of_any(a, queries, key_value_head, pairs, count, 1);
-}
-
-AVX512 static void tile_avx512(
-    const attention *a, const float *queries, size_t key_value_head, struct pair *pairs, int count)
-{
-    tile_of_any(a, queries, key_value_head, pairs, count, 4);
-}
-
-#endif
-
-static void tile(const attention *a, const float *queries, size_t key_value_head, struct pair *pairs, int count)
-{
-#if HAS_VECTOR_TARGETS
-    if (a->instruction_set == LOCKSTEP_AVX512) {
-        tile_avx512(a, queries, key_value_head, pairs, count);
-        return;
-    }
-    if (a->instruction_set == LOCKSTEP_AVX2) {
-        tile_avx2(a, queries, key_value_head, pairs, count);
-        return;
-    }
-#endif
-    for (int q = 0; q < count; q++)
-        pair_portable(a, queries + q * LOCKSTEP_LONGEST_HEAD, key_value_head, &pairs[q]);
-}
-
-/// Heads [head, head + heads) of tokens [token, token + tokens), at most TILE pairs, all of one key-value head.
-static void tile_of_heads(const attention *a, size_t token, size_t tokens, size_t head, size_t heads)
-{
-    float queries[TILE * LOCKSTEP_LONGEST_HEAD] __attribute__((aligned(64)));
-    struct pair pairs[TILE];
-    int count = 0;
-    for (size_t t = token; t < token + tokens; t++)
-        for (size_t h = head; h < head + heads; h++) {
-            float *query = queries + count * LOCKSTEP_LONGEST_HEAD;
-            memcpy(query, a->queries + t * a->query_stride + h * a->head_size, a->head_size * sizeof(float));
-            memset(query + a->head_size, 0, (-a->head_size % 16) * sizeof(float));
-            place(a, t, h, &pairs[count++]);
-        }
-    tile(a, queries, (size_t)a->key_value_heads[head], pairs, count);
-}
-
-/// Tiles are dealt in turn: those of late tokens have more keys.
+/// Tasks are dealt in turn: those of late tokens have more keys.
 void lockstep_attention_part(const void *work, int thread, int threads)
 {
     const attention *a = work;
     size_t turn = 0;
-    for (size_t head = 0; head < a->heads;) {
-        size_t heads = 1;
-        while (heads < TILE && head + heads < a->heads && a->key_value_heads[head + heads] == a->key_value_heads[head])
-            heads++;
-        size_t tokens = TILE / heads;
-        for (size_t token = 0; token < a->tokens; token += tokens)
+    struct task task;
+    for (size_t head = 0; head < a->heads && a->tokens; head += task.heads)
+        for (size_t token = 0; token < a->tokens; token += task.tokens) {
+            task = task_at(a, token, head);
             if (turn++ % (size_t)threads == (size_t)thread)
-                tile_of_heads(a, token, smaller(tokens, a->tokens - token), head, heads);
-        head += heads;
+                take_task(&task);
+        }
+}
+
+/// A thread takes a run of blocks of one task after the other, as near to its part of all blocks as whole blocks are.
+void lockstep_attention_blocks_part(const void *work, int thread, int threads)
+{
+    const attention *a = work;
+    size_t first, last, done = 0, all = 0;
+    struct task task;
+    for (int counts = 1; counts >= 0; counts--) {
+        part_of(all, 1, thread, threads, &first, &last);
+        for (size_t head = 0; head < a->heads && a->tokens; head += task.heads)
+            for (size_t token = 0; token < a->tokens; token += task.tokens) {
+                task = task_at(a, token, head);
+                size_t blocks = task.end_block - task.first_block, begin = task.first_block;
+                if (counts) {
+                    all += blocks;
+                    continue;
+                }
+                task.first_block = begin + smaller(blocks, first > done ? first - done : 0);
+                task.end_block = begin + smaller(blocks, last > done ? last - done : 0);
+                if (task.first_block < task.end_block)
+                    take_task(&task);
+                done += blocks;
+            }
+    }
+}
+
+void lockstep_attention_merge_part(const void *work, int thread, int threads)
+{
+    const attention *a = work;
+    const struct attention_kernels *kernels = attention_kernels(a->instruction_set);
+    size_t first, last, size = a->cache.head_size;
+    part_of(a->tokens * a->heads, 1, thread, threads, &first, &last);
+    for (size_t i = first; i < last; i++) {
+        struct pair pair;
+        place(a, i / a->heads, i % a->heads, &pair);
+        float *y = output_of(a, &pair);
+        for (size_t block = pair.first / BLOCK; block * BLOCK < pair.end; block++) {
+            const float *record = record_of(a, pair.token, pair.head, block);
+            merge(kernels, y, &pair, record, record[padded(size)], record[padded(size) + 1],
+                block == pair.first / BLOCK, size);
+        }
+        divide(y, pair.sum, size);
     }
 }

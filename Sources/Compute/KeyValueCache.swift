@@ -1,41 +1,85 @@
-internal import Blueprint
+public import Blueprint
+internal import CKernels
 
-/// Keys and values of earlier positions, [local key-value heads, positions, head size] each, f32, in an arena.
+/// Keys and values of earlier positions of some key-value heads, in an arena, laid out as `CKernels.h` says.
 ///
-/// A head's rows are padded to a multiple of `Encoding.rowAlignment`. Zero heads are legal: a rank may own none.
-public final class KeyValueCache: Sendable {
+/// Zero heads are legal: a rank may own none.
+@safe public final class KeyValueCache: @unchecked Sendable {
     /// Key-value heads that this rank holds.
     public let heads: Int
     /// The most positions that it can hold.
     public let positions: Int
     /// Elements of one head.
     public let headSize: Int
+    /// How they are stored.
+    public let encoding: CacheEncoding
 
-    let keys: Matrix  // [heads * positions, head size]
-    let values: Matrix  // [heads * positions, head size]
+    let layout: lockstep_cache
+    private let memory: Buffer
 
     /// Cuts a cache off an arena.
     ///
     /// Throws `ComputeError.arenaFull` when the arena has less than `byteCount` left.
-    public init(heads: Int, positions: Int, headSize: Int, in arena: Arena) throws(ComputeError) {
-        guard heads >= 0, positions >= 0, !heads.multipliedReportingOverflow(by: positions).overflow else {
-            throw .badShape("a cache of \(heads) heads x \(positions) positions x \(headSize)")
-        }
+    public init(
+        heads: Int, positions: Int, headSize: Int, encoding: CacheEncoding = .f32, in arena: Arena
+    ) throws(ComputeError) {
+        guard heads >= 0, positions >= 0, headSize >= 0, !heads.multipliedReportingOverflow(by: positions).overflow
+        else { throw .badShape("a cache of \(heads) heads x \(positions) positions x \(headSize)") }
         self.heads = heads
         self.positions = positions
         self.headSize = headSize
-        keys = try arena.matrix(rows: heads * positions, columns: headSize, encoding: .f32)
-        values = try arena.matrix(rows: heads * positions, columns: headSize, encoding: .f32)
+        self.encoding = encoding
+        let byteCount = Self.byteCount(heads: heads, positions: positions, headSize: headSize, encoding: encoding)
+        memory = try arena.buffer(rows: 1, columns: byteCount / MemoryLayout<Float>.size)
+        let rounded = CacheEncoding.rounded(positions: positions)
+        let keys = unsafe UnsafeMutableRawPointer(memory.start)
+        let values = unsafe keys + Encoding.aligned(heads * rounded * headSize * encoding.bytesPerElement)
+        let scales =
+            unsafe values
+            + Encoding.aligned(
+                heads * rounded * CacheEncoding.paddedHeadSize(headSize) * encoding.bytesPerElement)
+        let scaleCount = heads * rounded * encoding.scaleCount(headSize: headSize)
+        let secondScales = unsafe scales + Encoding.aligned(Scalar.f16.byteCount(scaleCount))
+        unsafe layout = lockstep_cache(
+            encoding: encoding.code, heads: heads, positions: rounded, head_size: headSize, keys: keys, values: values,
+            key_scales: encoding == .q8 ? scales.assumingMemoryBound(to: UInt16.self) : nil,
+            value_scales: encoding == .q8 ? secondScales.assumingMemoryBound(to: UInt16.self) : nil)
     }
 
     /// The bytes that a cache takes from its arena.
-    public static func byteCount(heads: Int, positions: Int, headSize: Int) -> Int {
-        2 * Arena.byteCount(rows: heads * positions, columns: headSize, encoding: .f32)
+    public static func byteCount(
+        heads: Int, positions: Int, headSize: Int, encoding: CacheEncoding = .f32
+    ) -> Int {
+        encoding.memoryByteCount(heads: heads, positions: positions, headSize: headSize)
     }
 
     /// A key as it was stored.
-    public func key(head: Int, position: Int) -> [Float] { keys.floats(row: head * positions + position) }
+    public func key(head: Int, position: Int) -> [Float] { elements(head, position, ofKey: true) }
 
     /// A value as it was stored.
-    public func value(head: Int, position: Int) -> [Float] { values.floats(row: head * positions + position) }
+    public func value(head: Int, position: Int) -> [Float] { elements(head, position, ofKey: false) }
+
+    private func elements(_ head: Int, _ position: Int, ofKey isKey: Bool) -> [Float] {
+        precondition((0..<heads).contains(head) && (0..<positions).contains(position), "The cache must hold the place.")
+        return unsafe [Float](unsafeUninitializedCapacity: headSize) { floats, count in
+            if let base = floats.baseAddress {
+                unsafe withUnsafePointer(to: layout) { layout in
+                    unsafe lockstep_recall(layout, isKey ? 1 : 0, head, position, base)
+                }
+            }
+            count = headSize
+        }
+    }
+}
+
+extension CacheEncoding {
+    /// The kernels' name of the elements' type.
+    var code: Int32 {
+        switch self {
+        case .f32: Int32(LOCKSTEP_F32.rawValue)
+        case .bf16: Int32(LOCKSTEP_BF16.rawValue)
+        case .f16: Int32(LOCKSTEP_F16.rawValue)
+        case .q8: Int32(LOCKSTEP_Q8.rawValue)
+        }
+    }
 }

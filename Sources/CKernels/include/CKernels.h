@@ -166,24 +166,65 @@ struct lockstep_rotate {
 };
 void lockstep_rotate_part(const void *work, int thread, int threads);
 
-/// Causal attention over a cache of keys and values [key-value heads, positions, row_stride]; row_stride is a multiple
-/// of 16 elements. The query at position p sees keys j with max(0, p - window + 1) <= j <= p; window 0 means all.
+/// Keys and values of earlier positions. Elements are f32, bf16, f16, or q8: signed bytes, times a scale for every 32
+/// elements of a head at one position; the last such group of a head may be shorter.
 ///
-/// Keys are taken in blocks of 128, aligned to absolute positions. A block gives its maximum, its sum of
-/// exponentials and its weighted sum of values, keys in increasing order; blocks are then merged in increasing order.
+/// Positions come in groups of sixteen, so that a lane of a vector is a position of the keys, an element of the values.
+struct lockstep_cache {
+    int encoding;
+    size_t heads, positions, head_size; // positions: a multiple of 16
+    void *keys;                         // [heads, positions / 16, head_size, 16]
+    void *values;                       // [heads, positions, head_size rounded up to a multiple of 16]
+    uint16_t *key_scales;               // f16 [heads, positions / 16, (head_size + 31) / 32, 16], of q8
+    uint16_t *value_scales;             // likewise
+};
+
+/// Puts keys and values [tokens, heads x head_size] of positions from first_position on into a cache, rounding each
+/// element to the nearest, ties to even. A q8 scale is the least f16 not below the greatest magnitude / 127.
+struct lockstep_store {
+    int instruction_set;
+    struct lockstep_cache cache;
+    const float *keys, *values; // [tokens, stride]
+    size_t key_stride, value_stride;
+    size_t tokens, first_position;
+};
+void lockstep_store_part(const void *work, int thread, int threads);
+
+/// The key or the value of a head at a position, as it was stored.
+void lockstep_recall(const struct lockstep_cache *cache, int is_key, size_t head, size_t position, float *to);
+
+/// Keys of an attention's block, which is aligned to absolute positions.
+enum { LOCKSTEP_ATTENTION_BLOCK = 256 };
+
+/// Causal attention over a cache. The query at position p sees keys j with max(0, p - window + 1) <= j <= p; window 0
+/// means all.
+///
+/// A score is a chain of fused multiply-adds over a head's elements in increasing order, of a key with a query times the
+/// scale; of q8 there is a chain for each 32 elements, and the chains times their scales are added in such a chain.
+/// Keys are taken in blocks. A block gives its greatest score, weights exp(score - greatest), zero below exp(-86), their
+/// sum (lane = key % 16, then the tree), and the weighted sum of values, a chain in increasing order of keys; q8 scales
+/// are multiplied into the weights. Blocks are then merged in increasing order, so each may be computed anywhere.
 struct lockstep_attention {
     int instruction_set;
     const float *queries; // [tokens, query_stride]
     float *y;             // [tokens, y_stride]
     size_t query_stride, y_stride;
-    const float *keys, *values;
-    size_t row_stride, head_stride;
+    struct lockstep_cache cache;
     const int32_t *key_value_heads; // [heads]
-    size_t heads, head_size, tokens;
+    size_t heads, tokens;
     size_t first_position, window;
     float scale;
+    float *partials; // what blocks give, for lockstep_attention_blocks_part and _merge_part; else null
 };
 void lockstep_attention_part(const void *work, int thread, int threads);
+
+/// The same in two steps, of which the first is cut between blocks of keys too. `partials` holds so many floats.
+size_t lockstep_attention_partials(const struct lockstep_attention *attention);
+void lockstep_attention_blocks_part(const void *work, int thread, int threads);
+void lockstep_attention_merge_part(const void *work, int thread, int threads);
+
+/// The pieces among which lockstep_attention_part deals the work to threads.
+size_t lockstep_attention_tasks(const struct lockstep_attention *attention);
 
 /// Elementwise on rows of `columns` elements: y = silu(a) * b, with silu(g) = g / (1 + exp(-g)). y may be a or b.
 /// Strides in elements.
