@@ -52,7 +52,8 @@ struct AttentionLayer: MixerLayer {
         operations.store(keys: keys, values: values, tokens: tokens, in: cache, firstPosition: chunk.firstPosition)
         operations.attention(
             queries: queries, tokens: tokens, cache: cache, heads: heads, scale: attention.scale,
-            window: attention.window, firstPosition: chunk.firstPosition, into: read)
+            window: attention.window, firstPosition: chunk.firstPosition, partials: bench.buffers.partials,
+            into: read)
         try output(read, tokens: tokens, on: bench)
     }
 

@@ -20,6 +20,7 @@ struct Buffers {
     let received: Buffer  // [1, words]: what it receives then
     let logits: Buffer  // [logit rows, local vocabulary]
     let rotation: Buffer  // [context, rotary size]: cosines, then sines
+    let partials: Buffer  // what blocks of keys give one token's heads
 
     init(_ workspace: Workspace, in arena: Arena) throws(ComputeError) {
         func buffer(_ shape: Workspace.Buffer) throws(ComputeError) -> Buffer {
@@ -41,6 +42,7 @@ struct Buffers {
         received = try buffer(workspace.received)
         logits = try buffer(workspace.logits)
         rotation = try buffer(workspace.rotation)
+        partials = try buffer(workspace.partials)
     }
 
     /// Bytes of an arena that holds these buffers.

@@ -1,3 +1,4 @@
+public import Blueprint
 public import Partition
 
 /// How a job wants its model run.
@@ -14,6 +15,8 @@ public struct Request: Sendable {
     public var wire: Wire
     /// Tokens that the cache holds; nil for the model's own longest context, at most ``defaultContext``.
     public var context: Int?
+    /// How the cache stores keys and values.
+    public var cache: CacheEncoding
     /// The most tokens of a prompt in one forward pass.
     public var chunk: Int
     /// Threads of this rank; nil for its fair part of the host's cores.
@@ -25,7 +28,7 @@ public struct Request: Sendable {
     /// The embedded model, split evenly and summed, unless said otherwise.
     public init(
         modelPath: String? = nil, shares: Shares? = nil, way: Way = .sum, cutting: Cutting = .uneven,
-        wire: Wire = .f32, context: Int? = nil, chunk: Int = 256, threads: Int? = nil
+        wire: Wire = .f32, context: Int? = nil, cache: CacheEncoding = .f32, chunk: Int = 256, threads: Int? = nil
     ) {
         self.modelPath = modelPath
         self.shares = shares
@@ -33,6 +36,7 @@ public struct Request: Sendable {
         self.cutting = cutting
         self.wire = wire
         self.context = context
+        self.cache = cache
         self.chunk = chunk
         self.threads = threads
     }

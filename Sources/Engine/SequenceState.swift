@@ -18,7 +18,7 @@ final class SequenceState {
             caches.append(
                 try KeyValueCache(
                     heads: plan.heads(of: attention, rank: rank).heldKeyValues, positions: context,
-                    headSize: attention.headSize, in: arena))
+                    headSize: attention.headSize, encoding: plan.policy.cache, in: arena))
         }
         self.caches = caches
     }
@@ -40,7 +40,7 @@ final class SequenceState {
             total
                 + KeyValueCache.byteCount(
                     heads: plan.heads(of: attention, rank: rank).heldKeyValues, positions: plan.policy.context,
-                    headSize: attention.headSize)
+                    headSize: attention.headSize, encoding: plan.policy.cache)
         }
     }
 }

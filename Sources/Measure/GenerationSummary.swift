@@ -1,3 +1,4 @@
+import Blueprint
 public import Engine
 import MPI
 import Partition
@@ -32,6 +33,8 @@ public struct GenerationSummary: Encodable, Sendable {
     public var ranks: Int
     /// Threads of rank 0.
     public var threadsPerRank: Int
+    /// How the cache stores keys and values.
+    public var cache: String
     /// Collectives per generated token after the first.
     public var collectivesPerToken: Double
     /// Their payload in bytes.
@@ -54,6 +57,7 @@ public struct GenerationSummary: Encodable, Sendable {
         tokensPerSecond = generation.decodingRate
         ranks = session.rankCount
         threadsPerRank = session.threadCount
+        cache = session.plan.policy.cache.rawValue
         collectivesPerToken = Double(generation.decodingTraffic.collectives) / steps
         bytesPerToken = Double(generation.decodingTraffic.byteCount) / steps
         bytesRead = session.loading.byteCountOfAll
@@ -76,7 +80,7 @@ extension GenerationSummary: CustomStringConvertible {
             }
         return """
             loading   \(read) in \(Figure.decimal(seconds.loading, 3)) s on \(count(ranks, "rank")) x \
-            \(count(threadsPerRank, "thread"))
+            \(count(threadsPerRank, "thread")), cache in \(cache)
             prompt    \(count(promptTokens, "token")) in \(Figure.decimal(seconds.prompt, 3)) s
             decoding  \(count(generatedTokens, "token"))\(reason), \(Figure.decimal(tokensPerSecond, 1)) tokens/s; \
             exchanged per token: \(Figure.bytes(Int(bytesPerToken.rounded()))) in \

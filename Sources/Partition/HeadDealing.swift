@@ -94,7 +94,7 @@ extension HeadDealing.Shape {
         queryByteCount = byteCount(attention.query.weights + output) / heads
         keyValueByteCount =
             byteCount(attention.key.weights + attention.value.weights) / keyValueHeads
-            + 2 * Scalar.f32.byteCount(positions * attention.headSize)
+            + 2 * positions * policy.cache.byteCount(headSize: attention.headSize)
         grouping = policy.grouping(cutByColumns: attention.output.weight, encodings)
     }
 }

@@ -16,7 +16,8 @@ extension Plan {
         }
         for attention in attentions {
             let keyValues = heldCount(attention.keyValueAxis, rank: rank)
-            holdings.cacheByteCount += 2 * keyValues * policy.context * Scalar.f32.rowByteCount(attention.headSize)
+            holdings.cacheByteCount += policy.cache.memoryByteCount(
+                heads: keyValues, positions: policy.context, headSize: attention.headSize)
             holdings.keyValueHeadsHeldTwice += split(of: attention.keyValueAxis).repeatedUnitCount(rank: rank)
         }
         return holdings
@@ -48,7 +49,13 @@ extension Plan {
             packed: Workspace.Buffer(1, packed), received: Workspace.Buffer(1, received),
             logits: Workspace.Buffer(
                 min(chunk, Workspace.logitRows), heldCount(blueprint.vocabularyAxis, rank: rank)),
-            rotation: Workspace.Buffer(policy.context, attentions.map(\.rotary.size).max() ?? 0))
+            rotation: Workspace.Buffer(policy.context, attentions.map(\.rotary.size).max() ?? 0),
+            partials: Workspace.Buffer(
+                1,
+                attentions.map {
+                    heldCount($0.queryAxis, rank: rank)
+                        * CacheEncoding.attentionRecords(headSize: $0.headSize, positions: policy.context)
+                }.max() ?? 0))
     }
 
     private var gatherColumns: (gathered: Int, part: Int, exchange: Int) {

@@ -38,7 +38,8 @@ extension Plan {
     private func repetitionRemark(_ dealing: HeadDealing, _ layerCount: Int) -> [String] {
         let (repeated, count) = (dealing.keyValues.repeatedUnitCount, dealing.shape.keyValueHeads)
         guard repeated > 0 else { return [] }
-        let cache = 2 * policy.context * Scalar.f32.rowByteCount(dealing.shape.headSize)
+        let cache = policy.cache.memoryByteCount(
+            heads: 1, positions: policy.context, headSize: dealing.shape.headSize)
         return [
             "key-value heads: in each of \(layerCount) layers the ranks hold \(count + repeated) for the model's "
                 + "\(count), because ranks that meet inside a group hold the same one "

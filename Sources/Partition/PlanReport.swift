@@ -1,3 +1,5 @@
+import Blueprint
+
 /// A plan as a table for people, at most 120 columns wide where hosts have short names.
 public struct PlanReport: Sendable, Hashable {
     private let summary: PlanSummary
@@ -26,8 +28,8 @@ public struct PlanReport: Sendable, Hashable {
             "model    \(model.architecture), \(model.layerCount) layers, \(Figure.grouped(model.parameterCount)) "
                 + "parameters, \(encodings)",
             "plan     \(summary.rankCount) \(summary.rankCount == 1 ? "rank" : "ranks"), way \(summary.way.rawValue), "
-                + "split \(split)\(wire), context \(summary.context), chunk \(summary.chunk), "
-                + "fingerprint \(summary.fingerprint)",
+                + "split \(split)\(wire), context \(summary.context) in \(summary.cache.rawValue), "
+                + "chunk \(summary.chunk), fingerprint \(summary.fingerprint)",
         ]
     }
 

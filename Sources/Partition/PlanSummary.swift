@@ -1,4 +1,4 @@
-import Blueprint
+public import Blueprint
 
 /// A plan's figures, for programs; the names of the JSON keys are those of the properties and stay as they are.
 public struct PlanSummary: Sendable, Hashable, Codable {
@@ -87,6 +87,8 @@ public struct PlanSummary: Sendable, Hashable, Codable {
     public var wire: Wire
     /// Positions in the cache.
     public var context: Int
+    /// How the cache stores keys and values.
+    public var cache: CacheEncoding
     /// Tokens of a prompt computed at a time.
     public var chunk: Int
     /// In rank order.
@@ -114,7 +116,7 @@ extension Plan {
         let sharesReached = sharesReached
         return PlanSummary(
             model: modelSummary, rankCount: rankCount, way: policy.way, split: policy.cutting,
-            wire: policy.wire, context: policy.context, chunk: policy.chunk,
+            wire: policy.wire, context: policy.context, cache: policy.cache, chunk: policy.chunk,
             ranks: (0..<rankCount).map { rank in
                 var summary = rankSummary(rank, holdings(rank: rank), shareReached: sharesReached[rank])
                 summary.host = hosts?[rank]

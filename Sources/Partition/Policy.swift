@@ -1,3 +1,5 @@
+public import Blueprint
+
 /// What a user decides about a plan.
 public struct Policy: Sendable, Hashable {
     /// The part of the work of each rank, finite numbers above zero; only ratios count.
@@ -10,6 +12,8 @@ public struct Policy: Sendable, Hashable {
     public var wire: Wire
     /// Positions that the cache has room for.
     public var context: Int
+    /// How the cache stores keys and values.
+    public var cache: CacheEncoding
     /// Tokens of a prompt that are computed at a time; a plan lowers it to the context.
     public var chunk: Int
     /// Bytes of memory that each rank may use; nil where that is unknown.
@@ -18,6 +22,7 @@ public struct Policy: Sendable, Hashable {
     /// A policy for as many ranks as there are shares.
     public init(
         shares: [Double], way: Way = .sum, cutting: Cutting = .uneven, wire: Wire = .f32, context: Int,
+        cache: CacheEncoding = .f32,
         chunk: Int = 256, memoryByteCounts: [Int]? = nil
     ) {
         self.shares = shares
@@ -25,6 +30,7 @@ public struct Policy: Sendable, Hashable {
         self.cutting = cutting
         self.wire = wire
         self.context = context
+        self.cache = cache
         self.chunk = chunk
         self.memoryByteCounts = memoryByteCounts
     }

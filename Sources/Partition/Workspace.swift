@@ -59,12 +59,14 @@ public struct Workspace: Sendable, Hashable {
     public var logits: Buffer
     /// `[context, channels that turn]`: cosines and sines of the rotary embedding.
     public var rotation: Buffer
+    /// `[1, held query heads * numbers of every block of the context]`: what blocks of keys give one token's heads.
+    public var partials: Buffer
 
     /// All of them.
     public var buffers: [Buffer] {
         [
             hidden, normed, branch, queries, keys, values, heads, gate, up, gathered, part, exchange, packed,
-            received, logits, rotation,
+            received, logits, rotation, partials,
         ]
     }
 

@@ -28,6 +28,9 @@ struct PlanCommand: ParsableCommand {
         help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
     var context: Int?
 
+    @Option(help: "How the cache stores keys and values: f32, bf16, f16 or q8. Default: as 'generate' does.")
+    var cache: CacheEncoding?
+
     @Option(help: "The most tokens of a prompt in one forward pass.")
     var chunk: Int = 256
 
@@ -46,7 +49,8 @@ struct PlanCommand: ParsableCommand {
             policy: Policy(
                 shares: try shares?.resolved(rankCount: ranks) ?? Array(repeating: 1, count: ranks ?? 1),
                 way: share.way, cutting: share.split, wire: share.wire,
-                context: context ?? min(blueprint.maximumContext, Request.defaultContext), chunk: chunk),
+                context: context ?? min(blueprint.maximumContext, Request.defaultContext),
+                cache: cache ?? (share.exact ? .f32 : .f16), chunk: chunk),
             encoding: { encodings[$0.name] ?? chosen.encoding(of: blueprint.statedEncoding(of: $0) ?? .bf16, $0) })
         if json { try Output.json(plan.summary) } else { try Output.product(plan.report(hosts: nil)) }
     }

@@ -1,4 +1,5 @@
-import ArgumentParser
+public import ArgumentParser
+public import Blueprint
 import Engine
 import MPI
 import Partition
@@ -19,6 +20,12 @@ struct RunOptions: ParsableArguments {
     @Option(
         help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
     var context: Int?
+
+    @Option(
+        help:
+            "How the cache stores keys and values: f32, bf16, f16 or q8. Default: f32; for 'generate' without --exact f16."
+    )
+    var cache: CacheEncoding?
 
     @Option(help: "The most tokens of a prompt in one forward pass.")
     var chunk: Int = 256
@@ -47,11 +54,13 @@ struct RunOptions: ParsableArguments {
     }
 
     /// Opens the model on all ranks and agrees on a plan, before any weight is read.
-    func prepare(on world: Communicator) throws -> Preparation {
+    ///
+    /// - Parameter cache: how the cache stores keys and values where no option says it.
+    func prepare(on world: Communicator, cache fallback: CacheEncoding = .f32) throws -> Preparation {
         let shares = try world.together { world.rank == 0 ? try share.wanted() : nil }
         let request = Request(
             modelPath: model, shares: shares, way: share.way, cutting: share.split, wire: share.wire,
-            context: context, chunk: chunk, threads: threads)
+            context: context, cache: cache ?? fallback, chunk: chunk, threads: threads)
         return try Preparation(request, on: world, version: Lockstep.version)
     }
 
@@ -63,3 +72,5 @@ struct RunOptions: ParsableArguments {
         return try preparation.load { bar.show($0, of: $1) }
     }
 }
+
+extension CacheEncoding: ExpressibleByArgument {}

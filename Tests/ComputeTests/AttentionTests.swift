@@ -20,12 +20,17 @@ private struct Setting {
         return (queries, keys, values)
     }
 
-    /// The outputs of all positions, taken `chunk` tokens at a time.
-    func outputs(_ bench: Workbench, _ operations: Operations, chunk: Int) throws -> Buffer {
+    /// The outputs of all positions, taken `chunk` tokens at a time, and the cache afterwards.
+    func outputs(
+        _ bench: Workbench, _ operations: Operations, _ encoding: CacheEncoding, chunk: Int,
+        withPartials: Bool = true
+    ) throws -> (y: Buffer, cache: KeyValueCache) {
         let (queries, keys, values) = try inputs(bench)
         let cache = try KeyValueCache(
-            heads: keyValueHeads, positions: positions, headSize: headSize, in: bench.arena)
+            heads: keyValueHeads, positions: positions, headSize: headSize, encoding: encoding, in: bench.arena)
         let y = try bench.buffer(positions, map.count * headSize, filledWith: .nan)
+        let count = Operations.partialCount(heads: map.count, headSize: headSize, positions: positions)
+        let partials = try bench.buffer(1, 2 * count, filledWith: .nan)
         for first in stride(from: 0, to: positions, by: chunk) {
             let range = first..<min(first + chunk, positions)
             operations.store(
@@ -33,28 +38,27 @@ private struct Setting {
             )
             operations.attention(
                 queries: queries.rows(range), tokens: range.count, cache: cache, heads: HeadMap(map), scale: scale,
-                window: window, firstPosition: first, into: y.rows(range))
+                window: window, firstPosition: first, partials: withPartials ? partials : nil, into: y.rows(range))
         }
-        return y
+        return (y, cache)
     }
 
-    /// The same in double precision, by the definition.
-    func exact(_ bench: Workbench) throws -> [[Double]] {
-        let (queries, keys, values) = try inputs(bench)
+    /// The same in double precision, by the definition, of the keys and values that a cache holds.
+    func exact(_ bench: Workbench, _ cache: KeyValueCache) throws -> [[Double]] {
+        let queries = try inputs(bench).queries
+        let keys = (0..<keyValueHeads).map { head in (0..<positions).map { cache.key(head: head, position: $0) } }
+        let values = (0..<keyValueHeads).map { head in (0..<positions).map { cache.value(head: head, position: $0) } }
         return (0..<positions).map { p in
             map.enumerated().flatMap { head, keyValueHead -> [Double] in
                 let first = max(0, p - (window ?? positions) + 1)
+                let query = queries.row(p)[head * headSize..<(head + 1) * headSize].map { Double($0) }
                 let scores = (first...p).map { j in
-                    (0..<headSize).reduce(0.0) { sum, d in
-                        sum + Double(queries[p, head * headSize + d]) * Double(keys[j, keyValueHead * headSize + d])
-                    } * Double(scale)
+                    zip(query, keys[keyValueHead][j]).reduce(0.0) { $0 + $1.0 * Double($1.1) } * Double(scale)
                 }
                 let weights = scores.map { exponential($0 - (scores.max() ?? 0)) }
                 let total = weights.reduce(0, +)
                 return (0..<headSize).map { d in
-                    (first...p).reduce(0.0) { sum, j in
-                        sum + weights[j - first] / total * Double(values[j, keyValueHead * headSize + d])
-                    }
+                    (first...p).reduce(0.0) { $0 + weights[$1 - first] / total * Double(values[keyValueHead][$1][d]) }
                 }
             }
         }
@@ -62,48 +66,115 @@ private struct Setting {
 }
 
 @Suite struct AttentionTests {
+    /// Heads of every odd size, one to nine query heads to a key-value head, windows inside and across blocks of keys.
     private static let settings = [
         Setting(map: [0], keyValueHeads: 1, headSize: 16, positions: 20, window: nil),
         Setting(map: [0, 0, 0, 0, 1, 1, 1, 1], keyValueHeads: 2, headSize: 64, positions: 300, window: nil),
-        Setting(map: [0, 1, 1, 1, 1, 1, 2, 2], keyValueHeads: 3, headSize: 24, positions: 270, window: nil),
+        Setting(map: [0, 1, 1, 1, 1, 1, 2, 2], keyValueHeads: 3, headSize: 20, positions: 270, window: nil),
         Setting(map: [0, 1], keyValueHeads: 2, headSize: 128, positions: 261, window: 33),
         Setting(map: [0, 0, 0], keyValueHeads: 1, headSize: 7, positions: 140, window: 1),
-        Setting(map: [0, 0, 1], keyValueHeads: 2, headSize: 80, positions: 400, window: 130),
-        Setting(map: [1, 0, 1], keyValueHeads: 2, headSize: 33, positions: 150, window: 500),
+        Setting(map: [0, 0, 1], keyValueHeads: 2, headSize: 80, positions: 300, window: 130),
+        Setting(map: [1, 0, 1], keyValueHeads: 2, headSize: 72, positions: 150, window: 500),
+        Setting(map: [0, 0, 0, 0, 0, 0, 0], keyValueHeads: 1, headSize: 1, positions: 800, window: nil),
+        Setting(map: [0, 0, 0, 0, 0, 0, 0, 0, 0], keyValueHeads: 1, headSize: 33, positions: 540, window: 300),
+        Setting(map: [0, 0], keyValueHeads: 1, headSize: 256, positions: 65, window: nil),
     ]
 
-    @Test(arguments: settings.indices)
-    func attentionIsItsDefinition(index: Int) throws {
+    @Test(arguments: settings.indices, CacheEncoding.allCases)
+    func attentionIsItsDefinitionOverWhatTheCacheHolds(index: Int, encoding: CacheEncoding) throws {
         let setting = Self.settings[index]
-        let exact = try setting.exact(Workbench(seed: 7))
-        for operations in everyOperations(threads: [1]) {
-            let y = try setting.outputs(Workbench(seed: 7), operations, chunk: 64)
-            for p in 0..<setting.positions {
-                for (found, expected) in zip(y.row(p), exact[p]) {
-                    #expect(abs(Double(found) - expected) <= 4e-6, "\(operations.instructionSet) position \(p)")
+        let (y, cache) = try setting.outputs(Workbench(seed: 7), reference(), encoding, chunk: 64)
+        let exact = try setting.exact(Workbench(seed: 7), cache)
+        var worst = 0.0
+        for p in 0..<setting.positions {
+            for (found, expected) in zip(y.row(p), exact[p]) { worst = max(worst, abs(Double(found) - expected)) }
+        }
+        #expect(worst <= 4e-6)
+    }
+
+    @Test(arguments: settings.indices, CacheEncoding.allCases)
+    func chunksThreadsAndInstructionSetsDoNotChangeABit(index: Int, encoding: CacheEncoding) throws {
+        let setting = Self.settings[index]
+        let expected = try setting.outputs(Workbench(seed: 3), reference(), encoding, chunk: 1).y.bits
+        for operations in everyOperations(threads: [1, 2, 3]) {
+            let isReference = operations.instructionSet == .portable
+            for chunk in isReference ? [64] : [1, 2, 7, 64, 1000] {
+                for withPartials in [true, false] where withPartials || operations.pool.threads == 3 {
+                    let y = try setting.outputs(
+                        Workbench(seed: 3), operations, encoding, chunk: chunk, withPartials: withPartials
+                    ).y
+                    #expect(
+                        firstDifference(y.bits, expected) == nil,
+                        "\(operations.instructionSet), \(operations.pool.threads) threads, chunk \(chunk)")
                 }
             }
         }
     }
 
-    @Test(arguments: settings.indices)
-    func chunksThreadsAndInstructionSetsDoNotChangeABit(index: Int) throws {
-        let setting = Self.settings[index]
-        let expected = try setting.outputs(Workbench(seed: 3), reference(), chunk: 1).bits
-        for operations in everyOperations() {
-            for chunk in [1, 2, 7, 64, 1000] {
-                let y = try setting.outputs(Workbench(seed: 3), operations, chunk: chunk)
-                #expect(firstDifference(y.bits, expected) == nil, "\(operations.instructionSet) chunk \(chunk)")
+    /// Half a unit in the last place of bf16 and f16, half a scale of q8.
+    @Test(arguments: CacheEncoding.allCases)
+    func theCacheHoldsWhatIsNearestToWhatWasStored(encoding: CacheEncoding) throws {
+        let bench = try Workbench(seed: 11)
+        let (heads, size, tokens) = (2, 72, 40)
+        let keys = try bench.buffer(tokens, heads * size, scale: 30)
+        let values = try bench.buffer(tokens, heads * size, scale: 0.01)
+        for column in 0..<size { values[3, column] = 0 }
+        let cache = try KeyValueCache(
+            heads: heads, positions: tokens, headSize: size, encoding: encoding, in: bench.arena)
+        reference().store(keys: keys, values: values, tokens: tokens, in: cache, firstPosition: 0)
+        for token in 0..<tokens {
+            for head in 0..<heads {
+                for (stored, given) in [
+                    (cache.key(head: head, position: token), keys.row(token)),
+                    (cache.value(head: head, position: token), values.row(token)),
+                ] {
+                    let piece = Array(given[head * size..<(head + 1) * size])
+                    for (index, (found, expected)) in zip(stored, piece).enumerated() {
+                        let group = piece[index / 32 * 32..<min(size, index / 32 * 32 + 32)]
+                        let bound: Float =
+                            switch encoding {
+                            case .f32: 0
+                            case .bf16: abs(expected) / 256
+                            case .f16: max(abs(expected) / 2048, 0x1p-25)
+                            case .q8: ((group.map { abs($0) }.max() ?? 0) / 127 * (1 + 0x1p-10) + 0x1p-24) / 2
+                            }
+                        #expect(abs(found - expected) <= bound)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func whatIsNotFiniteIsNotHiddenByACache() throws {
+        let bench = try Workbench()
+        for encoding in CacheEncoding.allCases {
+            for wrong in [Float.nan, .infinity] {
+                let (keys, values) = (try bench.buffer(5, 40), try bench.buffer(5, 40))
+                keys[2, 33] = wrong
+                for operations in everyOperations(threads: [1]) {
+                    let cache = try KeyValueCache(
+                        heads: 1, positions: 5, headSize: 40, encoding: encoding, in: bench.arena)
+                    let y = try bench.buffer(5, 40)
+                    operations.store(keys: keys, values: values, tokens: 5, in: cache, firstPosition: 0)
+                    operations.attention(
+                        queries: values, tokens: 5, cache: cache, heads: HeadMap([0]), scale: 1, window: nil,
+                        firstPosition: 0, into: y)
+                    #expect((0..<2).allSatisfy { y.row($0).allSatisfy(\.isFinite) })
+                    let isHeld = cache.key(head: 0, position: 2).contains { !$0.isFinite }
+                    #expect(isHeld, "\(encoding) \(wrong)")
+                }
             }
         }
     }
 
     @Test func staleRowsOfTheCacheAreNotSeen() throws {
         let bench = try Workbench()
-        let cache = try KeyValueCache(heads: 1, positions: 40, headSize: 20, in: bench.arena)
         let poison = try bench.buffer(40, 20, filledWith: .nan)
         let (keys, values) = (try bench.buffer(40, 20), try bench.buffer(40, 20))
-        for operations in everyOperations(threads: [1]) {
+        for (operations, encoding) in everyOperations(threads: [1]).flatMap({ operations in
+            CacheEncoding.allCases.map { (operations, $0) }
+        }) {
+            let cache = try KeyValueCache(heads: 1, positions: 40, headSize: 20, encoding: encoding, in: bench.arena)
             operations.store(keys: poison, values: poison, tokens: 40, in: cache, firstPosition: 0)
             operations.store(keys: keys, values: values, tokens: 9, in: cache, firstPosition: 5)
             let y = try bench.buffer(3, 20)

@@ -21,6 +21,7 @@ import Testing
             try Self.fingerprint { $0.wire = .q8 },
             try Self.fingerprint { $0.context = 65 },
             try Self.fingerprint { $0.chunk = 31 },
+            try Self.fingerprint { $0.cache = .f16 },
             try Self.fingerprint { $0.shares = [5, 2, 3] },
             try Self.fingerprint { $0.shares = [5, 3, 2, 1] },
             try Self.fingerprint("llama-a-h84-i82-q7kv1-f32"),

@@ -115,10 +115,15 @@ import Testing
         }
     }
 
-    @Test func aHeadOf80BytesTakesTwoLinesOfTheCache() throws {
+    @Test func theCacheIsPaddedToSixteenPositionsAndValuesToSixteenElements() throws {
         let model = try Resource.model(heads: 2, keyValueHeads: 2, headSize: 20)
-        let plan = try Resource.plan(of: model, [1], context: 10)
-        #expect(plan.holdings(rank: 0).cacheByteCount == 2 * 2 * 10 * 128)
+        for (encoding, bytes, scales) in [
+            (CacheEncoding.f32, 4, 0), (.bf16, 2, 0), (.f16, 2, 0), (.q8, 1, 2 * 2 * 16 * 2),
+        ] {
+            let policy = Policy(shares: [1], context: 10, cache: encoding)
+            let plan = try Plan(model, policy: policy) { _ in .bf16 }
+            #expect(plan.holdings(rank: 0).cacheByteCount == 2 * 16 * (20 + 32) * bytes + scales)
+        }
     }
 
     @Test func theCacheHoldsKeysAndValuesOfTheWholeContext() throws {
@@ -127,7 +132,7 @@ import Testing
             Resource.attentions(plan.blueprint).map { plan.heads(of: $0, rank: rank).keyValues.count }.reduce(0, +)
         }
         for rank in 0..<3 {
-            #expect(plan.holdings(rank: rank).cacheByteCount == 2 * 4 * 100 * 16 * keyValueHeads[rank])
+            #expect(plan.holdings(rank: rank).cacheByteCount == 2 * 4 * 112 * 16 * keyValueHeads[rank])
         }
         #expect(keyValueHeads.reduce(0, +) >= 2 * 5)
     }
@@ -147,6 +152,7 @@ import Testing
             #expect(buffers.keys == Workspace.Buffer(40, heads.heldKeyValues * 16))
             #expect(buffers.logits == Workspace.Buffer(16, rows))
             #expect(buffers.rotation == Workspace.Buffer(100, 16))
+            #expect(buffers.partials == Workspace.Buffer(1, heads.heldQueries * (16 + 16)))
             #expect(buffers.gathered.byteCount + buffers.part.byteCount + buffers.exchange.byteCount == 0)
             #expect(plan.holdings(rank: rank).workspaceByteCount == buffers.byteCount)
         }

@@ -86,7 +86,7 @@ import Testing
         let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
         #expect(
             object.keys.sorted() == [
-                "chunk", "context", "decodedToken", "fingerprint", "model", "promptChunk", "rankCount", "ranks",
+                "cache", "chunk", "context", "decodedToken", "fingerprint", "model", "promptChunk", "rankCount", "ranks",
                 "remarks", "split", "way", "wire",
             ])
         let rank = try #require((object["ranks"] as? [[String: Any]])?.first)
