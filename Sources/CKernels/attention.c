@@ -2,7 +2,7 @@
 #include <math.h>
 
 // Causal attention, cut into tasks, tiles and blocks. A task is some tokens of the query heads of one key-value head,
-// over some blocks of keys; a tile is up to six of its (token, head) pairs. A pair's result depends on its own keys
+// over some blocks of keys; a tile is a few of its (token, head) pairs. A pair's result depends on its own keys
 // only: what all pairs of a tile see is weighed together, what only some see pair by pair, keys in increasing order.
 
 typedef struct lockstep_attention attention;
@@ -198,13 +198,13 @@ static void take_task(const struct task *task)
     const attention *a = task->work;
     float queries[TASK_ELEMENTS] __attribute__((aligned(64)));
     struct pair pairs[TASK_PAIRS];
-    struct tile tiles[TASK_PAIRS / TILE];
+    struct tile tiles[TASK_PAIRS];
     struct partial block;
     size_t count = 0, size = a->cache.head_size;
     for (size_t token = task->token; token < task->token + task->tokens; token++)
         for (size_t head = task->head; head < task->head + task->heads; head++)
             place(a, token, head, &pairs[count++]);
-    size_t tile_count = (count + TILE - 1) / TILE;
+    size_t tile_count = (count + task->kernels->tile - 1) / task->kernels->tile;
     for (size_t i = 0; i < tile_count; i++) {
         size_t first = count * i / tile_count, end = count * (i + 1) / tile_count;
         fill_tile(a, &tiles[i], pairs + first, end - first, queries + first * size);

@@ -1,10 +1,11 @@
 #pragma once
 #include "cache.h"
 
-// What the driver of an attention asks of an instruction set. A tile is up to six queries that read the same key-value
-// head. In a block's arrays each query's weights are BLOCK apart, its values as far as a cache's are.
+// What the driver of an attention asks of an instruction set. A tile is some queries that read the same key-value head.
+// In a block's arrays each query's weights are BLOCK apart, its values as far as a cache's are.
 
-enum { BLOCK = LOCKSTEP_ATTENTION_BLOCK, TILE = 6 };
+/// Keys of a block, and the most queries of a tile on any instruction set.
+enum { BLOCK = LOCKSTEP_ATTENTION_BLOCK, TILE = 8 };
 
 /// Keys [from, to) of a block.
 struct span {
@@ -22,6 +23,8 @@ struct rows {
 };
 
 struct attention_kernels {
+    /// The most queries of a tile.
+    size_t tile;
     /// weights[q, j] = the score of query q and key j, for the groups of positions [from, to). Queries are
     /// [head size, count].
     void (*score)(const struct rows *keys, struct span groups, const float *queries, float *weights, int count);

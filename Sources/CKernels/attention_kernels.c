@@ -75,7 +75,7 @@ static void merge_portable(float *y, const float *values, float old, float new, 
 }
 
 static const struct attention_kernels kernels_portable = {
-    score_portable, soften_portable, weigh_portable, merge_portable};
+    TILE, score_portable, soften_portable, weigh_portable, merge_portable};
 
 #if HAS_VECTOR_TARGETS
 
@@ -147,7 +147,7 @@ INLINE void score_body(
     const struct rows *keys, struct span groups, const float *queries, float *weights, const int count,
     const int registers, const int encoding)
 {
-    const int at_once = registers / count > 4 ? 4 : registers / count;
+    const int at_once = registers / count > 4 ? 4 : registers / count > 1 ? registers / count : 1;
     size_t g = groups.from;
     for (; g + (size_t)at_once <= groups.to; g += (size_t)at_once)
         score_groups(keys, g, queries, weights, count, at_once, encoding);
@@ -290,7 +290,7 @@ INLINE void weigh_body(
     const int encoding)
 {
     // A column of q8 values has one scale for each key.
-    const size_t widest = encoding == LOCKSTEP_Q8 ? 2 : 4, fitting = smaller((size_t)(registers / count), widest);
+    const size_t widest = encoding == LOCKSTEP_Q8 ? 2 : 4, fitting = smaller((size_t)(registers / count > 1 ? registers / count : 1), widest);
     float scaled[TILE * BLOCK] __attribute__((aligned(64)));
     for (size_t d = 0; d < values->head_size;) {
         size_t offset = d * cached_bytes(encoding), width = smaller(fitting, (values->head_size - d + 15) / 16);
@@ -322,6 +322,8 @@ INLINE void weigh_body(
         FOR_COUNT(4, encoding, statement)                                                                              \
         FOR_COUNT(5, encoding, statement)                                                                              \
         FOR_COUNT(6, encoding, statement)                                                                              \
+        FOR_COUNT(7, encoding, statement)                                                                              \
+        FOR_COUNT(8, encoding, statement)                                                                              \
     }
 #define FOR_EVERY_FORM(count, encoding, statement)                                                                     \
     do {                                                                                                               \
@@ -335,7 +337,7 @@ INLINE void weigh_body(
             FOR_COUNTS(count, LOCKSTEP_Q8, statement)                                                                  \
     } while (0)
 
-#define KERNELS(set, target, registers)                                                                                \
+#define KERNELS(set, target, most, registers)                                                                                   \
     target static void score_##set(                                                                                    \
         const struct rows *keys, struct span groups, const float *queries, float *weights, int count)                  \
     {                                                                                                                  \
@@ -357,11 +359,12 @@ INLINE void weigh_body(
     {                                                                                                                  \
         merge_body(y, values, old, new, size);                                                                         \
     }                                                                                                                  \
-    static const struct attention_kernels kernels_##set = {score_##set, soften_##set, weigh_##set, merge_##set};
+    static const struct attention_kernels kernels_##set = {                                                                    \
+        most, score_##set, soften_##set, weigh_##set, merge_##set};
 
-// So many sums stay in registers.
-KERNELS(avx2, AVX2, 6)
-KERNELS(avx512, AVX512, MOST_SUMS)
+// So many queries are taken at once, and so many sums stay in registers.
+KERNELS(avx2, AVX2, 6, 6)
+KERNELS(avx512, AVX512, TILE, MOST_SUMS)
 
 #endif
 

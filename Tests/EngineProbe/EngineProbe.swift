@@ -1,3 +1,4 @@
+import Blueprint
 import Engine
 import Foundation
 import MPI
@@ -6,7 +7,8 @@ import Weights
 
 /// Runs the models of a folder in every way asked for, and prints a JSON object per case.
 ///
-/// Arguments: the folder; the shares to try, `5:3:2,1:1:1`; threads; chunk; the instruction set, or `best`.
+/// Arguments: the folder; the shares to try, `5:3:2,1:1:1`; threads; chunk; the instruction set, or `best`; the
+/// cache's encoding.
 @main
 struct EngineProbe {
     static func main() {
@@ -33,6 +35,7 @@ struct EngineProbe {
                                 context: 300)
                             request.threads = Int(arguments[3])
                             request.chunk = Int(arguments[4]) ?? 256
+                            request.cache = CacheEncoding(rawValue: arguments[6]) ?? .f32
                             try run(request, named: String(name.dropLast(3)), golden, on: world)
                         }
                     }

@@ -1,3 +1,4 @@
+import Blueprint
 import Compute
 import Foundation
 import Launching
@@ -38,6 +39,20 @@ struct GoldenTests {
         }
     }
 
+    /// What a cache rounds off each key and value, relative to the element or of q8 to the greatest of 32, moves the mean
+    /// log-probability of a text by less than as much: errors of either sign average out over tokens.
+    @Test(arguments: [(CacheEncoding.bf16, 0x1p-9), (.f16, 0x1p-12), (.q8, 1.0 / 254)])
+    func smallerCachesMoveTheMeanLossByLessThanTheyRoundOff(cache: CacheEncoding, rounding: Double) throws {
+        let outcomes = try Self.run(ranks: 2, shares: ["3:1"], cache: cache)
+        #expect(outcomes.count == Self.models.count * 4)
+        for outcome in outcomes {
+            #expect(outcome.meanTextError <= rounding + 1e-4, "\(cache) \(outcome)")
+            #expect(outcome.textError <= 50 * rounding + 2e-3, "\(cache) \(outcome)")
+            #expect(outcome.ranksAgree, "\(outcome)")
+        }
+        #expect(outcomes.contains { $0.logitsError > 1e-5 }, "Rounding must be seen.")
+    }
+
     @Test func exactLogitsHaveTheSameBitsEverywhere() throws {
         var bits: [String: Set<String>] = [:]
         func add(_ outcomes: [GoldenOutcome]) {
@@ -54,9 +69,22 @@ struct GoldenTests {
         for instructionSet in InstructionSet.supported {
             add(try Self.run(ranks: 3, shares: ["5:3:2"], instructionSet: instructionSet.rawValue))
         }
+        try exactLogitsOfEveryCacheAgree()
         #expect(bits.count == Self.models.count)
         #expect(bits.count >= 7)
         for (model, different) in bits { #expect(different.count == 1, "\(model): \(different)") }
+    }
+
+    private func exactLogitsOfEveryCacheAgree() throws {
+        for cache in [CacheEncoding.bf16, .f16, .q8] {
+            var bits: [String: Set<String>] = [:]
+            for (ranks, shares, threads, chunk) in [(1, "1", 2, 16), (2, "3:1", 1, 7), (3, "5:3:2", 3, 300)] {
+                for outcome in try Self.run(ranks: ranks, shares: [shares], threads: threads, chunk: chunk, cache: cache)
+                where outcome.way == "gather" { bits[outcome.model, default: []].insert(outcome.bits) }
+            }
+            #expect(bits.count == Self.models.count)
+            for (model, different) in bits { #expect(different.count == 1, "\(cache) \(model): \(different)") }
+        }
     }
 
     // MARK: - Running
@@ -70,11 +98,15 @@ struct GoldenTests {
     }
 
     private static func run(
-        ranks: Int, shares: [String], threads: Int = 1, chunk: Int = 16, instructionSet: String = "best"
+        ranks: Int, shares: [String], threads: Int = 1, chunk: Int = 16, instructionSet: String = "best",
+        cache: CacheEncoding = .f32
     ) throws -> [GoldenOutcome] {
         let launch = try Launch.mpirun(
             ranks: ranks, "EngineProbe",
-            [try Reference.importedFolder(), shares.joined(separator: ","), "\(threads)", "\(chunk)", instructionSet],
+            [
+                try Reference.importedFolder(), shares.joined(separator: ","), "\(threads)", "\(chunk)", instructionSet,
+                cache.rawValue,
+            ],
             limit: 300)
         try #require(launch.status == 0, "\(launch.errors)")
         return try launch.output.split(separator: "\n").map {

@@ -4,14 +4,19 @@ import Testing
 extension LockstepTests {
     @Suite(.serialized) struct HelpTests {
         private static let run = [
-            "--model", "--shares", "--shares-file", "--split", "--exact", "--context", "--cache", "--chunk", "--threads", "--math",
-            "--deadline",
+            "--model", "--shares", "--shares-file", "--split", "--exact", "--context", "--cache", "--chunk", "--threads",
+            "--math", "--deadline",
         ]
 
         static let options: [(command: String, options: [String])] = [
             ("import", ["-o, --output", "--encoding"]),
             ("show", ["--tensors", "--verify"]),
-            ("plan", ["--ranks", "--shares", "--context", "--cache", "--chunk", "--encoding", "--exact", "--split", "--json"]),
+            (
+                "plan",
+                [
+                    "--ranks", "--shares", "--context", "--cache", "--chunk", "--encoding", "--exact", "--split", "--json",
+                ]
+            ),
             ("tokenize", ["--model", "--text", "--text-file", "--decode", "--no-special", "--json"]),
             (
                 "generate",
