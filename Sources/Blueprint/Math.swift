@@ -13,3 +13,13 @@ public enum Math: String, Sendable, Hashable, Codable, CaseIterable {
         return (blocks | 1) * Encoding.rowAlignment
     }
 }
+
+extension Encoding {
+    /// Whether fast math rounds the input of a product with such a weight, on a machine that is faster by it.
+    public var isRounded: Bool {
+        switch self {
+        case .grouped, .plain(.bf16): true
+        case .plain(.f32), .plain(.f16): false
+        }
+    }
+}

@@ -22,9 +22,17 @@ int lockstep_multiplies_bfloats(int dot)
 enum {
     TILE_ROWS = 4,
     TILE_TOKENS = 6,
-    // The input of the tokens that are taken at a time stays in the second cache.
-    INPUT_BYTES = 512 << 10,
+    // A tile's input over so many bytes of its rows stays in the first cache while rows pass.
+    TILE_BYTES = 4096,
+    // So many rows over as many bytes stay in the second cache while tokens pass.
+    BLOCK_ROWS = 96,
 };
+
+/// Rows and the columns of them that are multiplied at a time; both in bytes from the matrix's start.
+typedef struct {
+    size_t first_row, last_row;
+    size_t first_byte, last_byte; // in a row
+} bfloat_block;
 
 #pragma clang attribute push(                                                                                          \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c"))), apply_to = function)
@@ -52,53 +60,76 @@ INLINE void add_pairs(
     }
 }
 
-/// TILE_ROWS rows for up to TILE_TOKENS tokens; rows past the last are read as the last.
+/// Adds TILE_ROWS x tokens products over a block's columns to y; the first columns begin with the bias. Rows past the
+/// block's last are read as the last.
 INLINE void bfloat_tile(
-    const multiply *m, const product *p, const char *x, size_t row, size_t last, size_t token, const int tokens)
+    const multiply *m, const product *p, const char *x, const bfloat_block *b, size_t row, size_t token,
+    const int tokens)
 {
-    const size_t ahead = TILE_ROWS * p->row_byte_stride, byte_count = p->columns * 2;
     const char *w[TILE_ROWS], *input = x + token * m->rounded_stride;
     UNROLL for (int r = 0; r < TILE_ROWS; r++)
-        w[r] = (const char *)p->w + smaller(row + (size_t)r, last - 1) * p->row_byte_stride;
+        w[r] = (const char *)p->w + smaller(row + (size_t)r, b->last_row - 1) * p->row_byte_stride;
+    // The first tokens find the rows in memory: meanwhile the same columns of the next rows are fetched.
+    const size_t ahead = token == 0 ? TILE_ROWS * p->row_byte_stride : 0;
     __m512 sums[TILE_ROWS * TILE_TOKENS];
     UNROLL for (int i = 0; i < TILE_ROWS * tokens; i++) sums[i] = _mm512_setzero_ps();
-    size_t offset = 0;
-    for (; offset + 64 <= byte_count; offset += 64) {
-        if (token == 0)
+    size_t offset = b->first_byte;
+    for (; offset + 64 <= b->last_byte; offset += 64) {
+        if (ahead)
             UNROLL for (int r = 0; r < TILE_ROWS; r++) __builtin_prefetch(w[r] + offset + ahead);
         add_pairs(sums, w, input, m->rounded_stride, offset, 0xffffffff, tokens);
     }
-    if (offset < byte_count)
-        add_pairs(sums, w, input, m->rounded_stride, offset, (1u << (byte_count - offset) / 2) - 1, tokens);
+    if (offset < b->last_byte)
+        add_pairs(sums, w, input, m->rounded_stride, offset, (1u << (b->last_byte - offset) / 2) - 1, tokens);
+    const size_t rows = smaller(TILE_ROWS, b->last_row - row);
     UNROLL for (int t = 0; t < tokens; t++)
     {
-        float results[TILE_ROWS];
         const lanes *of_token = (const lanes *)&sums[t * TILE_ROWS];
+        float results[TILE_ROWS], *y = p->y + (token + (size_t)t) * p->y_stride + row;
         tree_of_four(results, of_token, of_token + 1, of_token + 2, of_token + 3);
-        float *y = p->y + (token + (size_t)t) * p->y_stride + row;
-        for (size_t r = 0; r < smaller(TILE_ROWS, last - row); r++)
-            y[r] = p->bias ? results[r] + p->bias[row + r] : results[r];
+        const float *before = b->first_byte ? y : p->bias ? p->bias + row : NULL;
+        if (rows == TILE_ROWS)
+            UNROLL for (int r = 0; r < TILE_ROWS; r++) y[r] = results[r] + (before ? before[r] : 0);
+        else
+            for (size_t r = 0; r < rows; r++)
+                y[r] = results[r] + (before ? before[r] : 0);
     }
+}
+
+#define TILE_OF(tokens)                                                                                                \
+    case tokens: bfloat_tile(m, p, x, b, row, token, tokens); break;
+
+/// A block's products with up to TILE_TOKENS tokens.
+INLINE void multiply_block(
+    const multiply *m, const product *p, const char *x, const bfloat_block *b, size_t token, size_t tokens)
+{
+    for (size_t row = b->first_row; row < b->last_row; row += TILE_ROWS)
+        switch (tokens) {
+            TILE_OF(1)
+            TILE_OF(2)
+            TILE_OF(3)
+            TILE_OF(4)
+            TILE_OF(5)
+            TILE_OF(6)
+        }
 }
 
 static void multiply_bfloats(const multiply *m, const product *p, const char *x, size_t first, size_t last)
 {
-    const size_t most = larger(TILE_TOKENS, INPUT_BYTES / m->rounded_stride);
-    const size_t blocks = (m->tokens + most - 1) / most, step = (m->tokens + blocks - 1) / larger(blocks, 1);
-    for (size_t start = 0; start < m->tokens; start += step)
-        for (size_t row = first; row < last; row += TILE_ROWS)
-            for (size_t t = start, end = smaller(start + step, m->tokens); t < end;) {
-                const size_t tiles = (end - t + TILE_TOKENS - 1) / TILE_TOKENS, tokens = (end - t + tiles - 1) / tiles;
-                switch (tokens) {
-                case 1: bfloat_tile(m, p, x, row, last, t, 1); break;
-                case 2: bfloat_tile(m, p, x, row, last, t, 2); break;
-                case 3: bfloat_tile(m, p, x, row, last, t, 3); break;
-                case 4: bfloat_tile(m, p, x, row, last, t, 4); break;
-                case 5: bfloat_tile(m, p, x, row, last, t, 5); break;
-                default: bfloat_tile(m, p, x, row, last, t, 6); break;
-                }
+    const size_t byte_count = p->columns * 2;
+    for (size_t row = first; row < last; row += BLOCK_ROWS) {
+        bfloat_block b = {.first_row = row, .last_row = smaller(row + BLOCK_ROWS, last)};
+        do {
+            b.last_byte = smaller(b.first_byte + TILE_BYTES, byte_count);
+            for (size_t t = 0; t < m->tokens;) {
+                const size_t left = m->tokens - t, tiles = (left + TILE_TOKENS - 1) / TILE_TOKENS;
+                const size_t tokens = (left + tiles - 1) / tiles;
+                multiply_block(m, p, x, &b, t, tokens);
                 t += tokens;
             }
+            b.first_byte = b.last_byte;
+        } while (b.last_byte < byte_count);
+    }
 }
 
 #pragma clang attribute pop

@@ -18,7 +18,7 @@ static void multiply_portable(
             const char *panel = (const char *)p->w + row / 16 * p->row_byte_stride;
             const rounded_block *x = (const rounded_block *)(rounded + t * m->rounded_stride);
             float sum = 0;
-            for (size_t column = 0; column < l->blocks * 32; column += step) {
+            for (size_t column = 0; column < smaller(l->end, l->blocks * 32); column += step) {
                 const rounded_block *block = x + column / 32;
                 int32_t products = 0;
                 for (size_t k = column; k < column + step; k++) {

@@ -60,8 +60,10 @@ INLINE void FORM(add_tile)(
             inputs[t] = (const rounded_block *)(x + (size_t)t * x_stride) + b;
         if (v->ahead)
             UNROLL for (int i = 0; i <= bits; i++) __builtin_prefetch(block + v->ahead + b * v->ahead_step + 64 * i);
-        UNROLL for (int half = 0; half <= halves; half++)
-            FORM(add_group)(sums, v, block, b * 32 + (size_t)half * 16, inputs, tokens, bits, half, halves);
+        FORM(add_group)(sums, v, block, b * 32, inputs, tokens, bits, 0, halves);
+        // The last block's second group of 16 may not be there.
+        if (halves && b * 32 + 16 < v->l->end)
+            FORM(add_group)(sums, v, block, b * 32 + 16, inputs, tokens, bits, 1, halves);
     }
     UNROLL for (int t = 0; t < tokens; t++) kept[t] = sums[t];
 }
@@ -138,6 +140,11 @@ INLINE void FORM(widen_blocks)(wide_panel *wide, const panel_view *v, size_t fir
         }
         for (int half = 0; half <= halves; half++) {
             const size_t group = halves ? 2 * b + (size_t)half : b, column = (first + b) * 32 + 16 * (size_t)half;
+            if (column >= v->l->end) {
+                memset(wide->scales[group], 0, sizeof wide->scales[group]);
+                memset(wide->offsets[group], 0, sizeof wide->offsets[group]);
+                continue;
+            }
             load_scales_of_rows((lanes *)wide->scales[group], v, v->l->scales, v->l->super_scales, column);
             if (v->has_offsets)
                 load_scales_of_rows((lanes *)wide->offsets[group], v, v->l->offsets, v->l->super_offsets, column);

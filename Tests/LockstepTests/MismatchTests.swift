@@ -46,7 +46,8 @@ extension LockstepTests {
         }
 
         @Test(arguments: [
-            ["--context", "100"], ["--cache", "bf16"], ["--chunk", "8"], ["--exact"], ["--split", "padded"], ["--wire", "q8"],
+            ["--context", "100"], ["--cache", "bf16"], ["--chunk", "8"], ["--exact"], ["--split", "padded"],
+            ["--wire", "q8"], ["--math", "precise"],
         ])
         func otherOptionsAreNoticed(options: [String]) throws {
             let plans = try [[], options].map { options in
