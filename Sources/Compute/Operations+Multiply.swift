@@ -29,37 +29,71 @@ extension Operations {
         multiply(x, tokens: tokens, Product(w, bias: bias, into: y))
     }
 
-    /// Up to three products of the same input in one go: the threads are woken once.
+    /// Up to three products of the same input in one go: the threads are woken once, and the input is rounded once.
     public func multiply(
         _ x: Buffer, tokens: Int, _ first: Product, _ second: Product? = nil, _ third: Product? = nil
     ) {
+        check(first, x, tokens)
+        if let second { check(second, x, tokens) }
+        if let third { check(third, x, tokens) }
+        let products = (first, second, third)
+        unsafe run(work(x, tokens, products, rounded: .none), tokens)
+        guard let rounding else { return }
+        unsafe run(work(x, tokens, products, rounded: .integers), tokens, rounding)
+        unsafe run(work(x, tokens, products, rounded: .bfloats), tokens, rounding)
+    }
+
+    /// Those of the products that round their input in one way.
+    private func work(
+        _ x: Buffer, _ tokens: Int, _ products: (Product, Product?, Product?), rounded form: Rounding.Form
+    ) -> lockstep_multiply {
         var work = unsafe lockstep_multiply()
         unsafe work.instruction_set = instructionSet.code
         unsafe work.x = UnsafePointer(x.start)
         unsafe work.x_stride = x.columns
         unsafe work.tokens = tokens
-        unsafe work.count = 1
-        unsafe work.products.0 = first.work
-        var elements = first.matrix.rows * first.matrix.columns
-        check(first, x, tokens)
-        if let second {
-            check(second, x, tokens)
-            unsafe work.products.1 = second.work
-            unsafe work.count = 2
-            elements += second.matrix.rows * second.matrix.columns
+        func add(_ product: Product?) {
+            guard let product, form == rounding?.form(product.matrix.encoding, tokens: tokens) ?? .none else { return }
+            switch unsafe work.count {
+            case 0: unsafe work.products.0 = product.work
+            case 1: unsafe work.products.1 = product.work
+            default: unsafe work.products.2 = product.work
+            }
+            unsafe work.count += 1
         }
-        if let third {
-            check(third, x, tokens)
-            let place = unsafe work.count
-            if place == 1 { unsafe work.products.1 = third.work } else { unsafe work.products.2 = third.work }
-            unsafe work.count = place + 1
-            elements += third.matrix.rows * third.matrix.columns
-        }
+        add(products.0)
+        add(products.1)
+        add(products.2)
+        return unsafe work
+    }
+
+    /// Runs products with their input as it is.
+    private func run(_ work: lockstep_multiply, _ tokens: Int) {
+        guard unsafe work.count > 0 else { return }
+        let elements = unsafe Self.elements(work)
         if let openBLAS, usesOpenBLAS(tokens: tokens) {
-            unsafe openBLAS.multiply(work) { unsafe run($0, $1, elements: elements * tokens) }
+            unsafe openBLAS.multiply(work) { unsafe run($0, $1, elements: elements) }
         } else {
-            unsafe run(lockstep_multiply_part, work, elements: elements * tokens)
+            unsafe run(lockstep_multiply_part, work, elements: elements)
         }
+    }
+
+    /// Runs products with rounded input.
+    private func run(_ work: lockstep_multiply, _ tokens: Int, _ rounding: Rounding) {
+        guard unsafe work.count > 0 else { return }
+        var work = unsafe work
+        let elements = unsafe Self.elements(work)
+        if unsafe rounding.complete(&work, threads: pool.threads) {
+            unsafe run(lockstep_round_part, work, elements: tokens * work.products.0.columns)
+        }
+        unsafe run(lockstep_multiply_rounded_part, work, elements: elements)
+    }
+
+    private static func elements(_ work: lockstep_multiply) -> Int {
+        func elements(_ product: lockstep_product) -> Int { unsafe product.rows * product.columns }
+        // Products that there are not have no rows.
+        return unsafe work.tokens
+            * (elements(work.products.0) + elements(work.products.1) + elements(work.products.2))
     }
 
     /// Whether products of so many tokens are OpenBLAS's: never for exact operations, nor with 512-bit vectors.

@@ -1,3 +1,4 @@
+public import Blueprint
 internal import CKernels
 
 /// Everything that a step computes, on one pool of threads.
@@ -16,23 +17,47 @@ public struct Operations: Sendable {
     public private(set) var isExact: Bool
 
     private(set) var openBLAS: OpenBLAS?
+    private(set) var rounding: Rounding?
 
     /// Operations on a pool, with one instruction set.
     ///
     /// Inexact ones take 2 MiB for each thread of the pool, unless the instruction set is `avx512`.
-    public init(pool: Pool, instructionSet: InstructionSet, isExact: Bool = true) {
+    ///
+    /// - Parameters:
+    ///   - math: how much products may round; exact operations are always precise.
+    ///   - rounded: for fast math, where products round their input to: at least `Math.roundedByteCount` bytes of it for
+    ///     every token.
+    public init(
+        pool: Pool, instructionSet: InstructionSet, isExact: Bool = true, math: Math = .precise, rounded: Buffer? = nil
+    ) {
+        self.init(
+            pool: pool, instructionSet: instructionSet, isExact: isExact, math: math, rounded: rounded,
+            dot: DotProduct.best(for: instructionSet))
+    }
+
+    /// The same with the instructions that multiply rounded input; nil where none of them is faster.
+    package init(
+        pool: Pool, instructionSet: InstructionSet, isExact: Bool, math: Math, rounded: Buffer?, dot: DotProduct?
+    ) {
         precondition(InstructionSet.supported.contains(instructionSet), "This machine must have the instruction set.")
         self.pool = pool
         self.instructionSet = instructionSet
         self.isExact = isExact
         openBLAS = isExact || OpenBLAS.fewestTokens(instructionSet) == nil ? nil : OpenBLAS(pool: pool)
+        guard !isExact, math == .fast, let dot else { return }
+        guard let rounded else { preconditionFailure("Fast math needs a buffer for rounded input.") }
+        rounding = Rounding(dot: dot, rounded: rounded)
     }
+
+    /// How much products may round: fast only where this machine is faster by it.
+    public var math: Math { rounding == nil ? .precise : .fast }
 
     /// The same operations by the canonical kernels alone.
     public var exact: Operations {
         var operations = self
         operations.isExact = true
         operations.openBLAS = nil
+        operations.rounding = nil
         return operations
     }
 

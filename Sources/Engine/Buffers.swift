@@ -21,6 +21,7 @@ struct Buffers {
     let logits: Buffer  // [logit rows, local vocabulary]
     let rotation: Buffer  // [context, rotary size]: cosines, then sines
     let partials: Buffer  // what blocks of keys give one token's heads
+    let rounded: Buffer  // [chunk, bytes / 4]: the input of a product, rounded; used with fast math
 
     init(_ workspace: Workspace, in arena: Arena) throws(ComputeError) {
         func buffer(_ shape: Workspace.Buffer) throws(ComputeError) -> Buffer {
@@ -43,6 +44,7 @@ struct Buffers {
         logits = try buffer(workspace.logits)
         rotation = try buffer(workspace.rotation)
         partials = try buffer(workspace.partials)
+        rounded = try buffer(workspace.rounded)
     }
 
     /// Bytes of an arena that holds these buffers.

@@ -57,7 +57,7 @@ public struct Preparation {
                 policy: Policy(
                     shares: shares, way: request.way, cutting: request.cutting, wire: request.wire,
                     context: request.context ?? min(model.blueprint.maximumContext, Request.defaultContext),
-                    cache: request.cache, chunk: request.chunk, memoryByteCounts: limits),
+                    cache: request.cache, chunk: request.chunk, math: request.math, memoryByteCounts: limits),
                 encoding: { encodings[$0.name] ?? .f32 })
         }
         try world.requireSame("plan", plan.fingerprint, remedy: "start every rank with the same options")

@@ -19,6 +19,8 @@ public struct Request: Sendable {
     public var cache: CacheEncoding
     /// The most tokens of a prompt in one forward pass.
     public var chunk: Int
+    /// How much products may round; precise in way gather.
+    public var math: Math
     /// Threads of this rank; nil for its fair part of the host's cores.
     public var threads: Int?
 
@@ -28,7 +30,8 @@ public struct Request: Sendable {
     /// The embedded model, split evenly and summed, unless said otherwise.
     public init(
         modelPath: String? = nil, shares: Shares? = nil, way: Way = .sum, cutting: Cutting = .uneven,
-        wire: Wire = .f32, context: Int? = nil, cache: CacheEncoding = .f32, chunk: Int = 256, threads: Int? = nil
+        wire: Wire = .f32, context: Int? = nil, cache: CacheEncoding = .f32, chunk: Int = 256, math: Math = .precise,
+        threads: Int? = nil
     ) {
         self.modelPath = modelPath
         self.shares = shares
@@ -38,6 +41,7 @@ public struct Request: Sendable {
         self.context = context
         self.cache = cache
         self.chunk = chunk
+        self.math = math
         self.threads = threads
     }
 }

@@ -54,7 +54,7 @@ extension Session {
     public func alone() throws -> Session? {
         let solo = try communicator.split(color: communicator.rank, key: 0)
         guard isLead else { return nil }
-        var request = Request(way: plan.policy.way, context: plan.policy.context, chunk: plan.policy.chunk)
+        var request = Request(way: plan.policy.way, context: plan.policy.context, chunk: plan.policy.chunk, math: plan.policy.math)
         request.threads = threadCount
         return try Preparation(request, model, on: solo).load()
     }

@@ -36,9 +36,10 @@ public final class Session {
         let arena = try Arena(
             byteCount: Shard.byteCount(plan: plan, rank: rank, file: model.file)
                 + Buffers.byteCount(workspace) + SequenceState.byteCount(plan: plan, rank: rank))
-        let operations = Operations(
-            pool: Pool(threads: threads, cores: cores), instructionSet: try .best, isExact: plan.policy.way == .gather)
         let buffers = try Buffers(workspace, in: arena)
+        let operations = Operations(
+            pool: Pool(threads: threads, cores: cores), instructionSet: try .best, isExact: plan.policy.way == .gather,
+            math: plan.policy.math, rounded: buffers.rounded)
         let shard = try Shard(
             file: model.file, plan: plan, rank: rank, arena: arena, pool: operations.pool, progress: progress)
         self.model = model

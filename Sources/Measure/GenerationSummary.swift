@@ -35,6 +35,8 @@ public struct GenerationSummary: Encodable, Sendable {
     public var threadsPerRank: Int
     /// How the cache stores keys and values.
     public var cache: String
+    /// How much products may round: `precise` or `fast`.
+    public var math: String
     /// Collectives per generated token after the first.
     public var collectivesPerToken: Double
     /// Their payload in bytes.
@@ -58,6 +60,7 @@ public struct GenerationSummary: Encodable, Sendable {
         ranks = session.rankCount
         threadsPerRank = session.threadCount
         cache = session.plan.policy.cache.rawValue
+        math = session.plan.policy.math.rawValue
         collectivesPerToken = Double(generation.decodingTraffic.collectives) / steps
         bytesPerToken = Double(generation.decodingTraffic.byteCount) / steps
         bytesRead = session.loading.byteCountOfAll
@@ -80,7 +83,7 @@ extension GenerationSummary: CustomStringConvertible {
             }
         return """
             loading   \(read) in \(Figure.decimal(seconds.loading, 3)) s on \(count(ranks, "rank")) x \
-            \(count(threadsPerRank, "thread")), cache in \(cache)
+            \(count(threadsPerRank, "thread")), math \(math), cache in \(cache)
             prompt    \(count(promptTokens, "token")) in \(Figure.decimal(seconds.prompt, 3)) s
             decoding  \(count(generatedTokens, "token"))\(reason), \(Figure.decimal(tokensPerSecond, 1)) tokens/s; \
             exchanged per token: \(Figure.bytes(Int(bytesPerToken.rounded()))) in \

@@ -1,13 +1,13 @@
 import Blueprint
 
 extension Plan {
-    /// A hash of all that ranks must agree on, in hexadecimal: splits, way, cutting, wire, context, cache, chunk, and each
-    /// weight's name, shape and encoding.
+    /// A hash of all that ranks must agree on, in hexadecimal: splits, way, cutting, wire, context, cache, chunk, math, and
+    /// each weight's name, shape and encoding.
     public var fingerprint: String {
         var hash = FowlerNollVo()
         hash.add(
             "plan 3 \(policy.way.rawValue) \(policy.cutting.rawValue) \(policy.wire.rawValue) \(policy.context) "
-                + "\(policy.cache.rawValue) \(policy.chunk)")
+                + "\(policy.cache.rawValue) \(policy.chunk) \(policy.math.rawValue)")
         let axes = splits.keys.sorted {
             ($0.kind.rawValue, $0.layer ?? -1, $0.count) < ($1.kind.rawValue, $1.layer ?? -1, $1.count)
         }

@@ -55,7 +55,17 @@ extension Plan {
                 attentions.map {
                     heldCount($0.queryAxis, rank: rank)
                         * CacheEncoding.attentionRecords(headSize: $0.headSize, positions: policy.context)
-                }.max() ?? 0))
+                }.max() ?? 0),
+            rounded: buffer(roundedByteCount(rank: rank) / Scalar.f32.bytesPerElement))
+    }
+
+    /// Bytes of one token's rounded input, for the longest input of a rank's products that may round it.
+    private func roundedByteCount(rank: Int) -> Int {
+        let columns = weights.compactMap { weight -> Int? in
+            guard policy.math == .fast, !weight.isVector, encoding(of: weight).isRounded else { return nil }
+            return slice(of: weight, rank: rank).heldColumns
+        }
+        return columns.max().map { Math.roundedByteCount(columns: $0) } ?? 0
     }
 
     private var gatherColumns: (gathered: Int, part: Int, exchange: Int) {

@@ -42,6 +42,7 @@ public struct Plan: Sendable, Hashable {
     init(unchecked blueprint: Blueprint, _ policy: Policy, _ encodings: [String: Encoding]) {
         var policy = policy
         policy.chunk = min(policy.chunk, policy.context)
+        if policy.way == .gather { policy.math = .precise }
         var dealer = Dealer(policy: policy, encodings: encodings)
         dealer.deal(blueprint.vocabularyAxis)
         dealer.deal(blueprint.widthAxis)

@@ -29,7 +29,7 @@ public struct PlanReport: Sendable, Hashable {
                 + "parameters, \(encodings)",
             "plan     \(summary.rankCount) \(summary.rankCount == 1 ? "rank" : "ranks"), way \(summary.way.rawValue), "
                 + "split \(split)\(wire), context \(summary.context) in \(summary.cache.rawValue), "
-                + "chunk \(summary.chunk), fingerprint \(summary.fingerprint)",
+                + "chunk \(summary.chunk), math \(summary.math.rawValue), fingerprint \(summary.fingerprint)",
         ]
     }
 

@@ -91,6 +91,8 @@ public struct PlanSummary: Sendable, Hashable, Codable {
     public var cache: CacheEncoding
     /// Tokens of a prompt computed at a time.
     public var chunk: Int
+    /// How much products may round.
+    public var math: Math
     /// In rank order.
     public var ranks: [Rank]
     /// One decoded token.
@@ -116,7 +118,7 @@ extension Plan {
         let sharesReached = sharesReached
         return PlanSummary(
             model: modelSummary, rankCount: rankCount, way: policy.way, split: policy.cutting,
-            wire: policy.wire, context: policy.context, cache: policy.cache, chunk: policy.chunk,
+            wire: policy.wire, context: policy.context, cache: policy.cache, chunk: policy.chunk, math: policy.math,
             ranks: (0..<rankCount).map { rank in
                 var summary = rankSummary(rank, holdings(rank: rank), shareReached: sharesReached[rank])
                 summary.host = hosts?[rank]

@@ -16,13 +16,15 @@ public struct Policy: Sendable, Hashable {
     public var cache: CacheEncoding
     /// Tokens of a prompt that are computed at a time; a plan lowers it to the context.
     public var chunk: Int
+    /// How much products may round; a plan makes it precise in way gather.
+    public var math: Math
     /// Bytes of memory that each rank may use; nil where that is unknown.
     public var memoryByteCounts: [Int]?
 
     /// A policy for as many ranks as there are shares.
     public init(
         shares: [Double], way: Way = .sum, cutting: Cutting = .uneven, wire: Wire = .f32, context: Int,
-        cache: CacheEncoding = .f32, chunk: Int = 256, memoryByteCounts: [Int]? = nil
+        cache: CacheEncoding = .f32, chunk: Int = 256, math: Math = .precise, memoryByteCounts: [Int]? = nil
     ) {
         self.shares = shares
         self.way = way
@@ -31,6 +33,7 @@ public struct Policy: Sendable, Hashable {
         self.context = context
         self.cache = cache
         self.chunk = chunk
+        self.math = math
         self.memoryByteCounts = memoryByteCounts
     }
 

@@ -61,12 +61,15 @@ public struct Workspace: Sendable, Hashable {
     public var rotation: Buffer
     /// `[1, held query heads * numbers of every block of the context]`: what blocks of keys give one token's heads.
     public var partials: Buffer
+    /// `[chunk, the longest row of a rounded input, of 4 bytes]`: where products round their input; no columns with
+    /// precise math.
+    public var rounded: Buffer
 
     /// All of them.
     public var buffers: [Buffer] {
         [
             hidden, normed, branch, queries, keys, values, heads, gate, up, gathered, part, exchange, packed,
-            received, logits, rotation, partials,
+            received, logits, rotation, partials, rounded,
         ]
     }
 

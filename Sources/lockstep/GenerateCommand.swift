@@ -58,7 +58,7 @@ struct GenerateCommand: ParsableCommand {
 
     func run() throws {
         Job.run(deadline: options.deadline) { world in
-            let preparation = try options.prepare(on: world, cache: options.share.exact ? .f32 : .f16)
+            let preparation = try options.prepare(on: world, math: .fast, cache: options.share.exact ? .f32 : .f16)
             let given: Input? = try world.together { world.rank == 0 ? try input(preparation) : nil }
             let session = try options.load(preparation, on: world)
             let generation = try session.run { session in try given.map { try generate($0, session) } }

@@ -34,6 +34,9 @@ struct PlanCommand: ParsableCommand {
     @Option(help: "The most tokens of a prompt in one forward pass.")
     var chunk: Int = 256
 
+    @Option(help: "As in the other commands; fast needs a buffer more. Default: fast, with --exact precise.")
+    var math: Math = .fast
+
     @OptionGroup(title: "Encodings, for a bare config.json. Default: what it states, or bf16")
     var choices: EncodingOptions
 
@@ -50,7 +53,7 @@ struct PlanCommand: ParsableCommand {
                 shares: try shares?.resolved(rankCount: ranks) ?? Array(repeating: 1, count: ranks ?? 1),
                 way: share.way, cutting: share.split, wire: share.wire,
                 context: context ?? min(blueprint.maximumContext, Request.defaultContext),
-                cache: cache ?? (share.exact ? .f32 : .f16), chunk: chunk),
+                cache: cache ?? (share.exact ? .f32 : .f16), chunk: chunk, math: math),
             encoding: { encodings[$0.name] ?? chosen.encoding(of: blueprint.statedEncoding(of: $0) ?? .bf16, $0) })
         if json { try Output.json(plan.summary) } else { try Output.product(plan.report(hosts: nil)) }
     }

@@ -4,12 +4,6 @@ import Engine
 import MPI
 import Partition
 
-/// The arithmetic of a forward pass.
-enum Arithmetic: String, ExpressibleByArgument, CaseIterable {
-    /// Activations and sums in float32, whatever the weights' encoding.
-    case precise
-}
-
 /// What every command that runs a model under mpirun takes.
 struct RunOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A weights file that 'lockstep import' wrote. Default: the embedded model."))
@@ -33,13 +27,22 @@ struct RunOptions: ParsableArguments {
     @Option(help: "Threads of each rank. Default: the cores of its host, divided among the host's ranks.")
     var threads: Int?
 
-    @Option(help: "Arithmetic: precise (float32 throughout).")
-    var math: Arithmetic = .precise
+    @Option(
+        help: ArgumentHelp(
+            """
+            precise: float32 throughout. fast: activations are rounded where that is faster, to 8-bit integers beside \
+            grouped weights and to bf16 beside bf16 weights. Default: fast for generate, precise for the others and \
+            with --exact.
+            """))
+    var math: Math?
 
     @Option(help: "Seconds without a sign of progress after which the job ends and says which rank is missing.")
     var deadline: Double = 60
 
     func validate() throws {
+        if share.exact, math == .fast {
+            throw ValidationError("--math: expected precise with --exact, found fast; leave one of the two options out")
+        }
         for (option, count) in [("--context", context), ("--chunk", chunk), ("--threads", threads)] {
             guard let count, count < 1 else { continue }
             throw ValidationError("\(option): expected at least 1, found \(count); give a larger number")
@@ -55,12 +58,16 @@ struct RunOptions: ParsableArguments {
 
     /// Opens the model on all ranks and agrees on a plan, before any weight is read.
     ///
-    /// - Parameter cache: how the cache stores keys and values where no option says it.
-    func prepare(on world: Communicator, cache fallback: CacheEncoding = .f32) throws -> Preparation {
+    /// - Parameters:
+    ///   - preferred: how much products may round where no option says it.
+    ///   - fallback: how the cache stores keys and values where no option says it.
+    func prepare(
+        on world: Communicator, math preferred: Math = .precise, cache fallback: CacheEncoding = .f32
+    ) throws -> Preparation {
         let shares = try world.together { world.rank == 0 ? try share.wanted() : nil }
         let request = Request(
             modelPath: model, shares: shares, way: share.way, cutting: share.split, wire: share.wire,
-            context: context, cache: cache ?? fallback, chunk: chunk, threads: threads)
+            context: context, cache: cache ?? fallback, chunk: chunk, math: math ?? preferred, threads: threads)
         return try Preparation(request, on: world, version: Lockstep.version)
     }
 
@@ -74,3 +81,4 @@ struct RunOptions: ParsableArguments {
 }
 
 extension CacheEncoding: ExpressibleByArgument {}
+extension Math: ExpressibleByArgument {}

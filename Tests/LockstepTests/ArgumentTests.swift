@@ -27,6 +27,7 @@ extension LockstepTests {
             (prompt + ["--deadline", "0"], "--deadline: expected 0.1 seconds to 1e9, found 0.0"),
             (prompt + ["--deadline", "inf"], "--deadline: expected 0.1 seconds to 1e9, found inf"),
             (prompt + ["--math", "sloppy"], "The value 'sloppy' is invalid for '--math <math>'"),
+            (prompt + ["--exact", "--math", "fast"], "--math: expected precise with --exact, found fast"),
             (prompt + ["--split", "odd"], "The value 'odd' is invalid for '--split <split>'"),
             (prompt + ["--wire", "fp4"], "The value 'fp4' is invalid for '--wire <wire>'"),
             (prompt + ["--wire", "bf16", "--exact"], "--wire, --exact: expected f32, with which alone"),

@@ -47,7 +47,7 @@ extension LockstepTests {
 
         @Test(arguments: [
             ["--context", "100"], ["--cache", "bf16"], ["--chunk", "8"], ["--exact"], ["--split", "padded"],
-            ["--wire", "q8"],
+            ["--wire", "q8"], ["--math", "precise"],
         ])
         func otherOptionsAreNoticed(options: [String]) throws {
             let plans = try [[], options].map { options in

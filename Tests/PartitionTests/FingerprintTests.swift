@@ -22,6 +22,7 @@ import Testing
             try Self.fingerprint { $0.context = 65 },
             try Self.fingerprint { $0.chunk = 31 },
             try Self.fingerprint { $0.cache = .f16 },
+            try Self.fingerprint { $0.math = .fast },
             try Self.fingerprint { $0.shares = [5, 2, 3] },
             try Self.fingerprint { $0.shares = [5, 3, 2, 1] },
             try Self.fingerprint("llama-a-h84-i82-q7kv1-f32"),
@@ -37,6 +38,8 @@ import Testing
         #expect(try Self.fingerprint() == fingerprint)
         #expect(try Self.fingerprint { $0.shares = [0.5, 0.3, 0.2] } == fingerprint)
         #expect(try Self.fingerprint { $0.memoryByteCounts = [1 << 30, 1 << 30, 1 << 30] } == fingerprint)
+        let exact = try Self.fingerprint { $0.way = .gather }
+        #expect(try Self.fingerprint { ($0.way, $0.math) = (.gather, .fast) } == exact)
     }
 
     @Test func equalPlansAreEqualAndHashAlike() throws {

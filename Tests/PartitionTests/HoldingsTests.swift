@@ -160,6 +160,22 @@ import Testing
         #expect((0..<3).allSatisfy { plan.workspace(rank: $0).gate == plan.workspace(rank: $0).up })
     }
 
+    @Test func fastMathHasRoomForTheLongestRoundedInput() throws {
+        var policy = Policy(shares: [5, 3, 2], context: 100, chunk: 40, math: .fast)
+        for encoding in [Encoding.bf16, .f32] {
+            let plan = try Plan(Resource.blueprint("alice"), policy: policy) { $0.isVector ? .f32 : encoding }
+            for rank in 0..<3 {
+                let buffers = plan.workspace(rank: rank)
+                let longest = max(buffers.hidden.columns, buffers.heads.columns, buffers.gate.columns)
+                let byteCount = encoding == .bf16 ? Math.roundedByteCount(columns: longest) : 0
+                #expect(buffers.rounded == Workspace.Buffer(40, byteCount / 4))
+            }
+        }
+        policy.way = .gather
+        let exact = try Plan(Resource.blueprint("alice"), policy: policy) { _ in .bf16 }
+        #expect(exact.policy.math == .precise && exact.workspace(rank: 0).rounded.columns == 0)
+    }
+
     @Test func gatherNeedsRoomForCompleteVectorsOnEveryRank() throws {
         let plan = try Resource.plan("alice", [5, 3, 2], .gather)
         let longest = plan.split(of: plan.blueprint.widthAxis).longest

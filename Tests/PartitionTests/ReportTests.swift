@@ -86,8 +86,8 @@ import Testing
         let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
         #expect(
             object.keys.sorted() == [
-                "cache", "chunk", "context", "decodedToken", "fingerprint", "model", "promptChunk", "rankCount", "ranks",
-                "remarks", "split", "way", "wire",
+                "cache", "chunk", "context", "decodedToken", "fingerprint", "math", "model", "promptChunk", "rankCount",
+                "ranks", "remarks", "split", "way", "wire",
             ])
         let rank = try #require((object["ranks"] as? [[String: Any]])?.first)
         #expect(

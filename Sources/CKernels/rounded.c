@@ -1,0 +1,109 @@
+#include "rounded.h"
+
+// Rounding of activations, and the products of what is rounded.
+
+typedef int32_t lane_integers __attribute__((vector_size(64)));
+typedef int8_t lane_bytes __attribute__((vector_size(16), aligned(1), may_alias));
+
+enum { INFINITY_BITS = 0x7f800000, NAN_BITS = 0x7fc00000, SMALLEST_BITS = 7 << 23 };
+
+/// Rounds one block: the largest element becomes 127 or -127.
+INLINE void round_block(rounded_block *to, const float *x)
+{
+    lanes elements[2];
+    load(&elements[0], x);
+    load(&elements[1], x + 16);
+    lane_bits magnitudes = __builtin_elementwise_max(
+        (lane_bits)elements[0] & 0x7fffffff, (lane_bits)elements[1] & 0x7fffffff);
+    // Compared as integers, infinity and NaN are the greatest.
+    uint32_t largest = __builtin_reduce_max(magnitudes);
+    memset(to, 0, sizeof *to);
+    if (largest < SMALLEST_BITS)
+        return;
+    if (largest >= INFINITY_BITS) {
+        to->scale = float_of_bits(NAN_BITS);
+        for (int i = 0; i < 3; i++)
+            to->scaled_sums[i] = to->scale;
+        return;
+    }
+    to->scale = float_of_bits(largest) * (1.0f / 127);
+    const float inverse = 127 / float_of_bits(largest), shift = 0x1.8p23f;
+    int32_t sums[3];
+    for (int half = 0; half < 2; half++) {
+        // The sum with the shift ends in the rounded integer.
+        lanes shifted = elements[half] * inverse + shift;
+        lane_integers values = (lane_integers)shifted - (int32_t)0x4b400000;
+        *(lane_bytes *)(to->values + 16 * half) = __builtin_convertvector(values, lane_bytes);
+        sums[half] = __builtin_reduce_add(values);
+    }
+    sums[2] = sums[0] + sums[1];
+    for (int i = 0; i < 3; i++) {
+        to->zeros[i] = -128 * sums[i];
+        to->scaled_sums[i] = to->scale * (float)sums[i];
+    }
+}
+
+/// Rounds a row whose first column is `missing` columns into its first block; zeros fill the first and last block.
+INLINE void round_row_body(rounded_block *to, const float *x, size_t columns, size_t missing)
+{
+    const size_t end = missing + columns;
+    for (size_t column = 0; column < end; column += 32) {
+        const size_t first = larger(column, missing), last = smaller(column + 32, end);
+        if (last - first == 32) {
+            round_block(to + column / 32, x + column - missing);
+            continue;
+        }
+        float padded[32] = {0};
+        memcpy(padded + (first - column), x + first - missing, (last - first) * sizeof(float));
+        round_block(to + column / 32, padded);
+    }
+}
+
+FOR_EVERY_TARGET(
+    void, round_row, (rounded_block *to, const float *x, size_t columns, size_t missing), (to, x, columns, missing))
+
+/// Rounds a row to bf16, ties to even; zeros fill the last 32.
+INLINE void round_bfloats_body(uint16_t *to, const float *x, size_t columns)
+{
+    for (size_t k = 0; k < columns; k++) {
+        uint32_t bits = bits_of_float(x[k]);
+        uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+        to[k] = (uint16_t)(x[k] != x[k] ? bits >> 16 | 0x40 : rounded);
+    }
+    memset(to + columns, 0, (-columns % 32) * sizeof *to);
+}
+
+FOR_EVERY_TARGET(void, round_bfloats, (uint16_t *to, const float *x, size_t columns), (to, x, columns))
+
+static void round_tokens(const multiply *m, char *rounded, size_t first, size_t last)
+{
+    const product *p = &m->products[0];
+    for (size_t t = first; t < last; t++) {
+        void *to = rounded + t * m->rounded_stride;
+        const float *x = m->x + t * m->x_stride;
+        if (p->encoding == LOCKSTEP_BF16)
+            round_bfloats(m->instruction_set)(to, x, p->columns);
+        else
+            round_row(m->instruction_set)(to, x, p->columns, p->grouping.first % LOCKSTEP_BLOCK_COLUMNS);
+    }
+}
+
+void lockstep_round_part(const void *work, int thread, int threads)
+{
+    const multiply *m = work;
+    size_t first, last;
+    part_of(m->tokens, 1, thread, threads, &first, &last);
+    round_tokens(m, m->rounded, first, last);
+}
+
+void lockstep_multiply_rounded_part(const void *work, int thread, int threads)
+{
+    const multiply *m = work;
+    const char *rounded = rounded_for(m, thread);
+    if (m->rounded_thread_stride)
+        round_tokens(m, rounded_for(m, thread), 0, m->tokens);
+    if (m->products[0].encoding == LOCKSTEP_BF16)
+        lockstep_multiply_bfloats(m, rounded, thread, threads);
+    else
+        lockstep_multiply_integers(m, rounded, thread, threads);
+}

@@ -1,0 +1,152 @@
+#include "rounded.h"
+
+#if HAS_VECTOR_TARGETS
+#include <immintrin.h>
+#endif
+
+// Products of bf16 weights with activations rounded to bf16: 32 columns at a time, a lane adds two of them. The
+// processor's own rounding: the bits are not those of another kind of machine.
+
+int lockstep_multiplies_bfloats(int dot)
+{
+#if HAS_VECTOR_TARGETS
+    return dot == LOCKSTEP_DOT_AVX512 && lockstep_supports(LOCKSTEP_AVX512) && __builtin_cpu_supports("avx512bf16");
+#else
+    (void)dot;
+    return 0;
+#endif
+}
+
+#if HAS_VECTOR_TARGETS
+
+enum {
+    TILE_ROWS = 4,
+    TILE_TOKENS = 6,
+    // A tile's input over so many bytes of its rows stays in the first cache while rows pass.
+    TILE_BYTES = 4096,
+    // So many rows over as many bytes stay in the second cache while tokens pass.
+    BLOCK_ROWS = 96,
+};
+
+/// Rows and the columns of them that are multiplied at a time; both in bytes from the matrix's start.
+typedef struct {
+    size_t first_row, last_row;
+    size_t first_byte, last_byte; // in a row
+} bfloat_block;
+
+#pragma clang attribute push(                                                                                          \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c"))), apply_to = function)
+
+INLINE void load_pairs(__m512bh *to, const void *from) { *to = (__m512bh)_mm512_loadu_si512(from); }
+
+/// Adds 32 columns of TILE_ROWS x tokens products; `inside` has a bit for each column that counts.
+INLINE void add_pairs(
+    __m512 *sums, const char *const *w, const char *x, size_t x_stride, size_t offset, __mmask32 inside,
+    const int tokens)
+{
+    __m512bh weights[TILE_ROWS];
+    UNROLL for (int r = 0; r < TILE_ROWS; r++)
+    {
+        load_pairs(&weights[r], w[r] + offset);
+        if (inside != 0xffffffff)
+            weights[r] = (__m512bh)_mm512_maskz_mov_epi16(inside, (__m512i)weights[r]);
+    }
+    UNROLL for (int t = 0; t < tokens; t++)
+    {
+        __m512bh input;
+        load_pairs(&input, x + (size_t)t * x_stride + offset);
+        UNROLL for (int r = 0; r < TILE_ROWS; r++)
+            sums[t * TILE_ROWS + r] = _mm512_dpbf16_ps(sums[t * TILE_ROWS + r], weights[r], input);
+    }
+}
+
+/// Adds TILE_ROWS x tokens products over a block's columns to y; the first columns begin with the bias. Rows past the
+/// block's last are read as the last.
+INLINE void bfloat_tile(
+    const multiply *m, const product *p, const char *x, const bfloat_block *b, size_t row, size_t token,
+    const int tokens)
+{
+    const char *w[TILE_ROWS], *input = x + token * m->rounded_stride;
+    UNROLL for (int r = 0; r < TILE_ROWS; r++)
+        w[r] = (const char *)p->w + smaller(row + (size_t)r, b->last_row - 1) * p->row_byte_stride;
+    // The first tokens find the rows in memory: meanwhile the same columns of the next rows are fetched.
+    const size_t ahead = token == 0 ? TILE_ROWS * p->row_byte_stride : 0;
+    __m512 sums[TILE_ROWS * TILE_TOKENS];
+    UNROLL for (int i = 0; i < TILE_ROWS * tokens; i++) sums[i] = _mm512_setzero_ps();
+    size_t offset = b->first_byte;
+    for (; offset + 64 <= b->last_byte; offset += 64) {
+        if (ahead)
+            UNROLL for (int r = 0; r < TILE_ROWS; r++) __builtin_prefetch(w[r] + offset + ahead);
+        add_pairs(sums, w, input, m->rounded_stride, offset, 0xffffffff, tokens);
+    }
+    if (offset < b->last_byte)
+        add_pairs(sums, w, input, m->rounded_stride, offset, (1u << (b->last_byte - offset) / 2) - 1, tokens);
+    const size_t rows = smaller(TILE_ROWS, b->last_row - row);
+    UNROLL for (int t = 0; t < tokens; t++)
+    {
+        const lanes *of_token = (const lanes *)&sums[t * TILE_ROWS];
+        float results[TILE_ROWS], *y = p->y + (token + (size_t)t) * p->y_stride + row;
+        tree_of_four(results, of_token, of_token + 1, of_token + 2, of_token + 3);
+        const float *before = b->first_byte ? y : p->bias ? p->bias + row : NULL;
+        if (rows == TILE_ROWS)
+            UNROLL for (int r = 0; r < TILE_ROWS; r++) y[r] = results[r] + (before ? before[r] : 0);
+        else
+            for (size_t r = 0; r < rows; r++)
+                y[r] = results[r] + (before ? before[r] : 0);
+    }
+}
+
+#define TILE_OF(tokens)                                                                                                \
+    case tokens: bfloat_tile(m, p, x, b, row, token, tokens); break;
+
+/// A block's products with up to TILE_TOKENS tokens.
+INLINE void multiply_block(
+    const multiply *m, const product *p, const char *x, const bfloat_block *b, size_t token, size_t tokens)
+{
+    for (size_t row = b->first_row; row < b->last_row; row += TILE_ROWS)
+        switch (tokens) {
+            TILE_OF(1)
+            TILE_OF(2)
+            TILE_OF(3)
+            TILE_OF(4)
+            TILE_OF(5)
+            TILE_OF(6)
+        }
+}
+
+static void multiply_bfloats(const multiply *m, const product *p, const char *x, size_t first, size_t last)
+{
+    const size_t byte_count = p->columns * 2;
+    for (size_t row = first; row < last; row += BLOCK_ROWS) {
+        bfloat_block b = {.first_row = row, .last_row = smaller(row + BLOCK_ROWS, last)};
+        do {
+            b.last_byte = smaller(b.first_byte + TILE_BYTES, byte_count);
+            for (size_t t = 0; t < m->tokens;) {
+                const size_t left = m->tokens - t, tiles = (left + TILE_TOKENS - 1) / TILE_TOKENS;
+                const size_t tokens = (left + tiles - 1) / tiles;
+                multiply_block(m, p, x, &b, t, tokens);
+                t += tokens;
+            }
+            b.first_byte = b.last_byte;
+        } while (b.last_byte < byte_count);
+    }
+}
+
+#pragma clang attribute pop
+
+#endif
+
+void lockstep_multiply_bfloats(const multiply *m, const char *rounded, int thread, int threads)
+{
+#if HAS_VECTOR_TARGETS
+    for (int i = 0; i < m->count; i++) {
+        const product *p = &m->products[i];
+        size_t first, last;
+        part_of(p->rows, 16, thread, threads, &first, &last);
+        if (first < last)
+            multiply_bfloats(m, p, rounded, first, last);
+    }
+#else
+    (void)m, (void)rounded, (void)thread, (void)threads;
+#endif
+}

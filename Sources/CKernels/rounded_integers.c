@@ -1,0 +1,334 @@
+#include "rounded.h"
+
+#if HAS_VECTOR_TARGETS
+#include <immintrin.h>
+#endif
+
+// Products of grouped weights with activations rounded to integers of 8 bits.
+
+/// The reference, in plain C.
+static void multiply_portable(
+    const multiply *m, const product *p, const panel_layout *l, const char *rounded, size_t first, size_t last)
+{
+    const int scale_kind = p->grouping.scale, has_offsets = p->grouping.has_offsets;
+    const size_t step = l->size == 16 ? 16 : 32;
+    const int32_t zero = has_offsets ? 0 : 1 << (l->bits - 1);
+    for (size_t row = first * 16; row < smaller(last * 16, p->rows); row++)
+        for (size_t t = 0; t < m->tokens; t++) {
+            const char *panel = (const char *)p->w + row / 16 * p->row_byte_stride;
+            const rounded_block *x = (const rounded_block *)(rounded + t * m->rounded_stride);
+            float sum = 0;
+            for (size_t column = 0; column < smaller(l->end, l->blocks * 32); column += step) {
+                const rounded_block *block = x + column / 32;
+                int32_t products = 0;
+                for (size_t k = column; k < column + step; k++) {
+                    int32_t q = (int32_t)integer_of((const uint8_t *)panel, l->bits, row % 16, k);
+                    products += (q - zero) * block->values[k % 32];
+                }
+                float scale = scale_of(panel, l, l->scales, l->super_scales, row % 16, column, scale_kind);
+                sum = __builtin_fmaf((float)products, scale * block->scale, sum);
+                if (has_offsets) {
+                    float offset = scale_of(panel, l, l->offsets, l->super_offsets, row % 16, column, scale_kind);
+                    sum = __builtin_fmaf(offset, block->scaled_sums[step == 32 ? 2 : column / 16 % 2], sum);
+                }
+            }
+            p->y[t * p->y_stride + row] = p->bias ? sum + p->bias[row] : sum;
+        }
+}
+
+#if HAS_VECTOR_TARGETS
+
+typedef int32_t lane_integers __attribute__((vector_size(64)));
+typedef uint32_t lane_words __attribute__((vector_size(64), may_alias));
+typedef int8_t lane_bytes __attribute__((vector_size(16), aligned(1), may_alias));
+
+enum {
+    // Blocks that are widened at a time: they and a tile's input stay in the first cache.
+    WIDE_BLOCKS = 32,
+    // Sums of so many tokens are kept at a time.
+    MOST_TOKENS = 128,
+    // The input of the tokens that are taken at a time stays in the second cache.
+    INPUT_BYTES = 512 << 10,
+    // The most tokens whose products are cheaper from the packed panel.
+    DIRECT_TOKENS = 16,
+};
+
+/// Consecutive blocks of a panel.
+typedef struct {
+    const char *panel;
+    const panel_layout *l;
+    size_t blocks;
+    int scale, has_offsets;
+    // Bytes from a block to what is fetched meanwhile, and what this grows by from block to block; 0 for nothing.
+    size_t ahead, ahead_step;
+} panel_view;
+
+/// Blocks with 8 bits for every integer and f32 scales: a panel like others.
+typedef struct {
+    char values[WIDE_BLOCKS * 512];
+    float scales[WIDE_BLOCKS * 2][16];
+    float offsets[WIDE_BLOCKS * 2][16];
+    panel_layout layout;
+    panel_view view;
+} wide_panel __attribute__((aligned(64)));
+
+typedef void (*add_function)(lanes *kept, const panel_view *v, const char *x, size_t x_stride, size_t tokens);
+
+/// What differs between kinds of instructions.
+typedef struct {
+    add_function (*direct)(int bits, size_t size);
+    void (*widen)(wide_panel *wide, const panel_view *v, size_t first);
+    size_t widest;
+} multiply_functions;
+
+/// Sixteen rows' scales or offsets of a column's group; `outer` is where the section of what nested ones are multiplied
+/// by begins.
+INLINE void load_scales_of_rows(lanes *to, const panel_view *v, size_t inner, size_t outer, size_t column)
+{
+    const char *from = v->panel + inner + group_of(v->l, column) * 16 * bytes_per_scale(v->scale);
+    switch (v->scale) {
+    case LOCKSTEP_SCALE_F16: *to = __builtin_convertvector(*(const unaligned_halves *)from, lanes); return;
+    case LOCKSTEP_SCALE_BF16:
+        *to = (lanes)(__builtin_convertvector(*(const unaligned_words *)from, lane_bits) << 16);
+        return;
+    case LOCKSTEP_SCALE_F32: load(to, (const float *)from); return;
+    default: break;
+    }
+    const char *factors = v->panel + outer + super_group_of(v->l, column) * 32;
+    *to = __builtin_convertvector(*(const lane_bytes *)from, lanes)
+          * __builtin_convertvector(*(const unaligned_halves *)factors, lanes);
+}
+
+/// Columns 4 j to 4 j + 3 of a block, a byte each.
+INLINE void unpack_line(lane_words *to, const char *block, const int j, const int bits)
+{
+    const lane_words *lines = (const lane_words *)block;
+    if (bits == 8) {
+        *to = lines[j];
+        return;
+    }
+    lane_words low = (j % 2 ? lines[j / 2] >> 4 : lines[j / 2]) & 0x0f0f0f0f;
+    if (bits == 5) {
+        lane_words high = j < 4 ? lines[4] << (4 - j) : lines[4] >> (j - 4);
+        low |= high & 0x10101010;
+    }
+    if (bits == 6) {
+        lane_words high = j % 4 < 2 ? lines[4 + j / 4] << (4 - j % 4 * 2) : lines[4 + j / 4] >> (j % 4 * 2 - 4);
+        low |= high & 0x30303030;
+    }
+    *to = low;
+}
+
+INLINE void prepare(wide_panel *wide, const panel_view *v)
+{
+    const struct lockstep_grouping grouping = {
+        .scale = LOCKSTEP_SCALE_F32, .has_offsets = v->has_offsets, .size = v->l->size == 16 ? 16 : 32};
+    lay_out(&wide->layout, WIDE_BLOCKS * LOCKSTEP_BLOCK_COLUMNS, LOCKSTEP_Q8, &grouping);
+    wide->layout.scales = offsetof(wide_panel, scales);
+    wide->layout.offsets = offsetof(wide_panel, offsets);
+    wide->view = (panel_view){
+        .panel = wide->values, .l = &wide->layout, .scale = LOCKSTEP_SCALE_F32, .has_offsets = v->has_offsets};
+}
+
+/// Writes the sums of sixteen rows, and the bias, to the product.
+INLINE void finish_rows(const product *p, size_t token, size_t row, const lanes *sums)
+{
+    float *y = p->y + token * p->y_stride + row;
+    if (p->rows - row >= 16) {
+        lanes result = *sums;
+        if (p->bias)
+            result += *(const unaligned_lanes *)(p->bias + row);
+        store(y, &result);
+        return;
+    }
+    for (size_t r = 0; r < p->rows - row; r++)
+        y[r] = p->bias ? (*sums)[r] + p->bias[row + r] : (*sums)[r];
+}
+
+/// The tokens of the next tile: tiles are as equal as can be.
+INLINE size_t next_tile(size_t left, size_t widest)
+{
+    size_t tiles = (left + widest - 1) / widest;
+    return (left + tiles - 1) / tiles;
+}
+
+/// One panel for few tokens.
+INLINE void multiply_few(
+    const multiply *m, const product *p, const panel_view *v, const char *x, size_t row, add_function add,
+    size_t widest)
+{
+    for (size_t t = 0; t < m->tokens;) {
+        size_t tokens = next_tile(m->tokens - t, widest);
+        lanes sums[8];
+        memset(sums, 0, sizeof sums);
+        add(sums, v, x + t * m->rounded_stride, m->rounded_stride, tokens);
+        for (size_t i = 0; i < tokens; i++)
+            finish_rows(p, t + i, row, &sums[i]);
+        t += tokens;
+    }
+}
+
+/// One panel for tokens [first, last), at most MOST_TOKENS.
+INLINE void multiply_many(
+    const multiply *m, const product *p, const panel_view *v, const char *x, size_t row, size_t first, size_t last,
+    const multiply_functions *functions)
+{
+    wide_panel wide;
+    lanes sums[MOST_TOKENS];
+    memset(sums, 0, sizeof sums);
+    prepare(&wide, v);
+    add_function add = functions->direct(8, wide.layout.size);
+    for (size_t block = 0; block < v->blocks; block += WIDE_BLOCKS) {
+        wide.view.blocks = smaller(WIDE_BLOCKS, v->blocks - block);
+        functions->widen(&wide, v, block);
+        for (size_t t = first; t < last;) {
+            size_t tokens = next_tile(last - t, functions->widest);
+            add(sums + (t - first), &wide.view, x + t * m->rounded_stride + block * sizeof(rounded_block),
+                m->rounded_stride, tokens);
+            t += tokens;
+        }
+    }
+    for (size_t t = first; t < last; t++)
+        finish_rows(p, t, row, &sums[t - first]);
+}
+
+INLINE void multiply_panels(
+    const multiply *m, const product *p, const panel_layout *l, const char *x, size_t first, size_t last,
+    const multiply_functions *functions)
+{
+    add_function add = m->tokens > DIRECT_TOKENS ? NULL : functions->direct(l->bits, l->size);
+    panel_view v = {
+        .l = l, .blocks = l->blocks, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets,
+        // While a panel is multiplied the next one is fetched, in even steps: values and scales lie apart, and
+        // processors that follow only what is being read lose time at each panel's end.
+        .ahead = l->byte_count, .ahead_step = l->blocks ? l->byte_count / l->blocks - bytes_per_block(l->bits) : 0};
+    // Blocks of tokens as equal as can be.
+    size_t most = smaller(MOST_TOKENS, larger(functions->widest, INPUT_BYTES / m->rounded_stride));
+    size_t step = add ? m->tokens : next_tile(m->tokens, most);
+    for (size_t token = 0; token < m->tokens; token += step)
+        for (size_t i = first; i < last; i++) {
+            v.panel = (const char *)p->w + i * p->row_byte_stride;
+            if (add)
+                multiply_few(m, p, &v, x, i * 16, add, functions->widest);
+            else
+                multiply_many(m, p, &v, x, i * 16, token, smaller(token + step, m->tokens), functions);
+        }
+}
+
+#define FORM(name) name##_avx512
+#define WIDEST 8
+#define BIASED_BYTES 0
+#pragma clang attribute push(                                                                                          \
+    __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"))), apply_to = function)
+
+INLINE void dot_step_avx512(lane_integers *sum, const lane_words *weights, const int8_t *x, const int bits)
+{
+    int32_t four;
+    (void)bits;
+    memcpy(&four, x, sizeof four);
+    *sum = (lane_integers)_mm512_dpbusd_epi32((__m512i)*sum, (__m512i)*weights, _mm512_set1_epi32(four));
+}
+
+#include "rounded_tile.h"
+#pragma clang attribute pop
+#undef FORM
+#undef WIDEST
+#undef BIASED_BYTES
+
+#define FORM(name) name##_avx_vnni
+#define WIDEST 4
+#define BIASED_BYTES 0
+#pragma clang attribute push(__attribute__((target("avxvnni,avx2,fma,f16c"))), apply_to = function)
+
+INLINE void dot_step_avx_vnni(lane_integers *sum, const lane_words *weights, const int8_t *x, const int bits)
+{
+    int32_t four;
+    (void)bits;
+    memcpy(&four, x, sizeof four);
+    __m256i input = _mm256_set1_epi32(four), *sums = (__m256i *)sum;
+    const __m256i *bytes = (const __m256i *)weights;
+    UNROLL for (int i = 0; i < 2; i++) sums[i] = _mm256_dpbusd_avx_epi32(sums[i], bytes[i], input);
+}
+
+#include "rounded_tile.h"
+#pragma clang attribute pop
+#undef FORM
+#undef WIDEST
+#undef BIASED_BYTES
+
+#define FORM(name) name##_avx2
+#define WIDEST 4
+#define BIASED_BYTES 1
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+
+INLINE void dot_step_avx2(lane_integers *sum, const lane_words *weights, const int8_t *x, const int bits)
+{
+    int32_t four;
+    memcpy(&four, x, sizeof four);
+    __m256i input = _mm256_set1_epi32(four), *sums = (__m256i *)sum;
+    const __m256i *bytes = (const __m256i *)weights, ones = _mm256_set1_epi16(1);
+    UNROLL for (int i = 0; i < 2; i++)
+    {
+        __m256i pairs;
+        if (bits == 8) {
+            // Two products of unsigned bytes may be more than 16 bits hold: |w - 128| <= 128 leaves room.
+            __m256i biased = _mm256_xor_si256(bytes[i], _mm256_set1_epi8(-128));
+            pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(biased), _mm256_sign_epi8(input, biased));
+        } else {
+            pairs = _mm256_maddubs_epi16(bytes[i], input);
+        }
+        sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(pairs, ones));
+    }
+}
+
+#include "rounded_tile.h"
+#pragma clang attribute pop
+#undef FORM
+#undef WIDEST
+#undef BIASED_BYTES
+
+#endif
+
+int lockstep_multiplies_integers(int dot)
+{
+#if HAS_VECTOR_TARGETS
+    int avx2 = lockstep_supports(LOCKSTEP_AVX2);
+    if (dot == LOCKSTEP_DOT_AVX2)
+        return avx2;
+    if (dot == LOCKSTEP_DOT_AVX_VNNI)
+        return avx2 && __builtin_cpu_supports("avxvnni");
+    if (dot == LOCKSTEP_DOT_AVX512)
+        return lockstep_supports(LOCKSTEP_AVX512) && __builtin_cpu_supports("avx512vnni");
+#endif
+    return dot == LOCKSTEP_DOT_PORTABLE;
+}
+
+/// Computes panels [first, last) of one product.
+typedef void (*integers_form)(
+    const multiply *m, const product *p, const panel_layout *l, const char *rounded, size_t first, size_t last);
+
+static integers_form form_of(int dot)
+{
+#if HAS_VECTOR_TARGETS
+    if (dot == LOCKSTEP_DOT_AVX512)
+        return multiply_avx512;
+    if (dot == LOCKSTEP_DOT_AVX_VNNI)
+        return multiply_avx_vnni;
+    if (dot == LOCKSTEP_DOT_AVX2)
+        return multiply_avx2;
+#endif
+    (void)dot;
+    return multiply_portable;
+}
+
+void lockstep_multiply_integers(const multiply *m, const char *rounded, int thread, int threads)
+{
+    for (int i = 0; i < m->count; i++) {
+        const product *p = &m->products[i];
+        panel_layout l;
+        size_t first, last;
+        part_of((p->rows + 15) / 16, 1, thread, threads, &first, &last);
+        lay_out(&l, p->columns, p->encoding, &p->grouping);
+        form_of(m->dot)(m, p, &l, rounded, first, last);
+    }
+}

@@ -1,0 +1,170 @@
+// Products of grouped weights with activations rounded to integers, for one kind of instructions.
+//
+// To be included where functions have that target, with these defined: FORM(name), a name of this kind's own;
+// WIDEST, the most tokens of a tile; and dot_step(sum, weights, x, bits), which adds to each of sixteen integers the
+// products of its four unsigned bytes of `weights` with the four signed ones at `x`. Where BIASED_BYTES is 1, dot_step
+// takes 128 from each byte of 8 bits.
+//
+// Lanes are the rows of a panel. A tile is one panel with up to WIDEST tokens: the weights are unpacked once for all.
+
+/// Adds one block's products, of all its columns or of half of them.
+INLINE void FORM(add_group)(
+    lanes *sums, const panel_view *v, const char *block, size_t column, const rounded_block *const *x,
+    const int tokens, const int bits, const int half, const int halves)
+{
+    lane_integers even[WIDEST], odd[WIDEST];
+    UNROLL for (int t = 0; t < tokens; t++)
+    {
+        // The sum of (q - zero) * x begins with -zero * sum of x.
+        const int32_t zeros = x[t]->zeros[halves ? half : 2];
+        const int begins = bits == 8 && BIASED_BYTES ? v->has_offsets : !v->has_offsets;
+        const int32_t start = bits == 8 && BIASED_BYTES ? -zeros : zeros >> (8 - bits);
+        even[t] = (lane_integers){0} + (begins ? start : 0);
+        odd[t] = (lane_integers){0};
+    }
+    UNROLL for (int j = halves ? 4 * half : 0; j < (halves ? 4 * half + 4 : 8); j += 2)
+    {
+        lane_words weights;
+        unpack_line(&weights, block, j, bits);
+        UNROLL for (int t = 0; t < tokens; t++) FORM(dot_step)(&even[t], &weights, x[t]->values + 4 * j, bits);
+        unpack_line(&weights, block, j + 1, bits);
+        UNROLL for (int t = 0; t < tokens; t++) FORM(dot_step)(&odd[t], &weights, x[t]->values + 4 * j + 4, bits);
+    }
+    lanes scale, offset, factor;
+    load_scales_of_rows(&scale, v, v->l->scales, v->l->super_scales, column);
+    if (v->has_offsets)
+        load_scales_of_rows(&offset, v, v->l->offsets, v->l->super_offsets, column);
+    UNROLL for (int t = 0; t < tokens; t++)
+    {
+        lanes products = __builtin_convertvector(even[t] + odd[t], lanes);
+        factor = scale * x[t]->scale;
+        accumulate(&sums[t], &products, &factor);
+        if (v->has_offsets) {
+            fill(&factor, x[t]->scaled_sums[halves ? half : 2]);
+            accumulate(&sums[t], &offset, &factor);
+        }
+    }
+}
+
+/// Adds `tokens` tokens' products with all blocks of a panel to the sums.
+INLINE void FORM(add_tile)(
+    lanes *kept, const panel_view *v, const char *x, size_t x_stride, const int tokens, const int bits,
+    const int halves)
+{
+    lanes sums[WIDEST];
+    UNROLL for (int t = 0; t < tokens; t++) sums[t] = kept[t];
+    for (size_t b = 0; b < v->blocks; b++) {
+        const rounded_block *inputs[WIDEST];
+        const char *block = v->panel + b * bytes_per_block(bits);
+        UNROLL for (int t = 0; t < tokens; t++)
+            inputs[t] = (const rounded_block *)(x + (size_t)t * x_stride) + b;
+        if (v->ahead)
+            UNROLL for (int i = 0; i <= bits; i++) __builtin_prefetch(block + v->ahead + b * v->ahead_step + 64 * i);
+        FORM(add_group)(sums, v, block, b * 32, inputs, tokens, bits, 0, halves);
+        // The last block's second group of 16 may not be there.
+        if (halves && b * 32 + 16 < v->l->end)
+            FORM(add_group)(sums, v, block, b * 32 + 16, inputs, tokens, bits, 1, halves);
+    }
+    UNROLL for (int t = 0; t < tokens; t++) kept[t] = sums[t];
+}
+
+#define TILE_OF(tokens)                                                                                                \
+    case tokens: FORM(add_tile)(kept, v, x, x_stride, tokens, bits, halves); return;
+
+/// The same for a number of tokens that is known only here.
+INLINE void FORM(add_some)(
+    lanes *kept, const panel_view *v, const char *x, size_t x_stride, size_t tokens, const int bits, const int halves)
+{
+    switch (tokens) {
+        TILE_OF(1)
+        TILE_OF(2)
+        TILE_OF(3)
+        TILE_OF(4)
+#if WIDEST == 8
+        TILE_OF(5)
+        TILE_OF(6)
+        TILE_OF(7)
+        TILE_OF(8)
+#endif
+    }
+}
+
+#undef TILE_OF
+
+static __attribute__((noinline)) void FORM(add_4)(lanes *k, const panel_view *v, const char *x, size_t s, size_t t)
+{
+    FORM(add_some)(k, v, x, s, t, 4, 0);
+}
+static __attribute__((noinline)) void FORM(add_5)(lanes *k, const panel_view *v, const char *x, size_t s, size_t t)
+{
+    FORM(add_some)(k, v, x, s, t, 5, 0);
+}
+static __attribute__((noinline)) void FORM(add_6)(lanes *k, const panel_view *v, const char *x, size_t s, size_t t)
+{
+    FORM(add_some)(k, v, x, s, t, 6, 1);
+}
+static __attribute__((noinline)) void FORM(add_8)(lanes *k, const panel_view *v, const char *x, size_t s, size_t t)
+{
+    FORM(add_some)(k, v, x, s, t, 8, 0);
+}
+static __attribute__((noinline)) void FORM(add_8_halves)(
+    lanes *k, const panel_view *v, const char *x, size_t s, size_t t)
+{
+    FORM(add_some)(k, v, x, s, t, 8, 1);
+}
+
+/// What adds a panel's products; null where the panel must be widened first.
+static add_function FORM(direct)(int bits, size_t size)
+{
+    const int halves = size == 16;
+    if (bits == 8)
+        return halves ? FORM(add_8_halves) : FORM(add_8);
+    if (bits == 6)
+        return halves ? FORM(add_6) : NULL;
+    return halves ? NULL : bits == 4 ? FORM(add_4) : FORM(add_5);
+}
+
+/// Blocks [first, first + wide->view.blocks) of a panel, as bytes with zero at 128 and f32 scales.
+INLINE void FORM(widen_blocks)(wide_panel *wide, const panel_view *v, size_t first, const int bits)
+{
+    const int halves = wide->layout.size == 16;
+    // Weights without offsets keep the integer of zero, moved to that of 8 bits.
+    const uint32_t bias = v->has_offsets ? 0 : (128 - (1u << (bits - 1))) * 0x01010101u;
+    for (size_t b = 0; b < wide->view.blocks; b++) {
+        const char *block = v->panel + (first + b) * bytes_per_block(bits);
+        UNROLL for (int j = 0; j < 8; j++)
+        {
+            lane_words *to = (lane_words *)(wide->values + (b * 8 + (size_t)j) * 64);
+            unpack_line(to, block, j, bits);
+            *to += bias;
+        }
+        for (int half = 0; half <= halves; half++) {
+            const size_t group = halves ? 2 * b + (size_t)half : b, column = (first + b) * 32 + 16 * (size_t)half;
+            if (column >= v->l->end) {
+                memset(wide->scales[group], 0, sizeof wide->scales[group]);
+                memset(wide->offsets[group], 0, sizeof wide->offsets[group]);
+                continue;
+            }
+            load_scales_of_rows((lanes *)wide->scales[group], v, v->l->scales, v->l->super_scales, column);
+            if (v->has_offsets)
+                load_scales_of_rows((lanes *)wide->offsets[group], v, v->l->offsets, v->l->super_offsets, column);
+        }
+    }
+}
+
+static void FORM(widen)(wide_panel *wide, const panel_view *v, size_t first)
+{
+    switch (v->l->bits) {
+    case 4: FORM(widen_blocks)(wide, v, first, 4); return;
+    case 5: FORM(widen_blocks)(wide, v, first, 5); return;
+    case 6: FORM(widen_blocks)(wide, v, first, 6); return;
+    default: FORM(widen_blocks)(wide, v, first, 8); return;
+    }
+}
+
+static void FORM(multiply)(
+    const multiply *m, const product *p, const panel_layout *l, const char *x, size_t first, size_t last)
+{
+    const multiply_functions functions = {FORM(direct), FORM(widen), WIDEST};
+    multiply_panels(m, p, l, x, first, last, &functions);
+}
