@@ -53,7 +53,7 @@ struct ScoreCommand: ParsableCommand {
             let ids = try world.together { try world.rank == 0 ? input(preparation, words) : [] }
             let session = try options.load(preparation, on: world)
             let scores = try session.run { session in
-                if let logits { try write(ids, to: logits, session) }
+                if let logits { try write(ids, to: logits, preparation.model, session) }
                 return try session.score(ids, topCount: top)
             }
             guard let scores else { return }
@@ -77,10 +77,10 @@ struct ScoreCommand: ParsableCommand {
         return ids
     }
 
-    private func write(_ ids: [Int], to path: String, _ session: Session) throws {
+    private func write(_ ids: [Int], to path: String, _ model: Model, _ session: Session) throws {
         let file = try LogitsFile.Writer(
             path: path, tokens: ids, vocabulary: session.plan.blueprint.vocabulary,
-            modelHash: session.model.file.modelHash)
+            modelHash: model.file.modelHash)
         try session.logits(ids) { firstPosition, logits in try file.write(logits, firstPosition: firstPosition) }
         try session.waiting { try file.finish() }
     }
