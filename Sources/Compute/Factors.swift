@@ -1,7 +1,7 @@
 internal import CKernels
 
 /// The numbers that a processor multiplies.
-public enum Factors: String, Sendable, Codable, CaseIterable {
+public enum Factors: String, Sendable, Codable, CodingKeyRepresentable, CaseIterable {
     /// 32-bit floating-point numbers.
     case f32
     /// 16-bit floating-point numbers, whose products are added up in 32 bits.

@@ -47,13 +47,14 @@ extension Operations {
         guard operations > 0 else { return nil }
         var rounds = 1 << 12
         var elapsed = 0.0
-        let part = seconds / 6
+        // Short runs: one of many is disturbed by nobody.
+        let part = seconds / 40
         while elapsed < part / 4 {
             rounds *= 2
             elapsed = run(rounds: rounds, factors)
         }
         rounds = max(1, Int(Double(rounds) * part / elapsed))
-        let best = (0..<5).map { _ in run(rounds: rounds, factors) }.min() ?? elapsed
+        let best = (0..<40).map { _ in run(rounds: rounds, factors) }.min() ?? elapsed
         return Double(operations) * Double(rounds) * Double(pool.threads) / best
     }
 

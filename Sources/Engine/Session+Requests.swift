@@ -131,7 +131,7 @@ extension Session {
     }
 
     /// Runs a prompt through the model; the token that follows it.
-    private func feed(_ prompt: [Int32]) throws -> Int {
+    func feed(_ prompt: [Int32]) throws -> Int {
         var outcome = Outcome()
         for range in chunks(prompt.count) {
             let isLast = range.upperBound == prompt.count

@@ -48,11 +48,15 @@ struct RunOptions: ParsableArguments {
 
     /// Opens the model on all ranks and agrees on a plan, before any weight is read.
     func prepare(on world: Communicator) throws -> Preparation {
+        try Preparation(try request(on: world), on: world, version: Lockstep.version)
+    }
+
+    /// What these options ask for.
+    func request(on world: Communicator) throws -> Request {
         let shares = try world.together { world.rank == 0 ? try share.wanted() : nil }
-        let request = Request(
+        return Request(
             modelPath: model, shares: shares, way: share.way, cutting: share.split, wire: share.wire,
             context: context, chunk: chunk, threads: threads)
-        return try Preparation(request, on: world, version: Lockstep.version)
     }
 
     /// Reads the weights; rank 0 shows how far it is.
