@@ -40,12 +40,12 @@ let package = Package(
             name: "Engine", dependencies: ["Blueprint", "Partition", "Compute", "Weights", "MPI", "Text"],
             resources: [.copy("Resources/alice")], swiftSettings: swiftSettings),
         .target(
-            name: "Measure", dependencies: ["Engine", "Blueprint", "MPI", "Partition", "Weights"],
+            name: "Measure", dependencies: ["Engine", "Blueprint", "Compute", "MPI", "Partition", "Weights"],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "lockstep",
             dependencies: [
-                "Blueprint", "Partition", "Weights", "Text", "Engine", "Measure", "MPI",
+                "Blueprint", "Partition", "Compute", "Weights", "Text", "Engine", "Measure", "MPI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),

@@ -12,6 +12,8 @@ public enum BlueprintError: Error, Hashable, Sendable {
     case unsupportedValue(key: String, expected: String, found: String)
     /// A key that may change the result and that nothing here reads.
     case unknownKey(String, value: String)
+    /// No shape for measurements has that name.
+    case unknownShape(String, known: [String])
     /// Two keys contradict each other.
     case inconsistent(expected: String, found: String)
 }
@@ -38,6 +40,8 @@ extension BlueprintError: CustomStringConvertible {
         case .unknownKey(let key, let value):
             "expected no key that may change the result and is not implemented, "
                 + "found '\(key)', which is \(value); remove it if you know that it has no effect"
+        case .unknownShape(let name, let known):
+            "--shape: expected one of \(known.joined(separator: ", ")), found '\(name)'; name one of them"
         case .inconsistent(let expected, let found):
             "expected \(expected), found \(found); correct the file"
         }

@@ -98,6 +98,12 @@ internal import Darwin
         Vector(buffer: try buffer(rows: 1, columns: count))
     }
 
+    /// The start of bytes that were handed out.
+    func start(of range: Range<Int>) -> UnsafeRawPointer {
+        precondition(range.lowerBound >= 0 && range.upperBound <= usedByteCount, "The bytes must be handed out.")
+        return unsafe UnsafeRawPointer(base + range.lowerBound)
+    }
+
     private func take(_ byteCount: Int, for what: String) throws(ComputeError) -> UnsafeMutableRawPointer {
         let offset = used.withLock { used -> Int? in
             guard byteCount <= capacity - used else { return nil }

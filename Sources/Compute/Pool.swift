@@ -59,6 +59,14 @@ internal import Darwin
         }
     }
 
+    /// The rows of a matrix that a thread reads in products, of `count` in all: who writes them first should be the same.
+    ///
+    /// - Parameter block: rows between the places where they may be cut.
+    public func rows(_ count: Int, block: Int = 8, thread: Int) -> Range<Int> {
+        let blocks = (count + block - 1) / block
+        return min(count, blocks * thread / threads * block)..<min(count, blocks * (thread + 1) / threads * block)
+    }
+
     /// Runs a kernel's parts, one on each thread. Allocates nothing.
     func run(_ part: lockstep_part, _ work: UnsafeRawPointer) {
         unsafe team.run(part, work, threads: threads)

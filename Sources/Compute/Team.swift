@@ -27,11 +27,14 @@ internal import Darwin
     private let workReady = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private let workDone = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
-    /// A thread waits with all its core for the length of a serial gap of a step,
-    private static let spinNanoseconds: UInt64 = 20_000
-    /// and then gives the core to whoever wants it until so long after its last work: a thread that slept would come
-    /// to its next work after the others, who would fall asleep in turn while they wait for it.
-    private static let patienceNanoseconds: UInt64 = 2_000_000
+    /// A thread spins for so long before it sleeps: longer than the serial gaps of a step and than a sleeper takes to
+    /// wake. One that slept sooner would come to its next work after the others, who would then fall asleep in turn.
+    private static let patienceNanoseconds: UInt64 = 1_000_000
+    /// It spins for so long only while other programs want the cores: who sleeps is the first to get one back.
+    private static let crowdedPatienceNanoseconds: UInt64 = 50_000
+    /// How long that is believed after a member has kept the caller waiting.
+    private static let crowdedNanoseconds: UInt64 = 20_000_000
+    private let crowdedUntil = Atomic<UInt64>(0)
 
     init() {
         unsafe lock.initialize(to: pthread_mutex_t())
@@ -104,6 +107,7 @@ internal import Darwin
 
     private func awaitMembers() {
         if spin(while: { unfinished.load(ordering: .acquiring) != 0 }) { return }
+        crowdedUntil.store(Self.nanoseconds() &+ Self.crowdedNanoseconds, ordering: .relaxed)
         unsafe pthread_mutex_lock(lock)
         callerSleeps.store(true, ordering: .sequentiallyConsistent)
         while unfinished.load(ordering: .sequentiallyConsistent) != 0 {
@@ -127,15 +131,15 @@ internal import Darwin
             lockstep_pause()
         }
         let start = Self.nanoseconds()
-        while true {
-            for _ in 0..<16 {
+        let isCrowded = start < crowdedUntil.load(ordering: .relaxed)
+        let end = start &+ (isCrowded ? Self.crowdedPatienceNanoseconds : Self.patienceNanoseconds)
+        repeat {
+            for _ in 0..<64 {
                 guard isWaiting() else { return true }
                 lockstep_pause()
             }
-            let elapsed = Self.nanoseconds() &- start
-            if elapsed > Self.patienceNanoseconds { return false }
-            if elapsed > Self.spinNanoseconds { sched_yield() }
-        }
+        } while Self.nanoseconds() < end
+        return false
     }
 
     private static func nanoseconds() -> UInt64 {

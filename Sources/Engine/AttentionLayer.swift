@@ -5,6 +5,7 @@ import Weights
 
 /// One rank's heads of an attention mixer.
 struct AttentionLayer: MixerLayer {
+    let phase = Phase.attention
     private let attention: Attention
     private let local: LocalHeads
     private let heads: HeadMap
@@ -18,7 +19,7 @@ struct AttentionLayer: MixerLayer {
 
     /// - Parameter cacheIndex: which of the sequence's caches is this layer's.
     init(
-        _ attention: Attention, cacheIndex: Int, plan: Plan, shard: Shard, rank: Int
+        _ attention: Attention, cacheIndex: Int, plan: Plan, shard: any Slices, rank: Int
     ) {
         self.attention = attention
         self.cacheIndex = cacheIndex

@@ -14,7 +14,7 @@ struct LastProjection {
     /// - Parameters:
     ///   - axis: the axis of the inputs.
     ///   - perUnit: inputs of one unit.
-    init(_ projection: Projection, axis: Axis, perUnit: Int, plan: Plan, shard: Shard) {
+    init(_ projection: Projection, axis: Axis, perUnit: Int, plan: Plan, shard: any Slices) {
         matrix = shard.matrix(projection.weight)
         bias = projection.bias.map { shard.vector($0) }
         inputs = axis.count * perUnit

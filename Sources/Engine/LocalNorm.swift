@@ -7,7 +7,7 @@ struct LocalNorm {
     let weight: Vector  // [width]
     let epsilon: Float
 
-    init(_ norm: Norm, _ shard: Shard) {
+    init(_ norm: Norm, _ shard: any Slices) {
         weight = shard.vector(norm.weight)
         epsilon = norm.epsilon
     }

@@ -7,7 +7,7 @@ struct LocalProjection {
     let matrix: Matrix  // [local outputs, inputs]
     private let bias: Vector?  // [local outputs]
 
-    init(_ projection: Projection, _ shard: Shard) {
+    init(_ projection: Projection, _ shard: any Slices) {
         matrix = shard.matrix(projection.weight)
         bias = projection.bias.map { shard.vector($0) }
     }

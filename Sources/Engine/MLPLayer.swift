@@ -5,12 +5,13 @@ import Weights
 
 /// One rank's channels of a gated MLP.
 struct MLPLayer: MixerLayer {
+    let phase = Phase.mlp
     private let gate: LocalProjection  // [local MLP width, width]
     private let up: LocalProjection  // [local MLP width, width]
     private let down: LastProjection
     private let activation: GatedMLP.Activation
 
-    init(_ mlp: GatedMLP, plan: Plan, shard: Shard) {
+    init(_ mlp: GatedMLP, plan: Plan, shard: any Slices) {
         gate = LocalProjection(mlp.gate, shard)
         up = LocalProjection(mlp.up, shard)
         down = LastProjection(mlp.down, axis: mlp.axis, perUnit: 1, plan: plan, shard: shard)

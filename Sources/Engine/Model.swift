@@ -52,14 +52,7 @@ public struct Model {
     ///
     /// - Throws: ``EngineError`` for too few of them, for more than the context, or for an id that the vocabulary has not.
     public func check(_ tokens: [Int], what: String, atLeast least: Int, context: Int) throws(EngineError) {
-        guard tokens.count >= least else { throw .tooFewTokens(what: what, found: tokens.count, least: least) }
-        guard tokens.count <= context else {
-            throw .contextExceeded(
-                what: what, tokens: tokens.count, context: context, longest: blueprint.maximumContext)
-        }
-        for (index, token) in tokens.enumerated() where token < 0 || token >= blueprint.vocabulary {
-            throw .tokenOutOfRange(token: token, index: index, vocabulary: blueprint.vocabulary)
-        }
+        try blueprint.check(tokens, what: what, atLeast: least, context: context)
     }
 
     private static func endTokens(_ file: WeightsFile, _ blueprint: Blueprint) throws -> Set<Int> {

@@ -25,6 +25,9 @@ extension Session {
         }
     }
 
+    /// Ends what ``observe(_:)`` began; to be called on every rank.
+    public func stopObserving() { transformer.observe = nil }
+
     /// Whether all ranks hold the same bits.
     private static func areSame(
         _ hidden: Buffer, tokens: Int, on communicator: Communicator
@@ -56,6 +59,6 @@ extension Session {
         guard isLead else { return nil }
         var request = Request(way: plan.policy.way, context: plan.policy.context, chunk: plan.policy.chunk, math: plan.policy.math)
         request.threads = threadCount
-        return try Preparation(request, model, on: solo).load()
+        return try Placement(request, plan.blueprint, plan.encodings, on: solo).load(source)
     }
 }

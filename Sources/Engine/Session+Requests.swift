@@ -47,7 +47,7 @@ extension Session {
         _ prompt: [Int], limit: Int, sampling: Sampling, endTokens: Set<Int>, receive: (Int) throws -> Bool
     ) throws -> Generation {
         if let objection = sampling.objection { throw EngineError.invalidSetting(objection) }
-        try model.check(prompt, what: "prompt", atLeast: 1, context: state.context)
+        try plan.blueprint.check(prompt, what: "prompt", atLeast: 1, context: state.context)
         guard limit > 0 else { return Generation() }
         var sampling = sampling
         // No token is excluded then.
@@ -92,7 +92,7 @@ extension Session {
     ///   - tokens: at least two.
     ///   - topCount: best tokens wanted per place.
     public func score(_ tokens: [Int], topCount: Int = 0) throws -> [TokenScore] {
-        try model.check(tokens, what: "text", atLeast: 2, context: state.context)
+        try plan.blueprint.check(tokens, what: "text", atLeast: 2, context: state.context)
         _ = try perform(.begin(.greedy))
         let ids = tokens.map { Int32($0) }
         // The last token is only a target: nothing follows it.
@@ -115,7 +115,7 @@ extension Session {
     public func logits(
         _ tokens: [Int], single: Int = 0, receive: @escaping (_ firstPosition: Int, _ logits: [Float]) throws -> Void
     ) throws {
-        try model.check(tokens, what: "text", atLeast: 1, context: state.context)
+        try plan.blueprint.check(tokens, what: "text", atLeast: 1, context: state.context)
         receiveLogits = { [self] position, logits in try waiting { try receive(position, logits) } }
         defer { receiveLogits = nil }
         _ = try perform(.begin(.greedy))
@@ -131,7 +131,7 @@ extension Session {
     }
 
     /// Runs a prompt through the model; the token that follows it.
-    private func feed(_ prompt: [Int32]) throws -> Int {
+    func feed(_ prompt: [Int32]) throws -> Int {
         var outcome = Outcome()
         for range in chunks(prompt.count) {
             let isLast = range.upperBound == prompt.count

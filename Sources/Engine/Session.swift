@@ -10,14 +10,17 @@ import Weights
 public final class Session {
     /// The plan that all ranks work by.
     public let plan: Plan
-    /// The model's file and texts.
-    public let model: Model
+    /// Where the weights come from.
+    let source: WeightsSource
     /// What loading took.
     public internal(set) var loading: Loading
     let communicator: Communicator
     let transformer: Transformer
     let state: SequenceState
     let bench: Workbench
+    let arena: Arena
+    /// Where in the arena the weights lie.
+    let weightBytes: Range<Int>
     private var sampling = Sampling.greedy
     /// The logits of the last choice, in case its candidates were too few.
     var lastLogits: LocalLogits?
@@ -28,29 +31,33 @@ public final class Session {
     ///
     /// - Parameter progress: is told how many bytes have been read, and of how many.
     init(
-        model: Model, plan: Plan, communicator: Communicator, threads: Int, cores: [Int]?,
-        progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void
+        _ source: WeightsSource, _ placement: Placement, progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void
     ) throws {
+        let (plan, communicator) = (placement.plan, placement.communicator)
         let rank = communicator.rank
         let workspace = plan.workspace(rank: rank)
         let arena = try Arena(
-            byteCount: Shard.byteCount(plan: plan, rank: rank, file: model.file)
-                + Buffers.byteCount(workspace) + SequenceState.byteCount(plan: plan, rank: rank))
+            byteCount: source.byteCount(plan: plan, rank: rank) + Buffers.byteCount(workspace)
+                + SequenceState.byteCount(plan: plan, rank: rank))
         let buffers = try Buffers(workspace, in: arena)
         let operations = Operations(
-            pool: Pool(threads: threads, cores: cores), instructionSet: try .best, isExact: plan.policy.way == .gather,
-            math: plan.policy.math, rounded: buffers.rounded)
-        let shard = try Shard(
-            file: model.file, plan: plan, rank: rank, arena: arena, pool: operations.pool, progress: progress)
-        self.model = model
+            pool: Pool(threads: placement.threads, cores: placement.cores), instructionSet: try .best,
+            isExact: plan.policy.way == .gather, math: plan.policy.math, rounded: buffers.rounded)
+        let firstByte = arena.usedByteCount
+        let slices = try source.slices(
+            plan: plan, rank: rank, arena: arena, pool: operations.pool, progress: progress)
+        self.source = source
         self.plan = plan
         self.communicator = communicator
+        self.arena = arena
+        weightBytes = firstByte..<arena.usedByteCount
+        let clock = PhaseClock()
         bench = Workbench(
             operations: operations, buffers: buffers,
-            group: Group(communicator: communicator, plan: plan, buffers: buffers))
-        transformer = Transformer(plan: plan, shard: shard, bench: bench)
+            group: Group(communicator: communicator, plan: plan, buffers: buffers, clock: clock), clock: clock)
+        transformer = Transformer(plan: plan, shard: slices, bench: bench)
         state = try SequenceState(plan: plan, rank: rank, in: arena)
-        loading = Loading(byteCounts: [shard.byteCountRead])
+        loading = Loading(byteCounts: [slices.byteCountRead])
     }
 
     /// Whether this is rank 0, which leads.
@@ -101,6 +108,8 @@ public final class Session {
 
     private func send(_ order: Order) throws(MPIError) {
         guard rankCount > 1 else { return }
+        let phase = bench.clock.enter(.communication)
+        defer { bench.clock.enter(phase) }
         var header = order.header
         var remainder = order.remainder
         var span = header.mutableSpan

@@ -21,7 +21,7 @@ final class Transformer {
     /// Called with the residual stream before the first layer and after each one.
     var observe: ((_ layersDone: Int, _ hidden: Buffer, _ tokens: Int) throws -> Void)?
 
-    init(plan: Plan, shard: Shard, bench: Workbench) {
+    init(plan: Plan, shard: any Slices, bench: Workbench) {
         let blueprint = plan.blueprint
         let rank = bench.group.rank
         self.plan = plan
@@ -64,7 +64,9 @@ final class Transformer {
                     buffers.hidden, tokens: chunk.tokens, weight: residual.norm.weight,
                     epsilon: residual.norm.epsilon,
                     into: buffers.normed)
-                try residual.mixer.forward(chunk, state: state, on: bench)
+                try bench.clock.measure(residual.mixer.phase) {
+                    try residual.mixer.forward(chunk, state: state, on: bench)
+                }
                 operations.add(buffers.branch, to: buffers.hidden, tokens: chunk.tokens)
                 bench.group.progressed()
             }
@@ -75,7 +77,11 @@ final class Transformer {
 
     /// This rank's part of the logits of some tokens of the last chunk.
     func logits(_ rows: Range<Int>) -> LocalLogits {
-        defer { bench.group.progressed() }
+        let phase = bench.clock.enter(.head)
+        defer {
+            bench.clock.enter(phase)
+            bench.group.progressed()
+        }
         let hidden = bench.buffers.hidden.rows(rows)
         let logits = bench.buffers.logits.viewed(columns: head.rows)
         bench.operations.normalize(

@@ -5,4 +5,5 @@ struct Workbench {
     let operations: Operations
     let buffers: Buffers
     let group: Group
+    let clock: PhaseClock
 }

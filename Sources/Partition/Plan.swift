@@ -10,7 +10,8 @@ public struct Plan: Sendable, Hashable {
     public let policy: Policy
 
     let splits: [Axis: Split]
-    let encodings: [String: Encoding]
+    /// How each weight is stored, by its name.
+    public let encodings: [String: Encoding]
     /// The different head dealings, in order of layers, each with its layers.
     let headDealings: [(dealing: HeadDealing, attentions: [Attention])]
     /// The different dealings of MLP channels, likewise.

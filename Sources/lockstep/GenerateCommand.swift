@@ -61,7 +61,8 @@ struct GenerateCommand: ParsableCommand {
             let preparation = try options.prepare(on: world, math: .fast, cache: options.share.exact ? .f32 : .f16)
             let given: Input? = try world.together { world.rank == 0 ? try input(preparation) : nil }
             let session = try options.load(preparation, on: world)
-            let generation = try session.run { session in try given.map { try generate($0, session) } }
+            let endTokens = ignoreEos ? [] : preparation.model.endTokens
+            let generation = try session.run { session in try given.map { try generate($0, endTokens, session) } }
             guard let (generation, text) = generation ?? nil, let given else { return }
             let summary = GenerationSummary(generation, promptTokens: given.prompt.count, text: text, session: session)
             if json { return try Output.json(summary) }
@@ -93,9 +94,8 @@ struct GenerateCommand: ParsableCommand {
     }
 
     /// Writes the text, or without a tokenizer the ids, as they come.
-    private func generate(_ input: Input, _ session: Session) throws -> (Session.Generation, text: String?) {
+    private func generate(_ input: Input, _ endTokens: Set<Int>, _ session: Session) throws -> (Session.Generation, text: String?) {
         var stream = input.tokenizer.map { TextStream($0, stops: stop) }
-        let endTokens = ignoreEos ? [] : session.model.endTokens
         let stopTokens = input.tokenizer?.specialTokens(among: stop) ?? []
         var isFirst = true
         let generation = try session.generate(

@@ -24,7 +24,7 @@ struct Lockstep: ParsableCommand {
         version: version,
         subcommands: [
             ImportCommand.self, ShowCommand.self, PlanCommand.self, TokenizeCommand.self, GenerateCommand.self,
-            ScoreCommand.self, VerifyCommand.self,
+            ScoreCommand.self, VerifyCommand.self, BenchCommand.self,
         ])
 
     static func main() {

@@ -64,11 +64,18 @@ struct RunOptions: ParsableArguments {
     func prepare(
         on world: Communicator, math preferred: Math = .precise, cache fallback: CacheEncoding = .f32
     ) throws -> Preparation {
+        try Preparation(
+            try request(on: world, math: preferred, cache: fallback), on: world, version: Lockstep.version)
+    }
+
+    /// What these options ask for; the parameters are those of ``prepare(on:math:cache:)``.
+    func request(
+        on world: Communicator, math preferred: Math = .precise, cache fallback: CacheEncoding = .f32
+    ) throws -> Request {
         let shares = try world.together { world.rank == 0 ? try share.wanted() : nil }
-        let request = Request(
+        return Request(
             modelPath: model, shares: shares, way: share.way, cutting: share.split, wire: share.wire,
             context: context, cache: cache ?? fallback, chunk: chunk, math: math ?? preferred, threads: threads)
-        return try Preparation(request, on: world, version: Lockstep.version)
     }
 
     /// Reads the weights; rank 0 shows how far it is.

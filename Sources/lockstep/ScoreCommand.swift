@@ -61,7 +61,7 @@ struct ScoreCommand: ParsableCommand {
             let ids = try world.together { try world.rank == 0 ? input(preparation, words, file) : [] }
             let session = try options.load(preparation, on: world)
             let summary = try session.run { session in
-                if let logits { try write(ids, to: logits, session) }
+                if let logits { try write(ids, to: logits, preparation.model, session) }
                 let divergence = try file.map { try compare(session, with: $0) }
                 let scores = try session.score(ids, topCount: top)
                 return ScoreSummary(tokens: ids, scores: scores, hasTop: top > 0, divergence: divergence)
@@ -95,10 +95,10 @@ struct ScoreCommand: ParsableCommand {
         return ids
     }
 
-    private func write(_ ids: [Int], to path: String, _ session: Session) throws {
+    private func write(_ ids: [Int], to path: String, _ model: Model, _ session: Session) throws {
         let file = try LogitsFile.Writer(
             path: path, tokens: ids, vocabulary: session.plan.blueprint.vocabulary,
-            modelHash: session.model.file.modelHash)
+            modelHash: model.file.modelHash)
         try session.logits(ids) { firstPosition, logits in try file.write(logits, firstPosition: firstPosition) }
         try session.waiting { try file.finish() }
     }

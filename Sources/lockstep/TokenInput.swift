@@ -6,6 +6,8 @@ import Text
 struct TokenList: ExpressibleByArgument {
     var ids: [Int]
 
+    init(_ ids: Int...) { self.ids = ids }
+
     init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
         let numbers = parts.compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }

@@ -372,3 +372,25 @@ void lockstep_pack_wire_part(const void *work, int thread, int threads);
 
 /// Adds packed vectors in f32 in their order: from [vectors, blocks, words], to [count].
 void lockstep_add_packed_part(const void *work, int thread, int threads);
+
+/// What a processor can multiply and add.
+enum lockstep_peak_kind {
+    /// f32 by f32.
+    LOCKSTEP_PEAK_F32,
+    /// bf16 by bf16, summed in f32.
+    LOCKSTEP_PEAK_BF16,
+    /// 8-bit integers, summed in 32 bits.
+    LOCKSTEP_PEAK_INT8
+};
+
+/// The multiplications and additions of one round of `lockstep_peak`; 0 where the processor has no instruction for it.
+size_t lockstep_peak_operations(int instruction_set, int kind);
+
+/// Multiplies and adds in registers, as fast as the processor can; every thread does all rounds.
+struct lockstep_peak {
+    int instruction_set;
+    int kind; // enum lockstep_peak_kind
+    size_t rounds;
+    uint64_t *digests; // [threads, 8]
+};
+void lockstep_peak_part(const void *work, int thread, int threads);

@@ -1,0 +1,72 @@
+internal import CKernels
+
+/// What the machine can do at best, measured with the threads that do the work.
+extension Operations {
+    /// The bytes per second at which all threads together read memory that is in no cache: the best of `repeats`
+    /// readings of `byteCount` bytes, after one that is not counted. `byteCount` should be several times the last cache.
+    ///
+    /// Throws `ComputeError.noMemory` when the memory is not there.
+    public func measureReadBandwidth(byteCount: Int, repeats: Int) throws(ComputeError) -> Double {
+        let lines = max(1, byteCount / 64)
+        let arena = try Arena(byteCount: lines * 64)
+        let memory = try arena.buffer(rows: lines, columns: 16)
+        // Pages that were never written are all the same page of zeros; who reads them writes them.
+        pool.run { thread in
+            let rows = pool.rows(lines, block: 64, thread: thread)
+            memory.rows(rows).withMutableSpan(rows: rows.count) { span in
+                for index in span.indices { span[index] = Float(index % 1000) }
+            }
+        }
+        return try measureReadBandwidth(of: arena, 0..<lines * 64, repeats: repeats)
+    }
+
+    /// The same for memory that is there: bytes `range` of what an arena has handed out.
+    public func measureReadBandwidth(
+        of arena: Arena, _ range: Range<Int>, repeats: Int
+    ) throws(ComputeError) -> Double {
+        var digests = [UInt64](repeating: 0, count: pool.threads * 8)
+        var best = Duration.seconds(1 << 20)
+        for _ in 0...max(1, repeats) {
+            let elapsed = ContinuousClock().measure {
+                unsafe digests.withUnsafeMutableBufferPointer { digests in
+                    let work = unsafe lockstep_read(
+                        instruction_set: instructionSet.code, lines: arena.start(of: range), count: range.count / 64,
+                        digests: digests.baseAddress)
+                    unsafe run(lockstep_read_part, work, elements: .max)
+                }
+            }
+            best = min(best, elapsed)
+        }
+        return Double(range.count / 64 * 64) / (best / .seconds(1))
+    }
+
+    /// The multiplications and additions per second that all threads together do in registers, at best; nil where the
+    /// processor has no instruction for it. Takes about `seconds`.
+    public func measurePeak(_ factors: Factors, seconds: Double = 0.2) -> Double? {
+        let operations = lockstep_peak_operations(instructionSet.code, factors.code)
+        guard operations > 0 else { return nil }
+        var rounds = 1 << 12
+        var elapsed = 0.0
+        // Short runs: one of many is disturbed by nobody.
+        let part = seconds / 40
+        while elapsed < part / 4 {
+            rounds *= 2
+            elapsed = run(rounds: rounds, factors)
+        }
+        rounds = max(1, Int(Double(rounds) * part / elapsed))
+        let best = (0..<40).map { _ in run(rounds: rounds, factors) }.min() ?? elapsed
+        return Double(operations) * Double(rounds) * Double(pool.threads) / best
+    }
+
+    private func run(rounds: Int, _ factors: Factors) -> Double {
+        var digests = [UInt64](repeating: 0, count: pool.threads * 8)
+        return ContinuousClock().measure {
+            unsafe digests.withUnsafeMutableBufferPointer { digests in
+                let work = unsafe lockstep_peak(
+                    instruction_set: instructionSet.code, kind: factors.code, rounds: rounds,
+                    digests: digests.baseAddress)
+                unsafe run(lockstep_peak_part, work, elements: .max)
+            }
+        } / .seconds(1)
+    }
+}

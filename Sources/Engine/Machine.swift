@@ -1,0 +1,68 @@
+public import Compute
+import MPI
+
+/// What one rank runs on, and what that can do at best with the rank's threads while all ranks are busy.
+public struct Machine: Sendable, Hashable, Codable {
+    /// Its host.
+    public var host: String
+    /// The rank's threads.
+    public var threads: Int
+    /// The instructions that kernels use.
+    public var instructionSet: String
+    /// Bytes per second that all threads together read from memory.
+    public var readBandwidth: Double
+    /// Multiplications and additions per second that all threads together do in registers; zero where the processor
+    /// has no instruction for it.
+    public var peaks: [Factors: Double]
+
+    /// A machine of these figures.
+    public init(
+        host: String, threads: Int, instructionSet: String, readBandwidth: Double = 0, peaks: [Factors: Double] = [:]
+    ) {
+        self.host = host
+        self.threads = threads
+        self.instructionSet = instructionSet
+        self.readBandwidth = readBandwidth
+        self.peaks = peaks
+    }
+}
+
+extension Session {
+    /// Measures every rank's machine, all at the same time; to be called on every rank.
+    ///
+    /// Memory is read where the weights lie, unless they are so few that caches hold them.
+    ///
+    /// - Returns: in rank order, on every rank.
+    public func measureMachines() throws -> [Machine] {
+        let operations = bench.operations
+        try communicator.barrier()
+        var figures = [try communicator.together { try measureReadBandwidth() }]
+        for factors in Factors.allCases {
+            try communicator.barrier()
+            figures.append(operations.measurePeak(factors) ?? 0)
+        }
+        var all = [Double](repeating: 0, count: rankCount * figures.count)
+        for (index, figure) in figures.enumerated() { all[communicator.rank * figures.count + index] = figure }
+        var span = all.mutableSpan
+        try communicator.allReduce(&span, .sum)
+        let threads = try communicator.gatherStrings("\(threadCount)")
+        let sets = try communicator.gatherStrings(operations.instructionSet.rawValue)
+        return (0..<rankCount).map { rank in
+            let own = all[rank * figures.count..<(rank + 1) * figures.count]
+            return Machine(
+                host: communicator.hosts[rank], threads: Int(threads[rank]) ?? 1, instructionSet: sets[rank],
+                readBandwidth: own.first ?? 0,
+                peaks: Dictionary(uniqueKeysWithValues: zip(Factors.allCases, own.dropFirst())))
+        }
+    }
+
+    /// Several times the last cache of any machine but the largest.
+    private static let cachedByteCount = 256 << 20
+
+    private func measureReadBandwidth() throws(ComputeError) -> Double {
+        guard weightBytes.count < Self.cachedByteCount else {
+            return try bench.operations.measureReadBandwidth(of: arena, weightBytes, repeats: 5)
+        }
+        return try bench.operations.measureReadBandwidth(byteCount: Self.cachedByteCount, repeats: 5)
+    }
+}

@@ -1,0 +1,94 @@
+import Blueprint
+import Compute
+import Foundation
+import MPI
+import Partition
+import Weights
+
+/// What all ranks have agreed on before any weight is read, and what this rank runs with.
+struct Placement {
+    /// The plan that all ranks work by.
+    let plan: Plan
+    let communicator: Communicator
+    /// Threads of this rank.
+    let threads: Int
+    /// A core for each thread; nil where the system places them.
+    let cores: [Int]?
+
+    /// - Parameter encodings: how each weight is stored, by its name; f32 where it is not named.
+    init(
+        _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], on communicator: Communicator
+    ) throws {
+        self.communicator = communicator
+        plan = try Self.agreedPlan(request, blueprint, encodings, communicator)
+        // Every rank takes part in this, also one that was told its threads.
+        let fair = try communicator.fairCores()
+        threads = request.threads ?? fair
+        cores = try communicator.distinctCores(threads: threads)
+    }
+
+    /// The plan from rank 0's shares; all ranks hold the same one.
+    private static func agreedPlan(
+        _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], _ world: Communicator
+    ) throws -> Plan {
+        var shares = [Double](repeating: 1, count: world.size)
+        try world.together {
+            if world.rank == 0, let wanted = request.shares { shares = try wanted.resolved(hosts: world.hosts) }
+        }
+        var span = shares.mutableSpan
+        try world.broadcast(&span, from: 0)
+        let limits = try world.freeMemoryByShare(shares)
+        let plan = try world.together {
+            try Plan(
+                blueprint,
+                policy: Policy(
+                    shares: shares, way: request.way, cutting: request.cutting, wire: request.wire,
+                    context: request.context ?? min(blueprint.maximumContext, Request.defaultContext),
+                    cache: request.cache, chunk: request.chunk, math: request.math, memoryByteCounts: limits),
+                encoding: { encodings[$0.name] ?? .f32 })
+        }
+        try world.requireSame("plan", plan.fingerprint, remedy: "start every rank with the same options")
+        return plan
+    }
+
+    /// Reads each rank's slices and builds its layers.
+    ///
+    /// - Parameter progress: is told how many of its bytes this rank has read, and of how many.
+    func load(
+        _ source: WeightsSource, progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void = { _, _ in }
+    ) throws -> Session {
+        let start = ContinuousClock().now
+        let session = try communicator.together { try Session(source, self, progress: progress) }
+        try fillRotation(session.bench.buffers.rotation)
+        var byteCounts = [Int64](repeating: 0, count: communicator.size)
+        byteCounts[communicator.rank] = Int64(session.loading.byteCounts[0])
+        var span = byteCounts.mutableSpan
+        try communicator.allReduce(&span, .sum)
+        session.loading.byteCounts = byteCounts.map { Int($0) }
+        session.loading.seconds = (ContinuousClock().now - start).seconds
+        communicator.traffic = .init()
+        return session
+    }
+
+    /// Cosines and sines of every position, `[context, cosines | sines]`.
+    ///
+    /// Rank 0 computes them for all: libraries of unlike machines may differ in the last bit.
+    private func fillRotation(_ table: Buffer) throws(MPIError) {
+        let rotaries = Set(plan.blueprint.attentions.map(\.rotary))
+        precondition(rotaries.count <= 1, "There is one table: all layers turn alike.")
+        guard let rotary = rotaries.first else { return }
+        let frequencies = rotary.inverseFrequencies()
+        try table.withMutableSpan(rows: table.rows) { span throws(MPIError) in
+            if communicator.rank == 0 {
+                for position in 0..<table.rows {
+                    for (pair, frequency) in frequencies.enumerated() {
+                        let angle = Double(Float(position) * frequency)
+                        span[position * rotary.size + pair] = Float(cos(angle))
+                        span[position * rotary.size + frequencies.count + pair] = Float(sin(angle))
+                    }
+                }
+            }
+            try communicator.broadcast(&span, from: 0)
+        }
+    }
+}

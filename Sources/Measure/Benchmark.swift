@@ -1,0 +1,129 @@
+import Blueprint
+public import Compute
+public import Engine
+import Partition
+
+/// How fast a model runs, beside what its machines could do.
+public struct Benchmark: Sendable {
+    /// Tokens of the prompt.
+    public var promptCount: Int
+    /// Tokens decoded after it.
+    public var generateCount: Int
+    /// Tokens in one forward after the prompt; 1 is decoding.
+    public var batches: [Int]
+    /// How often everything is measured.
+    public var repeats: Int
+    /// What the products multiply, to tell the peak that they are compared with.
+    public var factors: Factors
+    /// The largest difference accepted before anything is measured, see ``OutputCheck``.
+    public var tolerance: Double
+
+    /// Measurements of these sizes.
+    public init(
+        promptCount: Int, generateCount: Int, batches: [Int], repeats: Int, factors: Factors, tolerance: Double
+    ) {
+        self.promptCount = promptCount
+        self.generateCount = generateCount
+        self.batches = batches
+        self.repeats = repeats
+        self.factors = factors
+        self.tolerance = tolerance
+    }
+
+    /// Positions that the cache needs.
+    public var context: Int { promptCount + batches.reduce(0) { $0 + $1 * stepCount(batch: $1) } }
+
+    /// Forwards of so many tokens that are measured one after another.
+    func stepCount(batch: Int) -> Int { max(1, (generateCount + batch - 1) / batch) }
+
+    /// Checks the output, measures the machines, then the model, then the machines again; to be called on every rank.
+    ///
+    /// - Parameter model: what the report calls the model.
+    /// - Returns: the report on rank 0, nil on the others.
+    public func run(_ session: Session, model: String) throws -> BenchmarkReport? {
+        let check = try OutputCheck.run(session, tolerance: tolerance)
+        let before = try session.measureMachines()
+        let tests = try session.run { try measure($0) }
+        let after = try session.measureMachines()
+        guard let check, let tests else { return nil }
+        return BenchmarkReport(
+            model: model, plan: session.plan, check: check,
+            machines: zip(before, after).map { $0.best(with: $1) }, tests: tests, factors: factors)
+    }
+
+    private func measure(_ session: Session) throws -> [TimedTest] {
+        var prompt = TimedTest(kind: .prompt, batch: promptCount, firstPosition: 0, stepCount: 1)
+        var position = promptCount
+        var steps: [TimedTest] = []
+        for batch in batches {
+            let count = stepCount(batch: batch)
+            steps.append(TimedTest(kind: .steps, batch: batch, firstPosition: position, stepCount: count))
+            position += batch * count
+        }
+        for _ in 0..<repeats {
+            prompt.timings.append(try session.timePrompt(tokens(0..<promptCount, session)))
+            for index in steps.indices {
+                let (first, batch) = (steps[index].firstPosition, steps[index].batch)
+                let chunks = (0..<steps[index].stepCount).map { step in
+                    tokens(first + step * batch..<first + (step + 1) * batch, session)
+                }
+                steps[index].timings.append(try session.timeSteps(chunks))
+            }
+        }
+        return [prompt] + steps
+    }
+
+    private func tokens(_ positions: Range<Int>, _ session: Session) -> [Int] {
+        let vocabulary = session.plan.blueprint.vocabulary
+        return positions.map { Int((UInt64($0 + 1) &* 0x9E37_79B9_7F4A_7C15) >> 33) % vocabulary }
+    }
+}
+
+/// One kind of forward, and what its repetitions took.
+struct TimedTest {
+    enum Kind {
+        case prompt, steps
+    }
+
+    var kind: Kind
+    /// Tokens of one forward; of a prompt all, whatever its chunks.
+    var batch: Int
+    var firstPosition: Int
+    /// Forwards of one repetition.
+    var stepCount: Int
+    var timings: [Session.Timing] = []  // [repeats]
+
+    var name: String {
+        switch kind {
+        case .prompt: "prompt of \(batch)"
+        case .steps: batch == 1 ? "decoding" : "batch of \(batch)"
+        }
+    }
+
+    /// What a rank reads and computes in one repetition.
+    func work(_ plan: Plan, rank: Int) -> Work {
+        switch kind {
+        case .prompt:
+            return stride(from: 0, to: batch, by: plan.policy.chunk).reduce(Work()) { work, first in
+                let count = min(plan.policy.chunk, batch - first)
+                return work
+                    + plan.work(
+                        rank: rank, tokens: count, firstPosition: first, logitRows: first + count == batch ? 1 : 0)
+            }
+        case .steps:
+            return (0..<stepCount).reduce(Work()) { work, step in
+                work + plan.work(rank: rank, tokens: batch, firstPosition: firstPosition + step * batch, logitRows: 1)
+            }
+        }
+    }
+}
+
+extension Machine {
+    /// The better figures of two measurements: another program, or the host of a virtual machine, only takes away.
+    func best(with other: Machine) -> Machine {
+        var machine = self
+        machine.readBandwidth = max(readBandwidth, other.readBandwidth)
+        machine.peaks.merge(other.peaks) { max($0, $1) }
+        return machine
+    }
+}

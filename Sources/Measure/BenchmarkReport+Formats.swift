@@ -1,0 +1,87 @@
+import Compute
+import Engine
+import Foundation
+import Partition
+
+/// The report as text.
+extension BenchmarkReport {
+    /// Two paragraphs about what was measured, and a table with a row for each kind of forward.
+    public var markdown: String {
+        let encodings = byteCounts.sorted { $0.key < $1.key }.map { "\(Figure.bytes($0.value)) \($0.key)" }
+        let limits = Factors.allCases.map { factors in
+            let peak = peak(of: factors)
+            return "\(factors.rawValue) \(peak > 0 ? Self.giga(peak) : "-")"
+        }
+        let lines = [
+            "\(model): \(Figure.grouped(parameterCount)) parameters, \(encodings.joined(separator: ", ")); "
+                + "products multiply \(factors.rawValue), ranks \(way)",
+            layout,
+            "checked: \(check.tokens) tokens together and one by one differ by \(Figure.scientific(check.difference)) "
+                + "of the logits' spread (at most \(Figure.scientific(check.tolerance))), ranks hold the same bits",
+            "limits of all ranks at once: reading \(Self.giga(reading)) GB/s; "
+                + "operations in Gop/s: \(limits.joined(separator: ", "))",
+        ]
+        return lines.map { $0 + "\n\n" }.joined() + table
+    }
+
+    private var layout: String {
+        let threads = Set(machines.map(\.threads)).sorted().map(String.init).joined(separator: " to ")
+        var hosts: [String] = []
+        for machine in machines {
+            let text = "\(machine.host) (\(machine.instructionSet))"
+            if !hosts.contains(text) { hosts.append(text) }
+        }
+        return "\(machines.count) rank\(machines.count == 1 ? "" : "s") x \(threads) thread\(threads == "1" ? "" : "s") "
+            + "on \(hosts.joined(separator: ", "))"
+    }
+
+    private var table: String {
+        let titles =
+            ["test", "tokens/s", "least", "greatest", "GB/s", "of reading", "Gop/s", "of peak"]
+            + Phase.allCases.map(\.rawValue)
+        let rows = tests.map { test in
+            [
+                test.name, Figure.decimal(test.tokensPerSecond.median, 2), Figure.decimal(test.tokensPerSecond.least, 2),
+                Figure.decimal(test.tokensPerSecond.greatest, 2), Self.giga(test.bytesPerSecond),
+                Figure.percent(test.shareOfReading), Self.giga(test.operationsPerSecond),
+                test.shareOfPeak.map { Figure.percent($0) } ?? "-",
+            ] + Phase.allCases.map { Figure.percent(test.phases[$0.rawValue] ?? 0) }
+        }
+        let rule = titles.indices.map { $0 == 0 ? "---" : "---:" }
+        return ([titles, rule] + rows).map { "| " + $0.joined(separator: " | ") + " |\n" }.joined()
+    }
+
+    private static func giga(_ value: Double) -> String { Figure.decimal(value / 1e9, 1) }
+
+    /// A line of titles, then a line for each kind of forward; numbers in bytes, operations and seconds.
+    public var csv: String {
+        let titles =
+            [
+                "model", "parameters", "encodings", "factors", "way", "ranks", "threads", "hosts", "instructionSets",
+                "readingBytesPerSecond", "peakOperationsPerSecond", "test", "batch", "firstPosition", "tokens",
+                "tokensPerSecond", "least", "greatest", "bytesPerToken", "bytesPerSecond", "shareOfReading",
+                "operationsPerSecond", "shareOfPeak",
+            ] + Phase.allCases.map(\.rawValue)
+        let shared = [
+            model, "\(parameterCount)", byteCounts.keys.sorted().joined(separator: " "), factors.rawValue, way,
+            "\(machines.count)", machines.map { "\($0.threads)" }.joined(separator: " "),
+            machines.map(\.host).joined(separator: " "), machines.map(\.instructionSet).joined(separator: " "),
+            "\(reading)", "\(peak)",
+        ]
+        let rows = tests.map { test in
+            shared + [
+                test.name, "\(test.batch)", "\(test.firstPosition)", "\(test.tokens)",
+                "\(test.tokensPerSecond.median)", "\(test.tokensPerSecond.least)", "\(test.tokensPerSecond.greatest)",
+                "\(test.bytesPerToken)", "\(test.bytesPerSecond)", "\(test.shareOfReading)",
+                "\(test.operationsPerSecond)", test.shareOfPeak.map { "\($0)" } ?? "",
+            ] + Phase.allCases.map { "\(test.phases[$0.rawValue] ?? 0)" }
+        }
+        return ([titles] + rows).map { $0.map(Self.field).joined(separator: ",") + "\r\n" }.joined()
+    }
+
+    /// A field as RFC 4180 writes it.
+    private static func field(_ text: String) -> String {
+        guard text.contains(where: { ",\"\r\n".contains($0) }) else { return text }
+        return "\"" + text.replacing("\"", with: "\"\"") + "\""
+    }
+}

@@ -1,0 +1,133 @@
+import Blueprint
+public import Compute
+public import Engine
+package import Partition
+
+/// A benchmark's figures; the names of the JSON keys are those of the properties and stay as they are.
+public struct BenchmarkReport: Sendable, Hashable, Codable {
+    /// The median of some figures, the least and the greatest.
+    public struct Spread: Sendable, Hashable, Codable {
+        /// Half of them are at least so large; between the middle two of an even number.
+        public var median: Double
+        /// The least.
+        public var least: Double
+        /// The greatest.
+        public var greatest: Double
+
+        /// The spread of at least one figure.
+        public init(_ figures: [Double]) {
+            precondition(!figures.isEmpty, "There is a figure.")
+            let sorted = figures.sorted()
+            median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+            least = sorted[0]
+            greatest = sorted[sorted.count - 1]
+        }
+    }
+
+    /// The figures of one kind of forward; rates are those of the median.
+    public struct Test: Sendable, Hashable, Codable {
+        /// `prompt of 512`, `decoding`, `batch of 4`.
+        public var name: String
+        /// Tokens in one forward; of a prompt all.
+        public var batch: Int
+        /// The position of the first token.
+        public var firstPosition: Int
+        /// Tokens of one repetition.
+        public var tokens: Int
+        /// Tokens per second of each repetition.
+        public var tokensPerSecond: Spread
+        /// Bytes of weights and cache that all ranks read for a token, by the plan.
+        public var bytesPerToken: Double
+        /// Those bytes per second.
+        public var bytesPerSecond: Double
+        /// That as a part of what the machines read at best.
+        public var shareOfReading: Double
+        /// Multiplications and additions of all ranks per second, by the plan.
+        public var operationsPerSecond: Double
+        /// That as a part of the machines' peak; nil where it is not known.
+        public var shareOfPeak: Double?
+        /// The part of rank 0's time that each phase took.
+        public var phases: [String: Double]
+    }
+
+    /// The model.
+    public var model: String
+    /// Parameters; a tied head counts once.
+    public var parameterCount: Int
+    /// Bytes of each encoding in a weights file, by the encoding's name.
+    public var byteCounts: [String: Int]
+    /// How ranks put their parts together.
+    public var way: String
+    /// What each rank runs on, in rank order.
+    public var machines: [Machine]
+    /// What the products multiply.
+    public var factors: Factors
+    /// The check of the output.
+    public var check: OutputCheck
+    /// One for each kind of forward.
+    public var tests: [Test]
+
+    init(
+        model: String, plan: Plan, check: OutputCheck, machines: [Machine], tests: [TimedTest], factors: Factors
+    ) {
+        self.model = model
+        parameterCount = plan.blueprint.parameterCount
+        byteCounts = plan.summary.model.byteCounts
+        way = plan.policy.way.rawValue
+        self.machines = machines
+        self.factors = factors
+        self.check = check
+        self.tests = []
+        self.tests = tests.map { test in
+            let work = (0..<plan.rankCount).reduce(Work()) { $0 + test.work(plan, rank: $1) }
+            return Test(
+                name: test.name, batch: test.batch, firstPosition: test.firstPosition,
+                tokens: test.batch * test.stepCount, work: work, timings: test.timings, reading: reading, peak: peak)
+        }
+    }
+
+    /// Bytes per second that all machines together read.
+    public var reading: Double { machines.reduce(0) { $0 + $1.readBandwidth } }
+
+    /// Operations per second that all machines together do on the factors of the products; zero where any has no
+    /// instruction for them.
+    public var peak: Double { peak(of: factors) }
+
+    /// The same for any factors.
+    func peak(of factors: Factors) -> Double {
+        let peaks = machines.map { $0.peaks[factors] ?? 0 }
+        return peaks.contains(0) ? 0 : peaks.reduce(0, +)
+    }
+}
+
+extension BenchmarkReport.Test {
+    /// The figures of repetitions that took `timings`, each with this work of all ranks.
+    ///
+    /// - Parameters:
+    ///   - reading: bytes per second that all machines read at best.
+    ///   - peak: operations per second that they do at best; zero where that is not known.
+    package init(
+        name: String, batch: Int, firstPosition: Int, tokens: Int, work: Work, timings: [Session.Timing],
+        reading: Double, peak: Double
+    ) {
+        let seconds = timings.map { $0.seconds.reduce(0, +) }
+        let rate = BenchmarkReport.Spread(seconds.map { Double(tokens) / $0 })
+        let repetitionsPerSecond = rate.median / Double(tokens)
+        self.name = name
+        self.batch = batch
+        self.firstPosition = firstPosition
+        self.tokens = tokens
+        tokensPerSecond = rate
+        bytesPerToken = Double(work.byteCount) / Double(tokens)
+        bytesPerSecond = Double(work.byteCount) * repetitionsPerSecond
+        shareOfReading = reading > 0 ? bytesPerSecond / reading : 0
+        operationsPerSecond = Double(work.operationCount) * repetitionsPerSecond
+        shareOfPeak = peak > 0 ? operationsPerSecond / peak : nil
+        let all = timings.reduce(0) { $0 + $1.phases.values.reduce(0, +) }
+        phases = Dictionary(
+            uniqueKeysWithValues: Phase.allCases.map { phase in
+                let own = timings.reduce(0) { $0 + ($1.phases[phase] ?? 0) }
+                return (phase.rawValue, all > 0 ? own / all : 0)
+            })
+    }
+}

@@ -1,0 +1,138 @@
+import ArgumentParser
+import Blueprint
+import Compute
+import Engine
+import Foundation
+import MPI
+import Measure
+import Partition
+
+/// How fast a model runs.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure how fast a model runs, beside what its machines could do.",
+        discussion: """
+            Alone or under mpirun. First some tokens are computed in two ways and compared; then all ranks at once \
+            measure how fast they read memory and multiply, with the threads that run the model. Without a \
+            checkpoint, --shape draws random weights.
+
+              lockstep bench --shape llama-1b --encoding bf16 --batch 1,4,16
+              mpirun -n 2 lockstep bench --model model.h5 --threads 1 --format csv
+            """)
+
+    /// How the report is written.
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case markdown, csv, json
+    }
+
+    @OptionGroup var options: RunOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Random weights in this shape instead of a file: \(Blueprint.shapeNames.joined(separator: ", ")).",
+            valueName: "name"))
+    var shape: String?
+
+    @Option(help: "Encoding of random weights: f32, bf16 or f16. Default: bf16.")
+    var encoding: Scalar?
+
+    @Option(help: "The same seed gives the same random weights.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Tokens of the prompt. Default: \(defaultPrompt), or what the model's context leaves room for.")
+    var prompt: Int?
+
+    @Option(help: "Tokens decoded after the prompt.")
+    var generate: Int = 64
+
+    @Option(help: ArgumentHelp("Tokens in one forward after the prompt; 1 is decoding.", valueName: "1,4,16"))
+    var batch: TokenList = TokenList(1)
+
+    @Option(name: .customLong("repeat"), help: "How often everything is measured.")
+    var repeats: Int = 3
+
+    @Option(help: "markdown, csv or json.")
+    var format: Format = .markdown
+
+    @Flag(help: "The same as --format json.")
+    var json = false
+
+    private static let defaultPrompt = 512
+
+    func validate() throws {
+        let counts = [("--generate", generate), ("--repeat", repeats)] + (prompt.map { [("--prompt", $0)] } ?? [])
+        for (option, count) in counts + batch.ids.map({ ("--batch", $0) }) where count < 1 {
+            throw ValidationError("\(option): expected at least 1, found \(count); give a larger number")
+        }
+        if let largest = batch.ids.max(), largest > options.chunk {
+            throw ValidationError("--batch: expected at most --chunk, \(options.chunk), found \(largest); raise --chunk")
+        }
+        if shape != nil, options.model != nil {
+            throw ValidationError("--model, --shape: expected one of them, found both; leave one out")
+        }
+        if shape == nil, encoding != nil {
+            throw ValidationError("--encoding: expected with --shape, found without; a model has its own encoding")
+        }
+    }
+
+    func run() throws {
+        Job.run(deadline: options.deadline) { world in
+            let blueprint = try world.together { try shape.map { try Blueprint(shape: $0) } }
+            let benchmark: Benchmark
+            let session: Session
+            if let blueprint {
+                benchmark = try self.benchmark(context: blueprint.maximumContext)
+                let model = RandomModel(blueprint, encoding: .plain(encoding ?? .bf16), seed: seed)
+                session = try model.open(
+                    try request(benchmark, on: world), on: world, version: Lockstep.version)
+            } else {
+                let model = try world.together { try Model(path: options.model ?? Model.embeddedPath) }
+                benchmark = try self.benchmark(context: model.blueprint.maximumContext)
+                session = try Session.open(
+                    try request(benchmark, on: world), on: world, version: Lockstep.version)
+            }
+            guard let report = try benchmark.run(session, model: name) else { return }
+            try write(report)
+        }
+    }
+
+    private var name: String {
+        shape ?? options.model.map { URL(fileURLWithPath: $0).lastPathComponent } ?? "embedded model"
+    }
+
+    private var arithmetic: Math { options.math ?? (options.share.exact ? .precise : .fast) }
+
+    private func benchmark(context: Int) throws -> Benchmark {
+        let (factors, tolerance): (Factors, Double) =
+            switch arithmetic {
+            case .precise: (.f32, 5e-4)
+            case .fast: (.f32, 5e-2)
+            }
+        var benchmark = Benchmark(
+            promptCount: 0, generateCount: generate, batches: batch.ids, repeats: repeats, factors: factors,
+            tolerance: options.share.exact ? 0 : tolerance)
+        let room = min(options.context ?? context, context) - benchmark.context
+        benchmark.promptCount = prompt ?? min(Self.defaultPrompt, max(1, room))
+        guard benchmark.promptCount <= room else {
+            throw InputError(
+                "--prompt, --generate, --batch: expected at most \(min(options.context ?? context, context)) tokens, "
+                    + "the context, found \(benchmark.context); measure fewer")
+        }
+        return benchmark
+    }
+
+    private func request(_ benchmark: Benchmark, on world: Communicator) throws -> Request {
+        var request = try options.request(on: world, math: arithmetic, cache: options.share.exact ? .f32 : .f16)
+        request.context = options.context ?? benchmark.context
+        return request
+    }
+
+    private func write(_ report: BenchmarkReport) throws {
+        switch json ? .json : format {
+        case .markdown: try Output.product(report.markdown)
+        case .csv: try Output.product(report.csv)
+        case .json: try Output.json(report)
+        }
+    }
+}
