@@ -77,6 +77,8 @@ let package = Package(
             dependencies: ["Engine", "EngineProbe", "Launching", "Blueprint", "Compute", "Weights"],
             resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
+            name: "MeasureTests", dependencies: ["Measure", "Engine", "Partition"], swiftSettings: swiftSettings),
+        .testTarget(
             name: "LockstepTests", dependencies: ["lockstep", "Launching", "Weights", "HDF5"],
             swiftSettings: swiftSettings),
     ],

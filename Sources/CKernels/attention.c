@@ -28,6 +28,7 @@ struct task {
     const struct attention_kernels *kernels;
     size_t token, tokens, head, heads; // heads of one key-value head
     size_t first_block, end_block;
+    const char *next; // the keys of the task after it
 };
 
 /// What a block of keys gives a tile's pairs.
@@ -137,7 +138,7 @@ static void attend(
     struct rows keys = {keys_of(c, head, group), scales_at(c, c->key_scales, head, group), c->head_size, c->encoding,
         value_of(c, head, base)};
     struct rows values = {keys.ahead, scales_at(c, c->value_scales, head, group), c->head_size, c->encoding,
-        keys_of(c, head, group + BLOCK / POSITIONS)};
+        base / BLOCK + 1 < task->end_block ? keys_of(c, head, group + BLOCK / POSITIONS) : task->next};
     struct span any = {(larger(base, tile->first) - base) / POSITIONS,
         (smaller(base + BLOCK, tile->end) - base + POSITIONS - 1) / POSITIONS};
     task->kernels->score(&keys, any, tile->queries, block->weights, tile->count);
@@ -229,6 +230,23 @@ static struct task task_at(const attention *a, size_t token, size_t head)
         .end_block = (a->first_position + token + tokens - 1) / BLOCK + 1};
 }
 
+static const char *first_keys(const struct task *task)
+{
+    const attention *a = task->work;
+    return keys_of(&a->cache, (size_t)a->key_value_heads[task->head], task->first_block * BLOCK / POSITIONS);
+}
+
+/// Takes the task that a thread holds, now that the one after it is known, and holds that one.
+static void hold(struct task *held, const struct task *task)
+{
+    if (held->work) {
+        held->next = first_keys(task ? task : held);
+        take_task(held);
+    }
+    if (task)
+        *held = *task;
+}
+
 size_t lockstep_attention_tasks(const struct lockstep_attention *a)
 {
     size_t count = 0;
@@ -245,13 +263,14 @@ void lockstep_attention_part(const void *work, int thread, int threads)
 {
     const attention *a = work;
     size_t turn = 0;
-    struct task task;
+    struct task task, held = {0};
     for (size_t head = 0; head < a->heads && a->tokens; head += task.heads)
         for (size_t token = 0; token < a->tokens; token += task.tokens) {
             task = task_at(a, token, head);
             if (turn++ % (size_t)threads == (size_t)thread)
-                take_task(&task);
+                hold(&held, &task);
         }
+    hold(&held, 0);
 }
 
 /// A thread takes a run of blocks of one task after the other, as near to its part of all blocks as whole blocks are.
@@ -259,7 +278,7 @@ void lockstep_attention_blocks_part(const void *work, int thread, int threads)
 {
     const attention *a = work;
     size_t first, last, done = 0, all = 0;
-    struct task task;
+    struct task task, held = {0};
     for (int counts = 1; counts >= 0; counts--) {
         part_of(all, 1, thread, threads, &first, &last);
         for (size_t head = 0; head < a->heads && a->tokens; head += task.heads)
@@ -273,10 +292,11 @@ void lockstep_attention_blocks_part(const void *work, int thread, int threads)
                 task.first_block = begin + smaller(blocks, first > done ? first - done : 0);
                 task.end_block = begin + smaller(blocks, last > done ? last - done : 0);
                 if (task.first_block < task.end_block)
-                    take_task(&task);
+                    hold(&held, &task);
                 done += blocks;
             }
     }
+    hold(&held, 0);
 }
 
 void lockstep_attention_merge_part(const void *work, int thread, int threads)

@@ -49,17 +49,161 @@ INLINE void put_integer(uint8_t *panel, int bits, size_t row, size_t column, uns
         bytes[(4 + c / 16) * 64] |= (uint8_t)(integer >> 4 << (c % 16 / 4 * 2));
 }
 
+typedef uint32_t quarter_words __attribute__((vector_size(16), may_alias));
+typedef uint32_t unaligned_quarter_words __attribute__((vector_size(16), aligned(1), may_alias));
+
+/// The half bytes 0 to 7 of each word become 0 4 1 5 2 6 3 7.
+INLINE void deal_nibbles(quarter_words *words)
+{
+    quarter_words t = (*words ^ *words >> 8) & 0x0000ff00;
+    *words ^= t ^ t << 8;
+    t = (*words ^ *words >> 4) & 0x00f000f0;
+    *words ^= t ^ t << 4;
+}
+
+/// `units` times sixteen bytes of each of sixteen rows become four lines, `unit_stride` bytes from one unit's to the
+/// next one's.
+INLINE void pack_units(
+    char *to, size_t unit_stride, const uint8_t *from, size_t stride, size_t units, const int has_nibbles)
+{
+    for (size_t row = 0; row < LOCKSTEP_PANEL_ROWS; row += 4)
+        for (size_t u = 0; u < units; u++) {
+            const uint8_t *bytes = from + row * stride + u * 16;
+            quarter_words w[4], pairs[4], columns[4];
+            UNROLL for (size_t r = 0; r < 4; r++) w[r] = *(const unaligned_quarter_words *)(bytes + r * stride);
+            pairs[0] = __builtin_shufflevector(w[0], w[1], 0, 4, 1, 5);
+            pairs[1] = __builtin_shufflevector(w[2], w[3], 0, 4, 1, 5);
+            pairs[2] = __builtin_shufflevector(w[0], w[1], 2, 6, 3, 7);
+            pairs[3] = __builtin_shufflevector(w[2], w[3], 2, 6, 3, 7);
+            UNROLL for (size_t i = 0; i < 4; i += 2)
+            {
+                columns[i] = __builtin_shufflevector(pairs[i], pairs[i + 1], 0, 1, 4, 5);
+                columns[i + 1] = __builtin_shufflevector(pairs[i], pairs[i + 1], 2, 3, 6, 7);
+            }
+            UNROLL for (size_t i = 0; i < 4; i++)
+            {
+                if (has_nibbles)
+                    deal_nibbles(&columns[i]);
+                *(quarter_words *)(to + u * unit_stride + i * 64 + row * 4) = columns[i];
+            }
+        }
+}
+
+/// Where bit `mask` is set, exchanges it with the bit `distance` above.
+INLINE uint32_t exchange(uint32_t word, uint32_t mask, int distance)
+{
+    uint32_t t = (word ^ word >> distance) & mask;
+    return word ^ t ^ t << distance;
+}
+
+/// One line of high bits: the words of sixteen rows, each with its bits in the panel's order.
+INLINE void pack_high_bits(char *to, const uint8_t *from, size_t stride, const int bits)
+{
+    uint32_t words[LOCKSTEP_PANEL_ROWS];
+    for (size_t row = 0; row < LOCKSTEP_PANEL_ROWS; row++)
+        memcpy(&words[row], from + row * stride, sizeof words[row]);
+    for (size_t row = 0; row < LOCKSTEP_PANEL_ROWS; row++) {
+        uint32_t word = words[row];
+        if (bits == 6) {
+            // Fields of two bits: columns 4 j + b to 4 b + j.
+            word = exchange(word, 0x00cc00cc, 6);
+            word = exchange(word, 0x0000f0f0, 12);
+        } else {
+            // Columns 4 j + b to 8 b + j: twice, even ones before odd ones.
+            UNROLL for (int i = 0; i < 2; i++)
+            {
+                word = exchange(word, 0x22222222, 1);
+                word = exchange(word, 0x0c0c0c0c, 2);
+                word = exchange(word, 0x00f000f0, 4);
+                word = exchange(word, 0x0000ff00, 8);
+            }
+        }
+        words[row] = word;
+    }
+    memcpy(to, words, sizeof words);
+}
+
+/// Sixteen rows of `blocks` whole blocks, the first of which begins at `place`.
+INLINE void pack_blocks(
+    char *to, const grouped_rows *from, const places *p, size_t place, size_t blocks, const int bits)
+{
+    const size_t stride = bytes_per_block(bits);
+    if (bits == 8) {
+        // Whole cache lines of each row: sixteen rows at once may not fit a set of the first cache.
+        const uint8_t *values = from->values + place - p->start;
+        for (size_t u = 0; u < blocks * 2; u += 4)
+            pack_units(to + u * 256, 256, values + u * 16, from->values_stride, smaller(4, blocks * 2 - u), 0);
+        return;
+    }
+    const uint8_t *values = from->values + (place / 2 - p->start / 2);
+    for (size_t b = 0; b < blocks; b += 4)
+        pack_units(to + b * stride, stride, values + b * 16, from->values_stride, smaller(4, blocks - b), 1);
+    for (size_t b = 0; bits > 4 && b < blocks; b++) {
+        const size_t columns = bits == 5 ? 8 : 4;
+        const uint8_t *high = from->high_bits + (place / columns - p->start / columns) + b * 32 / columns;
+        for (int line = 0; line < bits - 4; line++)
+            pack_high_bits(to + b * stride + 256 + line * 64, high + line * 4, from->high_bits_stride, bits);
+    }
+}
+
+/// One block, one integer at a time; columns count from the panel's first.
+static void pack_edge(
+    uint8_t *panel, const grouped_rows *from, size_t rows, const places *p, const panel_layout *l, size_t block)
+{
+    const size_t end = smaller(block * 32 + 32, l->missing + (p->last - p->first) + 1);
+    memset(panel + block * bytes_per_block(l->bits), 0, bytes_per_block(l->bits));
+    for (size_t row = 0; row < rows; row++) {
+        const uint8_t *values = from->values + row * from->values_stride;
+        const uint8_t *high_bits = l->bits == 5 || l->bits == 6 ? from->high_bits + row * from->high_bits_stride : NULL;
+        for (size_t c = larger(block * 32, l->missing); c < end; c++)
+            put_integer(
+                panel, l->bits, row, c,
+                stored_integer(values, high_bits, l->bits, p->start, p->first + c - l->missing));
+    }
+}
+
+static void pack_integers(
+    char *panel, const grouped_rows *from, size_t rows, const places *p, const panel_layout *l)
+{
+    const size_t end = l->missing + (p->last - p->first) + 1;
+    size_t first = l->missing > 0, last = larger(first, end / 32);
+    if (rows < LOCKSTEP_PANEL_ROWS)
+        last = first;
+    const size_t place = p->first - l->missing + first * 32;
+    char *to = panel + first * bytes_per_block(l->bits);
+    switch (l->bits) {
+    case 4: pack_blocks(to, from, p, place, last - first, 4); break;
+    case 5: pack_blocks(to, from, p, place, last - first, 5); break;
+    case 6: pack_blocks(to, from, p, place, last - first, 6); break;
+    default: pack_blocks(to, from, p, place, last - first, 8);
+    }
+    for (size_t b = 0; b < first; b++)
+        pack_edge((uint8_t *)panel, from, rows, p, l, b);
+    for (size_t b = last; b < l->blocks; b++)
+        pack_edge((uint8_t *)panel, from, rows, p, l, b);
+}
+
 /// Copies the elements of one part that the matrix's columns touch, from rows to [groups, 16].
+INLINE void copy_section(
+    char *to, const char *from, size_t stride, size_t rows, size_t elements, const size_t bytes)
+{
+    for (size_t row = 0; row < rows; row++)
+        for (size_t element = 0; element < elements; element++)
+            memcpy(
+                to + (element * LOCKSTEP_PANEL_ROWS + row) * bytes, from + row * stride + element * bytes, bytes);
+}
+
+/// `origin` is the place at which the section's groups begin.
 static void pack_section(
     char *to, const void *from, size_t stride, size_t rows, const places *p, size_t origin, size_t size, size_t bytes)
 {
-    size_t first = p->first / size, last = p->last / size, group = origin / size;
-    for (size_t row = 0; row < rows; row++) {
-        const char *elements = (const char *)from + row * stride;
-        for (size_t element = first; element <= last; element++)
-            memcpy(
-                to + ((element - group) * LOCKSTEP_PANEL_ROWS + row) * bytes,
-                elements + (element - p->start / size) * bytes, bytes);
+    const size_t first = p->first / size, elements = p->last / size - first + 1;
+    const char *start = (const char *)from + (first - p->start / size) * bytes;
+    to += (first - origin / size) * LOCKSTEP_PANEL_ROWS * bytes;
+    switch (bytes) {
+    case 1: copy_section(to, start, stride, rows, elements, 1); break;
+    case 2: copy_section(to, start, stride, rows, elements, 2); break;
+    default: copy_section(to, start, stride, rows, elements, 4);
     }
 }
 
@@ -69,20 +213,16 @@ void lockstep_pack(
 {
     panel_layout l;
     places p;
-    lay_out(&l, columns, encoding, g);
     const size_t given = columns - from->absent;
+    lay_out(&l, columns, encoding, g);
     find_places(&p, from, given, g);
-    memset(panel, 0, l.byte_count);
-    if (given == 0)
+    if (given == 0) {
+        memset(panel, 0, l.byte_count);
         return;
-    for (size_t row = 0; row < rows; row++) {
-        const uint8_t *values = from->values + row * from->values_stride;
-        const uint8_t *high_bits = l.bits == 5 || l.bits == 6 ? from->high_bits + row * from->high_bits_stride : NULL;
-        for (size_t k = 0; k < given; k++)
-            put_integer(
-                panel, l.bits, row, l.missing + k, stored_integer(values, high_bits, l.bits, p.start, p.first + k));
     }
+    pack_integers(panel, from, rows, &p, &l);
     char *to = panel;
+    memset(to + l.scales, 0, l.byte_count - l.scales);
     size_t origin = p.first - l.missing, bytes = bytes_per_scale(g->scale);
     pack_section(to + l.scales, from->scales, from->scales_stride, rows, &p, origin, g->size, bytes);
     if (g->has_offsets)

@@ -59,10 +59,8 @@ internal import Darwin
         }
     }
 
-    /// The rows of a matrix that a thread reads in products, of `count` in all: who writes them first should be the same.
-    ///
-    /// - Parameter block: rows between the places where they may be cut.
-    public func rows(_ count: Int, block: Int = 8, thread: Int) -> Range<Int> {
+    /// A thread's part of some rows, cut at multiples of `block`, as kernels cut them.
+    func rows(_ count: Int, block: Int, thread: Int) -> Range<Int> {
         let blocks = (count + block - 1) / block
         return min(count, blocks * thread / threads * block)..<min(count, blocks * (thread + 1) / threads * block)
     }

@@ -43,7 +43,7 @@ extension BenchmarkReport {
             [
                 test.name, Figure.decimal(test.tokensPerSecond.median, 2), Figure.decimal(test.tokensPerSecond.least, 2),
                 Figure.decimal(test.tokensPerSecond.greatest, 2), Self.giga(test.bytesPerSecond),
-                Figure.percent(test.shareOfReading), Self.giga(test.operationsPerSecond),
+                test.shareOfReading.map { Figure.percent($0) } ?? "-", Self.giga(test.operationsPerSecond),
                 test.shareOfPeak.map { Figure.percent($0) } ?? "-",
             ] + Phase.allCases.map { Figure.percent(test.phases[$0.rawValue] ?? 0) }
         }
@@ -72,7 +72,8 @@ extension BenchmarkReport {
             shared + [
                 test.name, "\(test.batch)", "\(test.firstPosition)", "\(test.tokens)",
                 "\(test.tokensPerSecond.median)", "\(test.tokensPerSecond.least)", "\(test.tokensPerSecond.greatest)",
-                "\(test.bytesPerToken)", "\(test.bytesPerSecond)", "\(test.shareOfReading)",
+                "\(test.bytesPerToken)", "\(test.bytesPerSecond)",
+                test.shareOfReading.map { "\($0)" } ?? "",
                 "\(test.operationsPerSecond)", test.shareOfPeak.map { "\($0)" } ?? "",
             ] + Phase.allCases.map { "\(test.phases[$0.rawValue] ?? 0)" }
         }

@@ -40,8 +40,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var bytesPerToken: Double
         /// Those bytes per second.
         public var bytesPerSecond: Double
-        /// That as a part of what the machines read at best.
-        public var shareOfReading: Double
+        /// That as a part of what the machines read at best; nil where caches hold the weights.
+        public var shareOfReading: Double?
         /// Multiplications and additions of all ranks per second, by the plan.
         public var operationsPerSecond: Double
         /// That as a part of the machines' peak; nil where it is not known.
@@ -78,6 +78,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         self.factors = factors
         self.check = check
         self.tests = []
+        let weights = (0..<plan.rankCount).map { plan.holdings(rank: $0).weightByteCount }.max() ?? 0
+        let reading = weights > Self.largestCacheByteCount ? reading : 0
         self.tests = tests.map { test in
             let work = (0..<plan.rankCount).reduce(Work()) { $0 + test.work(plan, rank: $1) }
             return Test(
@@ -85,6 +87,9 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
                 tokens: test.batch * test.stepCount, work: work, timings: test.timings, reading: reading, peak: peak)
         }
     }
+
+    // Below this, repeated forwards may read a rank's weights from its last cache.
+    private static let largestCacheByteCount = 128 << 20
 
     /// Bytes per second that all machines together read.
     public var reading: Double { machines.reduce(0) { $0 + $1.readBandwidth } }
@@ -104,7 +109,7 @@ extension BenchmarkReport.Test {
     /// The figures of repetitions that took `timings`, each with this work of all ranks.
     ///
     /// - Parameters:
-    ///   - reading: bytes per second that all machines read at best.
+    ///   - reading: bytes per second that all machines read at best; zero where caches hold the weights.
     ///   - peak: operations per second that they do at best; zero where that is not known.
     package init(
         name: String, batch: Int, firstPosition: Int, tokens: Int, work: Work, timings: [Session.Timing],
@@ -120,7 +125,7 @@ extension BenchmarkReport.Test {
         tokensPerSecond = rate
         bytesPerToken = Double(work.byteCount) / Double(tokens)
         bytesPerSecond = Double(work.byteCount) * repetitionsPerSecond
-        shareOfReading = reading > 0 ? bytesPerSecond / reading : 0
+        shareOfReading = reading > 0 ? bytesPerSecond / reading : nil
         operationsPerSecond = Double(work.operationCount) * repetitionsPerSecond
         shareOfPeak = peak > 0 ? operationsPerSecond / peak : nil
         let all = timings.reduce(0) { $0 + $1.phases.values.reduce(0, +) }

@@ -15,7 +15,7 @@ public final class RandomShard: Slices {
     ///
     /// - Parameters:
     ///   - arena: has room for ``byteCount(plan:rank:)``.
-    /// - Throws: ``WeightsError/badSlice(location:expected:found:)`` for an encoding that cannot be drawn.
+    /// - Throws: `ComputeError.arenaFull` where it has not.
     public init(plan: Plan, rank: Int, arena: Arena, pool: Pool, seed: UInt64) throws {
         for (index, weight) in plan.blueprint.weights.enumerated() {
             let slice = plan.slice(of: weight, rank: rank)
@@ -31,8 +31,8 @@ public final class RandomShard: Slices {
             switch encoding {
             case .plain: Self.fill(matrix, slice, of: weight, numbers, pool)
             case .grouped(let grouping):
-                throw WeightsError.badSlice(
-                    location: "random weights", expected: "f32, bf16 or f16", found: grouping.name)
+                let rows = RandomRows(grouping, columns: weight.columns, numbers)
+                Self.pack(matrix, slice, rows, pool)
             }
             matrices[weight.name] = matrix
         }
@@ -68,9 +68,20 @@ public final class RandomShard: Slices {
         let scale = (3 / Float(max(1, weight.columns))).squareRoot()
         pool.run { thread in
             var floats = [Float](repeating: 0, count: matrix.columns)
-            for row in pool.rows(matrix.rows, thread: thread) where row < slice.rows.count {
+            for row in matrix.rows(ofThread: thread, of: pool.threads) where row < slice.rows.count {
                 numbers.draw(row: slice.rows.lowerBound + row, columns: slice.columns, scale: scale, into: &floats)
                 matrix.set(row: row, floats: floats)
+            }
+        }
+    }
+
+    private static func pack(_ matrix: Matrix, _ slice: Slice, _ rows: RandomRows, _ pool: Pool) {
+        pool.run { thread in
+            let own = matrix.rows(ofThread: thread, of: pool.threads).clamped(to: 0..<slice.rows.count)
+            for row in stride(from: own.lowerBound, to: own.upperBound, by: Grouping.panelRows) {
+                let count = min(Grouping.panelRows, own.upperBound - row)
+                let first = slice.rows.lowerBound + row
+                rows.withParts(rows: first..<first + count, columns: slice.columns) { matrix.pack($0, at: row) }
             }
         }
     }
@@ -82,54 +93,5 @@ public final class RandomShard: Slices {
             vector[row] = 1 + numbers.number(row: slice.rows.lowerBound + row, column: 0) / 8
         }
         return vector
-    }
-}
-
-/// Numbers that are told by their place.
-struct RandomNumbers: Sendable {
-    private let seed: UInt64
-
-    init(seed: UInt64, weight: Int) {
-        self.seed = Self.mixed(seed &+ Self.mixed(UInt64(truncatingIfNeeded: weight) &+ 1))
-    }
-
-    /// From -1 to 1.
-    func number(row: Int, column: Int) -> Float {
-        let word = word(rowSeed(row), column / 4)
-        return Self.number(word, column % 4)
-    }
-
-    /// The numbers of some columns of a row times `scale`, from the start of `floats` on.
-    func draw(row: Int, columns: Range<Int>, scale: Float, into floats: inout [Float]) {
-        let rowSeed = rowSeed(row)
-        var column = columns.lowerBound
-        var index = 0
-        while column < columns.upperBound {
-            let bits = word(rowSeed, column / 4)
-            repeat {
-                floats[index] = Self.number(bits, column % 4) * scale
-                column += 1
-                index += 1
-            } while column % 4 != 0 && column < columns.upperBound
-        }
-    }
-
-    private func rowSeed(_ row: Int) -> UInt64 { Self.mixed(seed ^ UInt64(truncatingIfNeeded: row)) }
-
-    /// Four numbers of 16 bits.
-    private func word(_ rowSeed: UInt64, _ index: Int) -> UInt64 {
-        Self.mixed(rowSeed &+ UInt64(truncatingIfNeeded: index) &* 0x9E37_79B9_7F4A_7C15)
-    }
-
-    private static func number(_ word: UInt64, _ index: Int) -> Float {
-        Float(Int16(truncatingIfNeeded: word >> (16 * UInt64(index)))) * 0x1p-15
-    }
-
-    /// The finaliser of SplitMix64: Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014.
-    private static func mixed(_ value: UInt64) -> UInt64 {
-        var bits = value
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
     }
 }

@@ -34,8 +34,12 @@ struct BenchCommand: ParsableCommand {
             valueName: "name"))
     var shape: String?
 
-    @Option(help: "Encoding of random weights: f32, bf16 or f16. Default: bf16.")
-    var encoding: Scalar?
+    @Option(
+        help: """
+            Encoding of random weights: f32, bf16, f16, q8 and q4 with a scale for every 32 columns, or the K types of \
+            GGUF files. Default: bf16.
+            """)
+    var encoding: RandomEncoding?
 
     @Option(help: "The same seed gives the same random weights.")
     var seed: UInt64 = 0
@@ -83,7 +87,7 @@ struct BenchCommand: ParsableCommand {
             let session: Session
             if let blueprint {
                 benchmark = try self.benchmark(context: blueprint.maximumContext)
-                let model = RandomModel(blueprint, encoding: .plain(encoding ?? .bf16), seed: seed)
+                let model = RandomModel(blueprint, encoding: (encoding ?? .bf16).encoding, seed: seed)
                 session = try model.open(
                     try request(benchmark, on: world), on: world, version: Lockstep.version)
             } else {
@@ -134,5 +138,31 @@ struct BenchCommand: ParsableCommand {
         case .csv: try Output.product(report.csv)
         case .json: try Output.json(report)
         }
+    }
+}
+
+/// How random weights are stored.
+enum RandomEncoding: String, ExpressibleByArgument, CaseIterable {
+    case f32, bf16, f16, q8, q4, q4k, q5k, q6k
+
+    /// The encoding in full.
+    var encoding: Encoding {
+        switch self {
+        case .f32: .f32
+        case .bf16: .bf16
+        case .f16: .f16
+        case .q8: grouped(8, 32, .f16)
+        case .q4: grouped(4, 32, .f16)
+        case .q4k: grouped(4, 32, .nested, hasOffsets: true)
+        case .q5k: grouped(5, 32, .nested, hasOffsets: true)
+        case .q6k: grouped(6, 16, .nested)
+        }
+    }
+
+    private func grouped(_ bits: Int, _ size: Int, _ scale: Grouping.Scale, hasOffsets: Bool = false) -> Encoding {
+        guard let grouping = Grouping(bits: bits, size: size, scale: scale, hasOffsets: hasOffsets) else {
+            preconditionFailure("Each case stands for a form that there is.")
+        }
+        return .grouped(grouping)
     }
 }

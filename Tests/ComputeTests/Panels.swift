@@ -121,14 +121,3 @@ extension Workbench {
     /// A number from 0 to 255.
     func byte() -> UInt8 { UInt8(truncatingIfNeeded: Int((number() + 1) * 32768)) }
 }
-
-extension Grouping {
-    /// Every form that there is.
-    static let all: [Grouping] = [4, 5, 6, 8].flatMap { bits in
-        [16, 32, 64, 128].flatMap { size in
-            Scale.allCases.flatMap { scale in
-                [false, true].compactMap { Grouping(bits: bits, size: size, scale: scale, hasOffsets: $0) }
-            }
-        }
-    }
-}

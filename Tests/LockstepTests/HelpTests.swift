@@ -26,6 +26,13 @@ extension LockstepTests {
                 ]
             ),
             ("score", run + ["--text-file", "--tokens", "--tokens-file", "--top", "--logits", "--json"]),
+            (
+                "bench",
+                run + [
+                    "--shape", "--encoding", "--seed", "--prompt", "--generate", "--batch", "--repeat", "--format",
+                    "--json",
+                ]
+            ),
             ("verify", run + ["--prompt", "--tokens", "--reference", "--tolerance", "--json"]),
         ]
 

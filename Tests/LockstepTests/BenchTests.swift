@@ -1,0 +1,110 @@
+import Foundation
+import Launching
+import Testing
+
+extension LockstepTests {
+    @Suite(.serialized) struct BenchTests {
+        private struct Report: Decodable {
+            struct Check: Decodable {
+                var tokens: Int
+                var difference: Double
+                var ranksAgree: Bool
+            }
+
+            struct Machine: Decodable {
+                var threads: Int
+                var instructionSet: String
+                var readBandwidth: Double
+                var peaks: [String: Double]
+            }
+
+            struct Test: Decodable {
+                struct Spread: Decodable {
+                    var median: Double
+                    var least: Double
+                    var greatest: Double
+                }
+
+                var name: String
+                var tokens: Int
+                var tokensPerSecond: Spread
+                var bytesPerToken: Double
+                var phases: [String: Double]
+            }
+
+            var model: String
+            var parameterCount: Int
+            var check: Check
+            var machines: [Machine]
+            var tests: [Test]
+        }
+
+        private static let tiny = [
+            "bench", "--shape", "llama-tiny", "--prompt", "12", "--generate", "5", "--batch", "1,3", "--repeat", "2",
+            "--threads", "1",
+        ]
+
+        @Test(arguments: [1, 3]) func aTinyShapeIsMeasured(ranks: Int) throws {
+            let report: Report = try decoded(ranks: ranks, Self.tiny + ["--json"])
+            #expect(report.model == "llama-tiny" && report.parameterCount == 252_384)
+            #expect(report.machines.count == ranks)
+            for machine in report.machines {
+                #expect(machine.threads == 1 && machine.readBandwidth > 0 && (machine.peaks["f32"] ?? 0) > 0)
+            }
+            #expect(report.check.tokens == 24 && report.check.difference < 5e-4 && report.check.ranksAgree)
+            #expect(report.tests.map(\.name) == ["prompt of 12", "decoding", "batch of 3"])
+            // Two forwards of three tokens are the least that make five.
+            #expect(report.tests.map(\.tokens) == [12, 5, 6])
+            for test in report.tests {
+                let rate = test.tokensPerSecond
+                #expect(rate.least > 0 && rate.least <= rate.median && rate.median <= rate.greatest)
+                #expect(abs(test.phases.values.reduce(0, +) - 1) < 1e-6)
+                #expect((test.phases["communication"] ?? 0 > 0) == (ranks > 1))
+            }
+        }
+
+        @Test(arguments: ["f32", "f16", "q8", "q4", "q4k", "q5k", "q6k"])
+        func everyEncodingIsDrawnAndChecked(encoding: String) throws {
+            let report: Report = try decoded(Self.tiny + ["--encoding", encoding, "--exact", "--json"])
+            #expect(report.check.difference == 0)
+            let bytes: Report = try decoded(Self.tiny + ["--json"])
+            if encoding.hasPrefix("q") { #expect(report.tests[1].bytesPerToken < 0.7 * bytes.tests[1].bytesPerToken) }
+        }
+
+        @Test func aModelIsMeasuredAsItIs() throws {
+            let launch = try lockstep(["bench", "--prompt", "8", "--generate", "3", "--repeat", "1", "--threads", "2"])
+            #expect(launch.status == 0, "\(launch.errors)")
+            #expect(launch.output.hasPrefix("embedded model: 1 458 720 parameters, "))
+            #expect(launch.output.contains("\n1 rank x 2 threads on "))
+            let rows = launch.output.split(separator: "\n").filter { $0.hasPrefix("| ") }
+            #expect(rows.count == 4)
+            #expect(Set(rows.map { $0.split(separator: "|").count }).count == 1)
+        }
+
+        @Test func aTableOfCommasHasALineForEachTest() throws {
+            let launch = try lockstep(Self.tiny + ["--format", "csv"])
+            #expect(launch.status == 0, "\(launch.errors)")
+            let lines = launch.output.components(separatedBy: "\r\n")
+            #expect(lines.count == 5 && lines[4].isEmpty)
+            #expect(Set(lines.dropLast().map { $0.split(separator: ",", omittingEmptySubsequences: false).count }).count == 1)
+            #expect(lines[0].hasPrefix("model,parameters,"))
+            #expect(lines[1].hasPrefix("llama-tiny,252384,bf16 f32,"))
+        }
+
+        static let wrong: [(options: [String], status: Int32, message: String)] = [
+            (["--shape", "llama-2b"], 1, "--shape: expected one of llama-tiny, "),
+            (["--shape", "llama-tiny", "--model", "x.h5"], 64, "--model, --shape: expected one of them, found both"),
+            (["--encoding", "q4"], 64, "--encoding: expected with --shape"),
+            (["--batch", "1,0"], 64, "--batch: expected at least 1, found 0"),
+            (["--batch", "300"], 64, "--batch: expected at most --chunk, 256, found 300"),
+            (["--generate", "100000"], 1, "expected at most 256 tokens, the context, found 100001"),
+        ]
+
+        @Test(arguments: wrong) func whatCannotBeMeasuredIsSaid(options: [String], status: Int32, message: String) throws {
+            let launch = try lockstep(["bench"] + options)
+            #expect(launch.status == status)
+            #expect(launch.errors.occurrences(of: message) == 1, "\(launch.errors)")
+            #expect(launch.output.isEmpty)
+        }
+    }
+}

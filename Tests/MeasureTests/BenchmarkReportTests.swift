@@ -1,0 +1,121 @@
+import Engine
+import Foundation
+import Measure
+import Partition
+import Testing
+
+@Suite struct BenchmarkReportTests {
+    @Test func theMedianLiesBetweenTheMiddleTwo() {
+        let odd = BenchmarkReport.Spread([5, 1, 3])
+        #expect(odd.median == 3 && odd.least == 1 && odd.greatest == 5)
+        #expect(BenchmarkReport.Spread([4, 1, 2, 8]).median == 3)
+        #expect(BenchmarkReport.Spread([7]).median == 7)
+    }
+
+    /// Three repetitions of four forwards of two tokens: 8 tokens in 0.5, 0.4 and 1 seconds.
+    private func test(reading: Double, peak: Double) -> BenchmarkReport.Test {
+        let timings = [[0.1, 0.1, 0.1, 0.2], [0.1, 0.1, 0.1, 0.1], [0.7, 0.1, 0.1, 0.1]].map { seconds in
+            var timing = Session.Timing()
+            timing.seconds = seconds
+            timing.phases = [.attention: 0.1, .mlp: 0.2, .rest: 0.1]
+            return timing
+        }
+        return BenchmarkReport.Test(
+            name: "batch of 2", batch: 2, firstPosition: 10, tokens: 8,
+            work: Work(weightByteCount: 30_000, cacheByteCount: 2000, operationCount: 640_000), timings: timings,
+            reading: reading, peak: peak)
+    }
+
+    @Test func ratesAreThoseOfTheMedianRepetition() throws {
+        let test = test(reading: 128_000, peak: 5_120_000)
+        // 8 tokens in half a second.
+        #expect(abs(test.tokensPerSecond.median - 16) < 1e-9)
+        #expect(abs(test.tokensPerSecond.least - 8) < 1e-9)
+        #expect(abs(test.tokensPerSecond.greatest - 20) < 1e-9)
+        #expect(test.bytesPerToken == 4000)
+        #expect(abs(test.bytesPerSecond - 64_000) < 1e-6)
+        #expect(abs(try #require(test.shareOfReading) - 0.5) < 1e-9)
+        #expect(abs(test.operationsPerSecond - 1_280_000) < 1e-3)
+        #expect(abs(try #require(test.shareOfPeak) - 0.25) < 1e-9)
+    }
+
+    @Test func phasesArePartsOfAllTime() {
+        let phases = test(reading: 1, peak: 1).phases
+        #expect(abs((phases["mlp"] ?? 0) - 0.5) < 1e-9)
+        #expect(abs((phases["attention"] ?? 0) - 0.25) < 1e-9)
+        #expect(phases["communication"] == 0)
+        #expect(phases.count == 5)
+    }
+
+    @Test func aLimitThatIsNotKnownGivesNoShare() {
+        let test = test(reading: 0, peak: 0)
+        #expect(test.shareOfReading == nil && test.shareOfPeak == nil)
+    }
+
+    @Test func fieldsOfATableAreQuotedWhereTheyMust() throws {
+        var report = try JSONDecoder().decode(BenchmarkReport.self, from: Data(Self.report.utf8))
+        report.model = "a \"fast\", small\nmodel"
+        let lines = report.csv.components(separatedBy: "\r\n")
+        #expect(lines.count == 3 && lines[2].isEmpty)
+        let names = lines[0].split(separator: ",")
+        #expect(lines[1].hasPrefix("\"a \"\"fast\"\", small\nmodel\",1000,bf16 f32,f32,sum,2,1 2,"))
+        let rest = lines[1].dropFirst("\"a \"\"fast\"\", small\nmodel\"".count)
+        #expect(rest.split(separator: ",", omittingEmptySubsequences: false).count == names.count)
+    }
+
+    @Test func machinesAddUp() throws {
+        let report = try JSONDecoder().decode(BenchmarkReport.self, from: Data(Self.report.utf8))
+        #expect(report.reading == 30e9)
+        #expect(report.peak == 300e9)
+        let lines = report.markdown.split(separator: "\n")
+        #expect(lines.contains { $0.contains("reading 30.0 GB/s") && $0.contains("f32 300.0, bf16 -, int8 3.0") })
+        #expect(lines.contains { $0.hasPrefix("2 ranks x 1 to 2 threads on a (avx2), b (portable)") })
+        let columns = lines.filter { $0.hasPrefix("|") }.map { $0.split(separator: "|").count }
+        #expect(columns.count == 3 && Set(columns).count == 1)
+    }
+
+    @Test func aReportIsWhatItsJSONSays() throws {
+        let report = try JSONDecoder().decode(BenchmarkReport.self, from: Data(Self.report.utf8))
+        let again = try JSONDecoder().decode(BenchmarkReport.self, from: try JSONEncoder().encode(report))
+        #expect(again == report)
+    }
+
+    private static let report = """
+        {"model": "m", "parameterCount": 1000, "byteCounts": {"f32": 100, "bf16": 2000}, "way": "sum",
+         "machines": [
+           {"host": "a", "threads": 1, "instructionSet": "avx2", "readBandwidth": 1e10,
+            "peaks": {"f32": 1e11, "bf16": 1e11, "int8": 1e9}},
+           {"host": "b", "threads": 2, "instructionSet": "portable", "readBandwidth": 2e10,
+            "peaks": {"f32": 2e11, "bf16": 0, "int8": 2e9}}],
+         "factors": "f32",
+         "check": {"tokens": 24, "difference": 1e-6, "tolerance": 1e-4, "isFinite": true, "ranksAgree": true},
+         "tests": [
+           {"name": "decoding", "batch": 1, "firstPosition": 8, "tokens": 16,
+            "tokensPerSecond": {"median": 2, "least": 1, "greatest": 3}, "bytesPerToken": 2100,
+            "bytesPerSecond": 4200, "operationsPerSecond": 4000, "shareOfPeak": 0.1,
+            "phases": {"attention": 0.5, "mlp": 0.5}}]}
+        """
+}
+
+@Suite struct OutputCheckTests {
+    private func check(_ together: [Float], _ oneByOne: [Float], ranksAgree: Bool = true) -> OutputCheck {
+        OutputCheck(together: together, oneByOne: oneByOne, tokens: 1, ranksAgree: ranksAgree, tolerance: 0.1)
+    }
+
+    @Test func differencesAreInUnitsOfTheSpread() {
+        // Values of variance 4 about 3.
+        let check = check([1, 5, 1, 5.1], [1, 5, 1, 5])
+        #expect(abs(check.difference - 0.05) < 1e-6)
+        #expect(check.passes)
+    }
+
+    @Test func whatDiffersTooMuchDoesNotPass() {
+        #expect(!check([1, 5, 1, 5.3], [1, 5, 1, 5]).passes)
+        #expect(!check([1, .nan], [1, 5]).passes)
+        #expect(!check([1, .infinity], [1, .infinity]).passes)
+        #expect(!check([1, 5], [1, 5], ranksAgree: false).passes)
+        #expect(!check([1], [1, 5]).passes)
+        #expect(!check([], []).passes)
+        #expect(check([1, 5], [1, 5]).passes)
+    }
+}
