@@ -11,7 +11,7 @@ import Weights
     /// They are kept with the tests that compute with them.
     private static func folder(_ name: String) -> URL {
         URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "EngineTests/Resources/gguf/\(name)")
+            .appending(path: "EngineTests/Resources/reference/\(name)")
     }
 
     private static func checkpoint(_ name: String) throws -> Checkpoint {
