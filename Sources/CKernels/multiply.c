@@ -29,6 +29,11 @@ static void multiply_portable(const multiply *m, const product *p, size_t first,
 
 enum {
     WIDEST_TILE = 24,
+    // A matrix of more bytes flows past the caches: its rows are read one after the other and fetched so many bytes
+    // ahead. Inputs of more bytes than this leave the first cache meanwhile, and several rows share each load of them.
+    CACHED_BYTES = 1 << 20,
+    BYTES_AHEAD = 1 << 16,
+    INPUT_BYTES = 1 << 14,
     // The inputs of so many tokens stay in the second cache while rows pass.
     DIRECT_TOKENS = 24,
     // A panel, its tokens' inputs and their sums share the second cache; a tile's inputs stay in the first.
@@ -82,15 +87,13 @@ INLINE void direct_step(
     }
 }
 
-/// rows x tokens sums straight from the encoded matrix. Rows past the last are read as the last.
+/// rows x tokens sums straight from the encoded matrix, which is fetched `ahead` bytes ahead. Rows past the last are
+/// read as the last.
 INLINE void direct_tile(
-    const multiply *m, const product *p, size_t row, size_t last, size_t token, const int rows, const int tokens,
-    const int encoding)
+    const multiply *m, const product *p, size_t row, size_t last, size_t token, size_t ahead, const int rows,
+    const int tokens, const int encoding)
 {
     const size_t element = bytes_per_element(encoding), columns = p->columns, line = 64 / element;
-    // While these rows are summed the same columns of the next rows are fetched: processors that follow only the
-    // start of each of many short streams leave memory idle.
-    const size_t ahead = (size_t)rows * p->row_byte_stride;
     const float *x = m->x + token * m->x_stride;
     const char *w[8];
     UNROLL for (int r = 0; r < rows; r++)
@@ -116,9 +119,18 @@ INLINE void multiply_direct(
     const multiply *m, const product *p, size_t first, size_t last, const int single_rows, const int rows,
     const int tokens, const int encoding)
 {
+    // While some rows are summed the same columns of the next ones are fetched: processors that follow only the start
+    // of each of many short streams leave memory idle.
+    const size_t next = (size_t)rows * p->row_byte_stride;
     if (m->tokens == 1) {
-        for (size_t row = first; row < last; row += (size_t)single_rows)
-            direct_tile(m, p, row, last, 0, single_rows, 1, encoding);
+        const int flows = p->rows * p->row_byte_stride > CACHED_BYTES
+                          && (encoding != LOCKSTEP_F32 || p->columns * sizeof(float) <= INPUT_BYTES);
+        if (flows)
+            for (size_t row = first; row < last; row++)
+                direct_tile(m, p, row, last, 0, BYTES_AHEAD, 1, 1, encoding);
+        else
+            for (size_t row = first; row < last; row += (size_t)single_rows)
+                direct_tile(m, p, row, last, 0, (size_t)single_rows * p->row_byte_stride, single_rows, 1, encoding);
         return;
     }
     // Equal blocks, of whole tiles.
@@ -129,13 +141,13 @@ INLINE void multiply_direct(
             for (size_t token = start; token < smaller(start + step, m->tokens); token += (size_t)tokens) {
                 size_t left = m->tokens - token;
                 if (left >= (size_t)tokens)
-                    direct_tile(m, p, row, last, token, rows, tokens, encoding);
+                    direct_tile(m, p, row, last, token, next, rows, tokens, encoding);
                 else if (left == 3)
-                    direct_tile(m, p, row, last, token, rows, 3, encoding);
+                    direct_tile(m, p, row, last, token, next, rows, 3, encoding);
                 else if (left == 2)
-                    direct_tile(m, p, row, last, token, rows, 2, encoding);
+                    direct_tile(m, p, row, last, token, next, rows, 2, encoding);
                 else
-                    direct_tile(m, p, row, last, token, rows, 1, encoding);
+                    direct_tile(m, p, row, last, token, next, rows, 1, encoding);
             }
 }
 
