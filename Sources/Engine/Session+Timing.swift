@@ -9,6 +9,9 @@ extension Session {
         public var seconds: [Double] = []
         /// Seconds of all by what rank 0 did.
         public var phases: [Phase: Double] = [:]
+
+        /// Nothing measured yet.
+        public init() {}
     }
 
     /// Runs a prompt from an empty sequence, up to the choice of the token after it; on rank 0 inside ``run(_:)``.
