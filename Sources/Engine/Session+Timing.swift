@@ -10,8 +10,11 @@ extension Session {
         /// Seconds of all by what rank 0 did.
         public var phases: [Phase: Double] = [:]
 
-        /// Nothing measured yet.
-        public init() {}
+        /// What was measured; nothing yet.
+        public init(seconds: [Double] = [], phases: [Phase: Double] = [:]) {
+            self.seconds = seconds
+            self.phases = phases
+        }
     }
 
     /// Runs a prompt from an empty sequence, up to the choice of the token after it; on rank 0 inside ``run(_:)``.
