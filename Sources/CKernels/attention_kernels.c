@@ -256,7 +256,8 @@ INLINE void weigh_columns(
         UNROLL for (int i = 0; i < width; i++)
         {
             load_cached(&row[i], from + j * stride + (size_t)i * bytes, encoding);
-            __builtin_prefetch(ahead + j * stride + (size_t)i * bytes + LEAD, 0, 2);
+            if ((size_t)i * bytes % 64 == 0)
+                __builtin_prefetch(ahead + j * stride + (size_t)i * bytes + LEAD, 0, 2);
         }
         UNROLL for (int q = 0; q < count; q++)
         {
