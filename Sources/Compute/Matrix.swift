@@ -55,6 +55,18 @@ internal import CKernels
         return unsafe try body(bytes, rowByteStride)
     }
 
+    /// Gives the raw bytes of some panels of a grouped encoding; the pointer must not outlive the call.
+    package func withPanelBytes(
+        _ range: Range<Int>, _ body: (_ bytes: UnsafeMutableRawBufferPointer) -> Void
+    ) {
+        guard case .grouped = encoding else { preconditionFailure("Only grouped encodings lie in panels.") }
+        let panels = (rows + Grouping.panelRows - 1) / Grouping.panelRows
+        precondition(range.lowerBound >= 0 && range.upperBound <= panels, "The panels must lie in the matrix.")
+        let bytes = unsafe UnsafeMutableRawBufferPointer(
+            start: start + range.lowerBound * rowByteStride, count: range.count * rowByteStride)
+        unsafe body(bytes)
+    }
+
     /// A row's elements, widened.
     public func floats(row: Int) -> [Float] {
         precondition((0..<rows).contains(row), "The row must lie in the matrix.")

@@ -31,7 +31,7 @@ struct Panels {
             }
         }
         self.bytes = bytes
-        unsafe matrix.withRowBytes(0..<panels) { raw, _ in unsafe raw.copyBytes(from: bytes) }
+        unsafe matrix.withPanelBytes(0..<panels) { raw in unsafe raw.copyBytes(from: bytes) }
     }
 
     /// The integer, without zero, that columns of the first block's start count from.
