@@ -232,7 +232,8 @@ void lockstep_pack(
     // A panel's groups of 256 columns begin with its period.
     origin = p.first - g->first;
     pack_section(
-        to + l.super_scales, from->super_scales, from->super_scales_stride, rows, &p, origin, LOCKSTEP_SUPER_COLUMNS, 2);
+        to + l.super_scales, from->super_scales, from->super_scales_stride, rows, &p, origin,
+        LOCKSTEP_SUPER_COLUMNS, 2);
     if (g->has_offsets)
         pack_section(
             to + l.super_offsets, from->super_offsets, from->super_offsets_stride, rows, &p, origin,

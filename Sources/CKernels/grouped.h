@@ -1,7 +1,7 @@
 #pragma once
 #include "lanes.h"
 
-// Where the parts of a panel of grouped integers lie (see struct lockstep_grouping), and the scales of its sixteen rows.
+// Where the parts of a panel of grouped integers lie (see struct lockstep_grouping), and the scales of its rows.
 //
 // Columns of a panel count from its first block's start: column `missing + k` is column k of the matrix.
 
@@ -130,7 +130,31 @@ typedef int8_t unaligned_half_bytes __attribute__((vector_size(8), aligned(1), m
 
 /// Defines `name##_section`, which loads the numbers of consecutive rows, without what nested ones are multiplied by,
 /// and `name##_scales`, which loads the scales or offsets of a column's group, arguments as of `scale_of`.
-#define LOAD_SCALES(name, vector, vector_bits, floats, words, halves, bytes)                                               INLINE void name##_section(vector *to, const char *from, int scale)                                                    {                                                                                                                          switch (scale) {                                                                                                       case LOCKSTEP_SCALE_F32: *to = *(const floats *)from; break;                                                           case LOCKSTEP_SCALE_BF16:                                                                                                  *to = (vector)(__builtin_convertvector(*(const words *)from, vector_bits) << 16);                                      break;                                                                                                             case LOCKSTEP_SCALE_F16: *to = __builtin_convertvector(*(const halves *)from, vector); break;                          default: *to = __builtin_convertvector(*(const bytes *)from, vector);                                                  }                                                                                                                  }                                                                                                                      INLINE void name##_scales(                                                                                                 vector *to, const char *panel, const panel_layout *l, size_t inner, size_t outer, size_t row, size_t column,           int scale)                                                                                                         {                                                                                                                          size_t index = group_of(l, column) * LOCKSTEP_PANEL_ROWS + row;                                                        name##_section(to, panel + inner + index * bytes_per_scale(scale), scale);                                             if (scale == LOCKSTEP_SCALE_NESTED) {                                                                                      vector factor;                                                                                                         index = super_group_of(l, column) * LOCKSTEP_PANEL_ROWS + row;                                                         name##_section(&factor, panel + outer + index * 2, LOCKSTEP_SCALE_F16);                                                *to *= factor;                                                                                                     }                                                                                                                  }
+#define LOAD_SCALES(name, vector, vector_bits, floats, words, halves, bytes)                                           \
+    INLINE void name##_section(vector *to, const char *from, int scale)                                                \
+    {                                                                                                                  \
+        switch (scale) {                                                                                               \
+        case LOCKSTEP_SCALE_F32: *to = *(const floats *)from; break;                                                   \
+        case LOCKSTEP_SCALE_BF16:                                                                                      \
+            *to = (vector)(__builtin_convertvector(*(const words *)from, vector_bits) << 16);                          \
+            break;                                                                                                     \
+        case LOCKSTEP_SCALE_F16: *to = __builtin_convertvector(*(const halves *)from, vector); break;                  \
+        default: *to = __builtin_convertvector(*(const bytes *)from, vector);                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    INLINE void name##_scales(                                                                                         \
+        vector *to, const char *panel, const panel_layout *l, size_t inner, size_t outer, size_t row, size_t column,   \
+        int scale)                                                                                                     \
+    {                                                                                                                  \
+        size_t index = group_of(l, column) * LOCKSTEP_PANEL_ROWS + row;                                                \
+        name##_section(to, panel + inner + index * bytes_per_scale(scale), scale);                                     \
+        if (scale == LOCKSTEP_SCALE_NESTED) {                                                                          \
+            vector factor;                                                                                             \
+            index = super_group_of(l, column) * LOCKSTEP_PANEL_ROWS + row;                                             \
+            name##_section(&factor, panel + outer + index * 2, LOCKSTEP_SCALE_F16);                                    \
+            *to *= factor;                                                                                             \
+        }                                                                                                              \
+    }
 
 /// Of sixteen rows, and of eight from `row` on.
 LOAD_SCALES(load, lanes, lane_bits, unaligned_lanes, unaligned_words, unaligned_halves, unaligned_bytes)

@@ -14,7 +14,12 @@ TARGET INLINE void NAMED(load_four)(VECTOR_BITS *words, const char *block, size_
     VECTOR_BITS high = *(const VECTOR_BITS *)(block + 256 + (bits == 6 ? half * 64 : 0));
     VECTOR_BITS low = four % 2 ? *words >> 4 : *words;
     // To bit 4 of each byte.
-    high = bits == 5 ? high >> (uint32_t)(half * 4) << 4 >> four : four < 2 ? high << (4 - 2 * four) : high >> (2 * four - 4);
+    if (bits == 5)
+        high = high >> (uint32_t)(half * 4) << 4 >> four;
+    else if (four < 2)
+        high = high << (4 - 2 * four);
+    else
+        high = high >> (2 * four - 4);
     *words = (low & 0x0f0f0f0f) | (high & (bits == 5 ? 0x10101010 : 0x30303030));
     // Put together here, not once for each column.
     __asm__("" : "+v"(*words));

@@ -18,7 +18,7 @@ enum {
     // Inputs that stay in the second cache while panels pass, in bytes.
     NEAR_BYTES = 1 << 19,
     // Weights are fetched so many bytes ahead: next panels too, whose beginnings no hardware foresees.
-    AHEAD = 1 << 15,
+    AHEAD = 1 << 16,
 };
 
 /// What the kernels need to know of the rows of one panel.

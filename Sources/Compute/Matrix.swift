@@ -38,8 +38,8 @@ internal import CKernels
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "The rows must lie in the matrix.")
         precondition(range.lowerBound % rowsPerStride == 0, "Rows of a grouped encoding begin with a panel.")
         return unsafe Matrix(
-            start: start + range.lowerBound / rowsPerStride * rowByteStride, rows: range.count, columns: columns, encoding: encoding,
-            firstColumn: firstColumn, arena: arena)
+            start: start + range.lowerBound / rowsPerStride * rowByteStride, rows: range.count, columns: columns,
+            encoding: encoding, firstColumn: firstColumn, arena: arena)
     }
 
     /// Gives the raw bytes of some rows of a plain encoding, each padded to the stride; the pointer must not outlive the

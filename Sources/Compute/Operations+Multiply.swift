@@ -18,7 +18,8 @@ public struct Product: Sendable {
     fileprivate var work: lockstep_product {
         unsafe lockstep_product(
             w: matrix.start, row_byte_stride: matrix.rowByteStride, rows: matrix.rows, columns: matrix.columns,
-            encoding: matrix.encoding.code, grouping: matrix.grouping, bias: bias?.buffer.start, y: output.start, y_stride: output.columns)
+            encoding: matrix.encoding.code, grouping: matrix.grouping, bias: bias?.buffer.start, y: output.start,
+            y_stride: output.columns)
     }
 }
 

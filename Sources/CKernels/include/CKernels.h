@@ -89,9 +89,9 @@ struct lockstep_grouping {
 };
 
 /// Rows as a weights file has them, part by part (see Grouping.Part), each row `..._stride` bytes after the last one.
-/// Columns [skipped, skipped + columns - absent) of what is given are meant. What is given may begin anywhere: the first element
-/// of each part is the one that its first column shares. Parts that the grouping does not have are not read; none need
-/// be aligned.
+/// Columns [skipped, skipped + columns - absent) of what is given are meant. What is given may begin anywhere: the first
+/// element of each part is the one that its first column shares. Parts that the grouping does not have are not read;
+/// none need be aligned.
 struct lockstep_grouped_rows {
     const uint8_t *values, *high_bits;
     const void *scales, *offsets;
