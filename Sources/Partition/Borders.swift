@@ -2,7 +2,7 @@ import Blueprint
 
 /// Where an axis may be cut whose units are columns of a weight.
 struct Borders: Hashable {
-    /// Units between borders, most first. Each divides the one before it, and the last is 1.
+    /// Units between borders, most first. Each divides the one before it, and the last is 1 where groups may be cut.
     ///
     /// A cut on the first holds no scale twice.
     let steps: [Int]
@@ -15,13 +15,16 @@ struct Borders: Hashable {
     /// - Parameters:
     ///   - grouping: that of the weight; nil where none is cut by columns, or where each column stands by itself.
     ///   - perUnit: columns of one unit.
-    init(_ grouping: Grouping?, perUnit: Int) {
+    ///   - isPadded: whether zeros follow the columns of a range. In a group with an offset no integer stands for zero:
+    ///     such groups are not cut then.
+    init(_ grouping: Grouping?, perUnit: Int, isPadded: Bool) {
         guard let grouping else {
             steps = [1]
             return
         }
         let largest = grouping.scale == .nested ? Grouping.superSize : grouping.size
-        let columns = [largest, grouping.size, Grouping.blockColumns, 8, 1].filter { $0 <= largest }
+        let least = isPadded && grouping.hasOffsets ? grouping.size : 1
+        let columns = [largest, grouping.size, Grouping.blockColumns, 8, 1].filter { (least...largest).contains($0) }
         steps = Set(columns.map { $0 / Self.greatestCommonDivisor($0, perUnit) }).sorted(by: >)
     }
 

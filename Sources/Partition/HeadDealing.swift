@@ -13,6 +13,8 @@ struct HeadDealing: Hashable {
         var keyValueByteCount: Int
         /// That of the weight that is split by columns, if that has groups.
         var grouping: Grouping?
+        /// Whether zeros follow the columns of a range.
+        var isPadded: Bool
     }
 
     /// The rank that takes longest for its share.
@@ -38,7 +40,7 @@ struct HeadDealing: Hashable {
         let whole = WholeShares(shares)
         let groupSize = shape.heads / shape.keyValueHeads
         self.shape = shape
-        let borders = Borders(shape.grouping, perUnit: shape.headSize)
+        let borders = Borders(shape.grouping, perUnit: shape.headSize, isPadded: shape.isPadded)
         anywhere = StepDealing(shape.heads, borders, shares: whole)
         onBorders = StepDealing(shape.heads, borders.onMultiples(of: groupSize), shares: whole)
         anywhereSlowest = Self.slowest(shape, anywhere.counts, whole)
@@ -96,6 +98,7 @@ extension HeadDealing.Shape {
             byteCount(attention.key.weights + attention.value.weights) / keyValueHeads
             + 2 * positions * policy.cache.byteCount(headSize: attention.headSize)
         grouping = policy.grouping(cutByColumns: attention.output.weight, encodings)
+        isPadded = policy.cutting == .padded
     }
 }
 

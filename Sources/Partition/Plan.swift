@@ -136,7 +136,8 @@ private struct Dealer {
 
     mutating func deal(_ mlp: GatedMLP) {
         let shape = WidthDealing.Shape(
-            width: mlp.axis.count, grouping: policy.grouping(cutByColumns: mlp.down.weight, encodings))
+            width: mlp.axis.count, grouping: policy.grouping(cutByColumns: mlp.down.weight, encodings),
+            isPadded: policy.cutting == .padded)
         let place = widthDealings.firstIndex { $0.dealing.shape == shape } ?? widthDealings.count
         if place == widthDealings.count { widthDealings.append((WidthDealing(shape, shares: policy.shares), [])) }
         widthDealings[place].mlps.append(mlp)

@@ -7,6 +7,8 @@ struct WidthDealing: Hashable {
         var width: Int
         /// That of the weight that is split by columns, if that has groups.
         var grouping: Grouping?
+        /// Whether zeros follow the columns of a range.
+        var isPadded: Bool
     }
 
     let shape: Shape
@@ -21,7 +23,8 @@ struct WidthDealing: Hashable {
     init(_ shape: Shape, shares: [Double]) {
         let whole = WholeShares(shares)
         let dealing = StepDealing(
-            shape.width, Borders(shape.grouping, perUnit: 1), shares: whole, preferringMultiplesOf: Plan.rowBlock)
+            shape.width, Borders(shape.grouping, perUnit: 1, isPadded: shape.isPadded), shares: whole,
+            preferringMultiplesOf: Plan.rowBlock)
         let steps = dealing.counts.map { ($0 + dealing.step - 1) / dealing.step }
         let slowest = whole.slowest(steps)
         limits = slowest.map { Dealing.limits(steps[$0], $0, whole) } ?? steps

@@ -26,8 +26,25 @@ import Testing
         }
     }
 
-    static func plan(_ trial: Case, _ way: Way = .sum) throws -> Plan {
-        try Resource.plan(of: trial.model, trial.shares, way, context: 8, encoding: .grouped(trial.grouping))
+    static func plan(_ trial: Case, _ way: Way = .sum, _ cutting: Cutting = .uneven) throws -> Plan {
+        try Resource.plan(of: trial.model, trial.shares, way, cutting, context: 8, encoding: .grouped(trial.grouping))
+    }
+
+    @Test func groupsWithOffsetsAreNotCutWhereZerosFollow() throws {
+        var trials = 0
+        for trial in try Self.cases(300, seed: 19) where trial.grouping.hasOffsets {
+            let plan = try Self.plan(trial, .sum, .padded)
+            for weight in trial.model.weights {
+                guard case .columns = weight.distribution else { continue }
+                for rank in 0..<plan.rankCount {
+                    let columns = plan.slice(of: weight, rank: rank).columns
+                    let isOnBorder = columns.upperBound % trial.grouping.size == 0
+                    #expect(columns.isEmpty || isOnBorder || columns.upperBound == weight.columns)
+                }
+            }
+            trials += 1
+        }
+        #expect(trials > 50)
     }
 
     @Test func noUnitIsLostAndFirstProjectionsAreCutWhereTheLastAre() throws {
