@@ -26,7 +26,8 @@ struct GGUFConfiguration {
         let context = try reader.count("context_length")
         var members: [String: ConfigurationValue] = [
             "vocab_size": .integer(vocabulary), "hidden_size": .integer(width), "num_attention_heads": .integer(heads),
-            "num_key_value_heads": .integer(keyValueHeads), "head_dim": .integer(headSize), "hidden_act": .string("silu"),
+            "num_key_value_heads": .integer(keyValueHeads), "head_dim": .integer(headSize),
+            "hidden_act": .string("silu"),
             "num_hidden_layers": .integer(try reader.count("block_count")),
             "intermediate_size": .integer(try reader.count("feed_forward_length")),
             "max_position_embeddings": .integer(context),
@@ -92,7 +93,8 @@ struct GGUFConfiguration {
         _ parameters: inout [String: ConfigurationValue], _ rotary: Rotary, original: Int?, context: Int
     ) throws(BlueprintError) {
         guard let frequencyFactors else { return }
-        guard let scaling = rotary.scaling(dividingBy: frequencyFactors, contexts: [original, context].compactMap { $0 })
+        guard
+            let scaling = rotary.scaling(dividingBy: frequencyFactors, contexts: [original, context].compactMap { $0 })
         else {
             throw .unsupportedValue(
                 key: GGUFModel.frequencyFactorsName,
@@ -104,7 +106,8 @@ struct GGUFConfiguration {
         case .linear, .byWavelength:
             if let kind = parameters["rope_type"] {
                 throw .inconsistent(
-                    expected: "either '\(GGUFModel.frequencyFactorsName)' or 'rope.scaling.type'", found: "both, \(kind)")
+                    expected: "either '\(GGUFModel.frequencyFactorsName)' or 'rope.scaling.type'",
+                    found: "both, \(kind)")
             }
             parameters.merge(scaling.members) { $1 }
         }

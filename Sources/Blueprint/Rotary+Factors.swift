@@ -7,8 +7,9 @@ extension Rotary {
 
     /// The scaling that divides the frequencies by these factors; nil where none does.
     ///
-    /// The factor is the largest of them, which may be off by a rounding. What is left to find is the length of the contexts of training, which is a
-    /// power of two in every published model, or stated. Where several lengths give the same factors any of them will do.
+    /// The factor is the largest of them, which may be off by a rounding. What is left to find is the length of the
+    /// contexts of training: a power of two in every published model, or stated. Where several lengths give the same
+    /// factors any of them will do.
     ///
     /// - Parameters:
     ///   - factors: one for each pair, `[size / 2]`.

@@ -18,7 +18,8 @@ struct GGUFCursor: ~Copyable {
 
     private var remainingByteCount: Int { file.byteCount - offset }
 
-    mutating func integer<Number: FixedWidthInteger>(_ type: Number.Type, _ what: String) throws(WeightsError) -> Number {
+    mutating func integer<Number: FixedWidthInteger>(_ type: Number.Type, _ what: String) throws(WeightsError) -> Number
+    {
         let size = Number.bitWidth / 8
         try load(size, what)
         var number: Number = 0

@@ -77,7 +77,8 @@ enum GGUFParts {
         let stem = pieces.dropLast(3).joined(separator: "-")
         return (1...count).map { number in
             let digits = "\(number)"
-            return "\(stem)-\(String(repeating: "0", count: 5 - digits.count))\(digits)-of-\(last)\(GGUFCheckpoint.suffix)"
+            return
+                "\(stem)-\(String(repeating: "0", count: 5 - digits.count))\(digits)-of-\(last)\(GGUFCheckpoint.suffix)"
         }
     }
 }

@@ -4,7 +4,8 @@ import Blueprint
 struct GGUFTokenizer {
     /// The kinds of tokens that the format tells apart.
     enum Kind: Int {
-        case normal = 1, unknown, control, userDefined, unused, byte
+        case normal = 1
+        case unknown, control, userDefined, unused, byte
     }
 
     let fields: GGUFTokenizerFields

@@ -85,7 +85,8 @@ struct GGUFTokenizerFields {
         return elements
     }
 
-    private func check<Element>(_ elements: [Element]?, _ key: String, _ count: Int) throws(WeightsError) -> [Element]? {
+    private func check<Element>(_ elements: [Element]?, _ key: String, _ count: Int) throws(WeightsError) -> [Element]?
+    {
         guard let elements, elements.count != count else { return elements }
         throw malformed("'\(Self.name(key))' to have \(count) elements, one for each token", "\(elements.count)")
     }

@@ -8,18 +8,21 @@ import Weights
 struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Make a weights file from a Hugging Face checkpoint folder.",
+        abstract: "Make a weights file from a Hugging Face checkpoint folder or a GGUF file.",
         discussion: """
-            The folder has config.json, one or many *.safetensors files, and the tokenizer's files. Everything is checked
-            before anything is written, and the file has its name only when it is complete.
+            The folder has config.json, one or many *.safetensors files, and the tokenizer's files; a GGUF file says the
+            same in its metadata. Everything is checked before anything is written, and the file has its name only when
+            it is complete.
 
               lockstep import ~/my-model -o model.h5 --encoding bf16
               lockstep import ~/my-model -o model.h5 --encoding q4 --group 64 --head-encoding q8
+              lockstep import my-model-Q4_K_M.gguf -o model.h5
 
-            What is quantised already, as mlx-lm does it, is kept bit for bit, or widened by --encoding f32, bf16 or f16.
+            What is quantised already, by mlx-lm or in a GGUF file, is kept bit for bit, or widened by --encoding f32,
+            bf16 or f16.
             """)
 
-    @Argument(help: "The folder.")
+    @Argument(help: "The folder, or the .gguf file.")
     var source: String
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The weights file to write.", valueName: "file"))
@@ -40,7 +43,7 @@ struct ImportCommand: ParsableCommand {
         }
         if !summary.missingTexts.isEmpty {
             let names = summary.missingTexts.map(\.rawValue).joined(separator: ", ")
-            Output.remark("not in the folder, so not in the file: \(names)")
+            Output.remark("not in the source, so not in the file: \(names)")
         }
         let sizes = summary.byteCounts.sorted { $0.key.name < $1.key.name }
             .map { "\(Figure.bytes($0.value)) \($0.key.name)" }.joined(separator: ", ")

@@ -13,7 +13,8 @@ struct PlanCommand: ParsableCommand {
         discussion:
             "  lockstep plan model.h5 --ranks 3 --shares 5:3:2 --context 8192\n  lockstep plan config.json --ranks 5")
 
-    @Argument(help: "A weights file, a config.json, or a folder that holds one. Default: the embedded model.")
+    @Argument(
+        help: "A weights file, a config.json, a folder that holds one, or a .gguf file. Default: the embedded model.")
     var file: String?
 
     @Option(help: ArgumentHelp("The same, spelled as in the other commands.", valueName: "file"))
@@ -60,6 +61,11 @@ struct PlanCommand: ParsableCommand {
 
     private func source() throws -> (Blueprint, [String: Encoding]) {
         let path = try file ?? model ?? Model.embeddedPath
+        if path.hasSuffix(".gguf") {
+            let checkpoint = try Checkpoint(path)
+            let encodings = try checkpoint.tensors().mapValues { try $0.encoding }
+            return (try Blueprint(configuration: checkpoint.configuration), encodings)
+        }
         var isFolder: ObjCBool = false
         _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         if isFolder.boolValue || path.hasSuffix(".json") {

@@ -5,7 +5,8 @@ import Testing
 @Suite struct GGUFModelTests {
     private static let layerShapes: [String: [Int]] = [
         "attn_norm.weight": [64], "attn_q.weight": [64, 64], "attn_k.weight": [32, 64], "attn_v.weight": [32, 64],
-        "attn_output.weight": [64, 64], "ffn_norm.weight": [64], "ffn_gate.weight": [96, 64], "ffn_up.weight": [96, 64],
+        "attn_output.weight": [64, 64], "ffn_norm.weight": [64], "ffn_gate.weight": [96, 64],
+        "ffn_up.weight": [96, 64],
         "ffn_down.weight": [64, 96],
     ]
 
@@ -35,8 +36,10 @@ import Testing
     private func blueprint(_ model: GGUFModel) throws -> Blueprint { try Blueprint(configuration: model.configuration) }
 
     private func message(_ changes: [String: ConfigurationValue?], shapes: [String: [Int]?] = [:]) throws -> String {
-        try #require(#expect(throws: BlueprintError.self) { _ = try blueprint(model("llama", changes, shapes: shapes)) })
-            .reason
+        try #require(
+            #expect(throws: BlueprintError.self) { _ = try blueprint(model("llama", changes, shapes: shapes)) }
+        )
+        .reason
     }
 
     @Test func theConfigSaysWhatTheFileSays() throws {
@@ -119,7 +122,8 @@ import Testing
             let model = try model(
                 "llama",
                 [
-                    "llama.attention.key_length": .integer(one.size), "llama.attention.value_length": .integer(one.size),
+                    "llama.attention.key_length": .integer(one.size),
+                    "llama.attention.value_length": .integer(one.size),
                     "llama.rope.dimension_count": .integer(one.size), "llama.rope.freq_base": .real(one.theta),
                 ],
                 shapes: [

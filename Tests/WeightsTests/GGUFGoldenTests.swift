@@ -14,6 +14,12 @@ import Weights
             .appending(path: "EngineTests/Resources/reference/\(name)")
     }
 
+    private static var decoder: JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return decoder
+    }
+
     private static func checkpoint(_ name: String) throws -> Checkpoint {
         try Checkpoint(folder(name).path(percentEncoded: false))
     }
@@ -29,9 +35,9 @@ import Weights
         struct Encoding: Decodable {
             var text: String
             var ids: [Int]
-            var ids_with_special: [Int]
+            var idsWithSpecial: [Int]
             var decoded: String
-            var decoded_skip_special: String
+            var decodedSkipSpecial: String
         }
 
         var encode: [Encoding]
@@ -40,30 +46,30 @@ import Weights
     @Test(arguments: names) func tokensAreThoseOfTheReferencesTokenizer(name: String) throws {
         let tokenizer = try Tokenizer(json: try #require(try Self.checkpoint(name).texts[.tokenizer]))
         let data = try Data(contentsOf: Self.folder(name).appending(path: "tokenizer_cases.json"))
-        let cases = try JSONDecoder().decode(Cases.self, from: data).encode
+        let cases = try Self.decoder.decode(Cases.self, from: data).encode
         #expect(cases.count >= 25)
         for one in cases {
             #expect(try tokenizer.encode(one.text, addSpecialTokens: false) == one.ids, "\(one.text)")
-            #expect(try tokenizer.encode(one.text) == one.ids_with_special, "\(one.text)")
-            #expect(try tokenizer.decode(one.ids_with_special, skipSpecialTokens: false) == one.decoded)
-            #expect(try tokenizer.decode(one.ids_with_special, skipSpecialTokens: true) == one.decoded_skip_special)
+            #expect(try tokenizer.encode(one.text) == one.idsWithSpecial, "\(one.text)")
+            #expect(try tokenizer.decode(one.idsWithSpecial, skipSpecialTokens: false) == one.decoded)
+            #expect(try tokenizer.decode(one.idsWithSpecial, skipSpecialTokens: true) == one.decodedSkipSpecial)
         }
     }
 
     private struct TokenizerConfiguration: Decodable {
-        var bos_token: String
-        var eos_token: String
-        var chat_template: String?
+        var bosToken: String
+        var eosToken: String
+        var chatTemplate: String?
     }
 
     @Test(arguments: names) func theChatTemplateAndItsTokensAreTheReferences(name: String) throws {
         let data = try Data(contentsOf: Self.folder(name).appending(path: "tokenizer_config.json"))
-        let expected = try JSONDecoder().decode(TokenizerConfiguration.self, from: data)
+        let expected = try Self.decoder.decode(TokenizerConfiguration.self, from: data)
         let texts = try Self.checkpoint(name).texts
-        #expect(texts[.chatTemplate] == expected.chat_template)
-        let found = try JSONDecoder().decode(
+        #expect(texts[.chatTemplate] == expected.chatTemplate)
+        let found = try Self.decoder.decode(
             TokenizerConfiguration.self, from: Data(try #require(texts[.tokenizerConfiguration]).utf8))
-        #expect(found.bos_token == expected.bos_token && found.eos_token == expected.eos_token)
+        #expect(found.bosToken == expected.bosToken && found.eosToken == expected.eosToken)
     }
 
     /// The residual stream before the first layer is the embedding's rows.

@@ -79,7 +79,9 @@ import Weights
         #expect(try message { $0.set("", .unsigned32(1)) }.contains("a metadata key of 1 to"))
         #expect(
             try message { $0.set("a", .other(8, [1, 0, 0, 0, 0, 0, 0, 0, 0xff])) }.contains("expected 'a' in UTF-8"))
-        let nested = Array(repeating: [UInt8](arrayLiteral: 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0), count: 9).flatMap { $0 }
+        let nested = Array(repeating: [UInt8](arrayLiteral: 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0), count: 9).flatMap {
+            $0
+        }
         #expect(try message { $0.set("a", .other(9, nested)) }.contains("expected 'a' in 4 levels"))
         #expect(try message { $0.set("general.alignment", .unsigned32(24)) }.contains("to be a power of two"))
         #expect(try message { $0.set("general.alignment", .unsigned32(0)) }.contains("to be a power of two"))
@@ -108,7 +110,9 @@ import Weights
         #expect(try message { $0.tensors[2].extents = [0, 32] }.contains("above zero"))
     }
 
-    @Test(arguments: [(10, "Q2_K"), (11, "Q3_K"), (16, "IQ2_XXS"), (20, "IQ4_NL"), (39, "MXFP4"), (28, "F64"), (99, "type 99")])
+    @Test(arguments: [
+        (10, "Q2_K"), (11, "Q3_K"), (16, "IQ2_XXS"), (20, "IQ4_NL"), (39, "MXFP4"), (28, "F64"), (99, "type 99"),
+    ])
     func typesThatAreNotReadAreNamed(code: UInt32, name: String) throws {
         let message = try message { $0.tensors[2].type = code }
         #expect(message.contains("'blk.0.attn_q.weight': expected elements in one of F32, F16, BF16, Q8_0"))
@@ -118,7 +122,8 @@ import Weights
     @Test func blocksMustBeWholeAndVectorsPlain() throws {
         #expect(
             try message { $0.tensors[2].type = 12 }
-                .contains("expected rows of 'blk.0.attn_q.weight' in blocks of 256, as Q4_K has them, found 32 columns"))
+                .contains("expected rows of 'blk.0.attn_q.weight' in blocks of 256, as Q4_K has them, found 32 columns")
+        )
         let message = try message {
             $0.tensors[1].type = 8
             $0.tensors[1].bytes = Array(repeating: 0, count: 34)

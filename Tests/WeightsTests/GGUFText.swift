@@ -79,7 +79,8 @@ struct GGUFText {
         for (key, value) in metadata { bytes += Self.text(key) + value.bytes }
         var data: [UInt8] = []
         for tensor in tensors {
-            bytes += Self.text(tensor.name) + little(UInt32(tensor.extents.count)) + tensor.extents.flatMap { little($0) }
+            bytes +=
+                Self.text(tensor.name) + little(UInt32(tensor.extents.count)) + tensor.extents.flatMap { little($0) }
             bytes += little(tensor.type) + little(tensor.offset ?? UInt64(data.count))
             data += tensor.bytes
             Self.pad(&data, to: alignment)

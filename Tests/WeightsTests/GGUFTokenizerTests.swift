@@ -109,7 +109,8 @@ import Weights
             $0.set("tokenizer.ggml.tokens", .texts(reference.tokens + reference.special + ["<tool>", "[PAD1]"]))
             $0.set("tokenizer.ggml.token_type", .signed32s(kinds + reference.special.map { _ in 3 } + [4, 5]))
         }
-        #expect(try tokenizer.encode("a\(reference.special[4])a<tool>", addSpecialTokens: false) == [64, 1008, 64, 1009])
+        #expect(
+            try tokenizer.encode("a\(reference.special[4])a<tool>", addSpecialTokens: false) == [64, 1008, 64, 1009])
         #expect(try tokenizer.decode([64, 1008, 1009], skipSpecialTokens: true) == "a<tool>")
         #expect(try !tokenizer.encode("[PAD1]").contains(1010))
     }

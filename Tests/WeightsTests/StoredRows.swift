@@ -14,8 +14,8 @@ struct StoredRows {
             UnsafeMutableRawBufferPointer.allocate(
                 byteCount: encoding.rowByteCount(of: part, columns: columns) * rows.count, alignment: 16)
         }
-        defer { for unsafe buffer in unsafe buffers { unsafe buffer.deallocate() } }
-        for unsafe buffer in unsafe buffers { unsafe buffer.initializeMemory(as: UInt8.self, repeating: 0xa5) }
+        defer { unsafe buffers.forEach { unsafe $0.deallocate() } }
+        unsafe buffers.forEach { unsafe _ = $0.initializeMemory(as: UInt8.self, repeating: 0xa5) }
         try unsafe tensor.read(rows: rows, into: buffers)
         (self.encoding, self.columns, rowCount) = (encoding, columns, rows.count)
         parts = unsafe buffers.map { unsafe Array($0) }
