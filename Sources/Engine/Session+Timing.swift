@@ -42,7 +42,8 @@ extension Session {
     private func timed(_ body: () throws -> [Double]) rethrows -> Timing {
         bench.clock.start()
         defer { bench.clock.stop() }
-        var timing = Timing(seconds: try body())
+        var timing = Timing()
+        timing.seconds = try body()
         bench.clock.stop()
         timing.phases = bench.clock.seconds
         return timing

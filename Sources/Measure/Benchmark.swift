@@ -1,5 +1,5 @@
 import Blueprint
-public import Compute
+import Compute
 public import Engine
 import Partition
 
@@ -13,20 +13,15 @@ public struct Benchmark: Sendable {
     public var batches: [Int]
     /// How often everything is measured.
     public var repeats: Int
-    /// What the products multiply, to tell the peak that they are compared with.
-    public var factors: Factors
     /// The largest difference accepted before anything is measured, see ``OutputCheck``.
     public var tolerance: Double
 
     /// Measurements of these sizes.
-    public init(
-        promptCount: Int, generateCount: Int, batches: [Int], repeats: Int, factors: Factors, tolerance: Double
-    ) {
+    public init(promptCount: Int, generateCount: Int, batches: [Int], repeats: Int, tolerance: Double) {
         self.promptCount = promptCount
         self.generateCount = generateCount
         self.batches = batches
         self.repeats = repeats
-        self.factors = factors
         self.tolerance = tolerance
     }
 
@@ -42,13 +37,14 @@ public struct Benchmark: Sendable {
     /// - Returns: the report on rank 0, nil on the others.
     public func run(_ session: Session, model: String) throws -> BenchmarkReport? {
         let check = try OutputCheck.run(session, tolerance: tolerance)
+        let errors = session.isLead ? try session.measureErrors() : []
         let before = try session.measureMachines()
         let tests = try session.run { try measure($0) }
         let after = try session.measureMachines()
         guard let check, let tests else { return nil }
         return BenchmarkReport(
-            model: model, plan: session.plan, check: check,
-            machines: zip(before, after).map { $0.best(with: $1) }, tests: tests, factors: factors)
+            model: model, plan: session.plan, check: check, errors: errors,
+            machines: zip(before, after).map { $0.best(with: $1) }, tests: tests)
     }
 
     private func measure(_ session: Session) throws -> [TimedTest] {

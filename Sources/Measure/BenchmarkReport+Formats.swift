@@ -18,6 +18,8 @@ extension BenchmarkReport {
             layout,
             "checked: \(check.tokens) tokens together and one by one differ by \(Figure.scientific(check.difference)) "
                 + "of the logits' spread (at most \(Figure.scientific(check.tolerance))), ranks hold the same bits",
+            "errors of products against double precision, of the exact ones' spread: "
+                + errors.map(Self.text).joined(separator: "; "),
             "limits of all ranks at once: reading \(Self.giga(reading)) GB/s; "
                 + "operations in Gop/s: \(limits.joined(separator: ", "))",
         ]
@@ -49,6 +51,11 @@ extension BenchmarkReport {
         }
         let rule = titles.indices.map { $0 == 0 ? "---" : "---:" }
         return ([titles, rule] + rows).map { "| " + $0.joined(separator: " | ") + " |\n" }.joined()
+    }
+
+    private static func text(_ error: EncodingError) -> String {
+        "\(error.encoding) \(error.math) \(Figure.scientific(error.error.meanSquare)) "
+            + "(largest \(Figure.scientific(error.error.largest)))"
     }
 
     private static func giga(_ value: Double) -> String { Figure.decimal(value / 1e9, 1) }

@@ -64,19 +64,23 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     public var factors: Factors
     /// The check of the output.
     public var check: OutputCheck
+    /// The errors of products on rank 0, for each encoding of its matrices.
+    public var errors: [EncodingError]
     /// One for each kind of forward.
     public var tests: [Test]
 
     init(
-        model: String, plan: Plan, check: OutputCheck, machines: [Machine], tests: [TimedTest], factors: Factors
+        model: String, plan: Plan, check: OutputCheck, errors: [EncodingError], machines: [Machine],
+        tests: [TimedTest]
     ) {
         self.model = model
         parameterCount = plan.blueprint.parameterCount
         byteCounts = plan.summary.model.byteCounts
         way = plan.policy.way.rawValue
         self.machines = machines
-        self.factors = factors
+        factors = Self.factors(plan, machines)
         self.check = check
+        self.errors = errors
         self.tests = []
         let weights = (0..<plan.rankCount).map { plan.holdings(rank: $0).weightByteCount }.max() ?? 0
         let reading = weights > Self.largestCacheByteCount ? reading : 0
@@ -85,6 +89,17 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
             return Test(
                 name: test.name, batch: test.batch, firstPosition: test.firstPosition,
                 tokens: test.batch * test.stepCount, work: work, timings: test.timings, reading: reading, peak: peak)
+        }
+    }
+
+    /// What the products of most weights multiply.
+    private static func factors(_ plan: Plan, _ machines: [Machine]) -> Factors {
+        guard plan.policy.math == .fast else { return .f32 }
+        let largest = plan.blueprint.weights.filter { !$0.isVector }.max { $0.elementCount < $1.elementCount }
+        switch largest.map({ plan.encoding(of: $0) }) {
+        case .grouped?: return .int8
+        case .plain(.bf16)?: return machines.contains { ($0.peaks[.bf16] ?? 0) == 0 } ? .f32 : .bf16
+        case .plain(.f32)?, .plain(.f16)?, nil: return .f32
         }
     }
 

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Blueprint
-import Compute
 import Engine
 import Foundation
 import MPI
@@ -17,7 +16,7 @@ struct BenchCommand: ParsableCommand {
             measure how fast they read memory and multiply, with the threads that run the model. Without a \
             checkpoint, --shape draws random weights.
 
-              lockstep bench --shape llama-1b --encoding bf16 --batch 1,4,16
+              lockstep bench --shape NAME --encoding bf16 --batch 1,4,16
               mpirun -n 2 lockstep bench --model model.h5 --threads 1 --format csv
             """)
 
@@ -108,13 +107,13 @@ struct BenchCommand: ParsableCommand {
     private var arithmetic: Math { options.math ?? (options.share.exact ? .precise : .fast) }
 
     private func benchmark(context: Int) throws -> Benchmark {
-        let (factors, tolerance): (Factors, Double) =
+        let tolerance =
             switch arithmetic {
-            case .precise: (.f32, 5e-4)
-            case .fast: (.f32, 5e-2)
+            case .precise: 5e-4
+            case .fast: 5e-2
             }
         var benchmark = Benchmark(
-            promptCount: 0, generateCount: generate, batches: batch.ids, repeats: repeats, factors: factors,
+            promptCount: 0, generateCount: generate, batches: batch.ids, repeats: repeats,
             tolerance: options.share.exact ? 0 : tolerance)
         let room = min(options.context ?? context, context) - benchmark.context
         benchmark.promptCount = prompt ?? min(Self.defaultPrompt, max(1, room))

@@ -69,6 +69,7 @@ import Testing
         #expect(report.peak == 300e9)
         let lines = report.markdown.split(separator: "\n")
         #expect(lines.contains { $0.contains("reading 30.0 GB/s") && $0.contains("f32 300.0, bf16 -, int8 3.0") })
+        #expect(lines.contains { $0.hasSuffix("bf16 fast 2.0e-03 (largest 1.0e-02)") })
         #expect(lines.contains { $0.hasPrefix("2 ranks x 1 to 2 threads on a (avx2), b (portable)") })
         let columns = lines.filter { $0.hasPrefix("|") }.map { $0.split(separator: "|").count }
         #expect(columns.count == 3 && Set(columns).count == 1)
@@ -88,6 +89,7 @@ import Testing
            {"host": "b", "threads": 2, "instructionSet": "portable", "readBandwidth": 2e10,
             "peaks": {"f32": 2e11, "bf16": 0, "int8": 2e9}}],
          "factors": "f32",
+         "errors": [{"encoding": "bf16", "math": "fast", "error": {"meanSquare": 0.002, "largest": 0.01}}],
          "check": {"tokens": 24, "difference": 1e-6, "tolerance": 1e-4, "isFinite": true, "ranksAgree": true},
          "tests": [
            {"name": "decoding", "batch": 1, "firstPosition": 8, "tokens": 16,
