@@ -85,13 +85,13 @@ struct BenchCommand: ParsableCommand {
             let benchmark: Benchmark
             let session: Session
             if let blueprint {
-                benchmark = try self.benchmark(context: blueprint.maximumContext)
+                benchmark = try world.together { try self.benchmark(context: blueprint.maximumContext) }
                 let model = RandomModel(blueprint, encoding: (encoding ?? .bf16).encoding, seed: seed)
                 session = try model.open(
                     try request(benchmark, on: world), on: world, version: Lockstep.version)
             } else {
                 let model = try world.together { try Model(path: options.model ?? Model.embeddedPath) }
-                benchmark = try self.benchmark(context: model.blueprint.maximumContext)
+                benchmark = try world.together { try self.benchmark(context: model.blueprint.maximumContext) }
                 session = try Session.open(
                     try request(benchmark, on: world), on: world, version: Lockstep.version)
             }

@@ -35,7 +35,7 @@ extension LockstepTests {
             (prompt + ["--shares", "5:x:2"], "The value '5:x:2' is invalid for '--shares <5:3:2>'"),
             (prompt + ["--shares", "1:1:1", "--shares-file", "f"], "--shares, --shares-file: expected one of them"),
             (prompt + ["--colour", "red"], "Unknown option '--colour'"),
-            (["score"], "expected one of --text-file, --tokens and --tokens-file, found none"),
+            (["score"], "expected one of --text-file, --tokens, --tokens-file and --reference, found none"),
             (["score", "--tokens", "1,2", "--top", "5000"], "--top: expected 0 to 1024, found 5000"),
             (
                 ["verify", "--prompt", "a", "--tokens", "1"],

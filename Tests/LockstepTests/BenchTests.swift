@@ -98,7 +98,7 @@ extension LockstepTests {
             (["--encoding", "q4"], 64, "--encoding: expected with --shape"),
             (["--batch", "1,0"], 64, "--batch: expected at least 1, found 0"),
             (["--batch", "300"], 64, "--batch: expected at most --chunk, 256, found 300"),
-            (["--generate", "100000"], 1, "expected at most 256 tokens, the context, found 100001"),
+            (["--generate", "100000"], 1, "expected at most 512 tokens, the context, found 100001"),
         ]
 
         @Test(arguments: wrong) func whatCannotBeMeasuredIsSaid(options: [String], status: Int32, message: String) throws {
