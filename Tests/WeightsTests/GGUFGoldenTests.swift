@@ -51,7 +51,7 @@ import Weights
         for one in cases {
             #expect(try tokenizer.encode(one.text, addSpecialTokens: false) == one.ids, "\(one.text)")
             #expect(try tokenizer.encode(one.text) == one.idsWithSpecial, "\(one.text)")
-            #expect(try tokenizer.decode(one.idsWithSpecial, skipSpecialTokens: false) == one.decoded)
+            #expect(try tokenizer.decode(one.ids, skipSpecialTokens: false) == one.decoded)
             #expect(try tokenizer.decode(one.idsWithSpecial, skipSpecialTokens: true) == one.decodedSkipSpecial)
         }
     }
