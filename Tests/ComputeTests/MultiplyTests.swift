@@ -29,6 +29,23 @@ import Testing
         }
     }
 
+    /// Larger than what caches are taken to hold, with inputs on both sides of what the first one is.
+    @Test(arguments: Encoding.allPlain)
+    func aLargeMatrixHasTheReferencesBitsToo(encoding: Encoding) throws {
+        for (rows, columns) in [(700, 1003), (130, 5001)] {
+            let bench = try Workbench(seed: UInt64(rows))
+            let w = try bench.matrix(rows, columns, encoding)
+            let x = try bench.buffer(1, columns)
+            let expected = try bench.buffer(1, rows)
+            reference().multiply(x, tokens: 1, by: w, into: expected)
+            for operations in everyOperations(threads: [1, 2]) {
+                let y = try bench.buffer(1, rows, filledWith: .nan)
+                operations.multiply(x, tokens: 1, by: w, into: y)
+                #expect(firstDifference(y.bits, expected.bits) == nil, "\(operations.instructionSet) \(rows)")
+            }
+        }
+    }
+
     @Test(arguments: Encoding.allPlain)
     func theReferenceIsTheProduct(encoding: Encoding) throws {
         for columns in oddLengths {
