@@ -86,9 +86,9 @@ extension LockstepTests {
         }
 
         @Test func anotherFormatVersionIsRefused() throws {
-            let model = try changed { try $0.attributes().set("lockstep_format_version", to: 2) }
+            let model = try changed { try $0.attributes().set("lockstep_format_version", to: 1) }
             try expectAllRanks(
-                model, fail: "expected format version 1, found 2; import the checkpoint again with this program")
+                model, fail: "expected format version 2, found 1; import the checkpoint again with this program")
         }
 
         @Test(arguments: ["config.json", "tokenizer.json", "generation_config.json"])

@@ -13,7 +13,8 @@ extension LockstepTests {
 
         @Test(arguments: divisions) func aTokenExchangesWhatThePlanSays(ranks: Int, options: [String]) throws {
             let plan: PlanFigures = try decoded(["plan", "--ranks", "\(ranks)", "--json"] + options)
-            let prompt = ["generate", "--prompt", "Alice was", "--max-tokens", "6", "--json"]
+            // Threads of a rank read panels at the borders of their rows as ranks do: each in full.
+            let prompt = ["generate", "--prompt", "Alice was", "--max-tokens", "6", "--threads", "1", "--json"]
             let generation: Generation = try decoded(ranks: ranks, prompt + options)
             #expect(generation.generatedTokens == 6)
             #expect(generation.collectivesPerToken == Double(plan.decodedToken.collectives))
