@@ -110,7 +110,8 @@ struct BenchCommand: ParsableCommand {
         let tolerance =
             switch arithmetic {
             case .precise: 5e-4
-            case .fast: 5e-2
+            // Few tokens may be rounded otherwise than many; wrong logits differ by several times their spread.
+            case .fast: 0.2
             }
         var benchmark = Benchmark(
             promptCount: 0, generateCount: generate, batches: batch.ids, repeats: repeats,

@@ -52,7 +52,7 @@ extension LockstepTests {
                 #expect(machine.threads == 1 && machine.readBandwidth > 0 && (machine.peaks["f32"] ?? 0) > 0)
             }
             // As many as the context of 12, 5 and 6 has room for.
-            #expect(report.check.tokens == 23 && report.check.difference < 5e-2 && report.check.ranksAgree)
+            #expect(report.check.tokens == 23 && report.check.difference < 0.2 && report.check.ranksAgree)
             #expect(report.tests.map(\.name) == ["prompt of 12", "decoding", "batch of 3"])
             // Two forwards of three tokens are the least that make five.
             #expect(report.tests.map(\.tokens) == [12, 5, 6])
