@@ -25,7 +25,7 @@ extension LockstepTests {
                     "--min-p", "--seed", "--repetition-penalty", "--stop", "--ignore-eos", "--json",
                 ]
             ),
-            ("score", run + ["--text-file", "--tokens", "--tokens-file", "--top", "--logits", "--json"]),
+            ("score", run + ["--text-file", "--tokens", "--tokens-file", "--top", "--logits", "--reference", "--json"]),
             (
                 "bench",
                 run + [
