@@ -47,6 +47,8 @@ public struct Grouping: Sendable, Hashable, Codable {
     public static let panelRows = 16
     /// Columns that lie together in memory.
     public static let blockColumns = 32
+    /// Columns whose scales lie together in memory, before their values.
+    static let spanColumns = 256
 
     /// A grouping; nil where there is no such form.
     public init?(bits: Int, size: Int, scale: Scale, hasOffsets: Bool) {
@@ -117,14 +119,22 @@ public struct Grouping: Sendable, Hashable, Codable {
         parts.reduce(0) { $0 + self.columns(of: $1, in: columns).count * bytesPerElement(of: $1) }
     }
 
-    /// Bytes of a panel in memory that holds these columns of the weight.
+    /// Bytes of a panel in memory that holds these columns of the weight: spans of 256 columns, each with room for the
+    /// scales of as many behind which its blocks lie; the first and the last may have fewer blocks.
     public func panelByteCount(columns: Range<Int>) -> Int {
         guard !columns.isEmpty else { return 0 }
-        let whole = (columns.lowerBound / Self.blockColumns * Self.blockColumns)..<columns.upperBound
-        let blocks = (whole.count + Self.blockColumns - 1) / Self.blockColumns
-        let scales = parts.filter { $0 != .values && $0 != .highBits }.reduce(0) {
-            $0 + Encoding.aligned(Self.panelRows * self.columns(of: $1, in: whole).count * bytesPerElement(of: $1))
-        }
-        return blocks * Self.blockColumns * Self.panelRows * bits / 8 + scales
+        let origin = columns.lowerBound / Self.blockColumns * Self.blockColumns
+        let last = columns.upperBound - 1
+        let blocks = (last - origin) / Self.blockColumns + 1
+        let spans = (last - origin + origin % period) / Self.spanColumns + 1
+        return blocks * Self.blockColumns * Self.panelRows * bits / 8 + spans * spanScalesByteCount
+    }
+
+    /// Bytes of a span's scales, offsets and what these are multiplied by.
+    private var spanScalesByteCount: Int {
+        Encoding.aligned(
+            parts.filter { $0 != .values && $0 != .highBits }.reduce(0) {
+                $0 + Self.panelRows * self.columns(of: $1, in: 0..<Self.spanColumns).count * bytesPerElement(of: $1)
+            })
     }
 }

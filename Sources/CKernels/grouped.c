@@ -5,6 +5,13 @@
 typedef struct lockstep_grouped_rows grouped_rows;
 typedef struct lockstep_grouping grouping;
 
+size_t lockstep_panel_bytes(size_t columns, int encoding, const grouping *g)
+{
+    panel_layout l;
+    lay_out(&l, columns, encoding, g);
+    return l.byte_count;
+}
+
 /// Places of columns in a file's rows: element 0 of a part with n columns to an element holds place `start` / n * n.
 typedef struct {
     size_t start; // place of the first column that is given
@@ -34,9 +41,10 @@ INLINE unsigned stored_integer(const uint8_t *values, const uint8_t *high_bits, 
 }
 
 /// Puts an integer into a panel of zeros.
-INLINE void put_integer(uint8_t *panel, int bits, size_t row, size_t column, unsigned integer)
+INLINE void put_integer(uint8_t *panel, const panel_layout *l, size_t row, size_t column, unsigned integer)
 {
-    uint8_t *bytes = panel + column / 32 * bytes_per_block(bits) + row * 4 + column % 4;
+    const int bits = l->bits;
+    uint8_t *bytes = panel + block_of(l, column) + row * 4 + column % 4;
     unsigned c = (unsigned)(column % 32);
     if (bits == 8) {
         bytes[c / 4 * 64] = (uint8_t)integer;
@@ -151,13 +159,13 @@ static void pack_edge(
     uint8_t *panel, const grouped_rows *from, size_t rows, const places *p, const panel_layout *l, size_t block)
 {
     const size_t end = smaller(block * 32 + 32, l->missing + (p->last - p->first) + 1);
-    memset(panel + block * bytes_per_block(l->bits), 0, bytes_per_block(l->bits));
+    memset(panel + block_of(l, block * 32), 0, bytes_per_block(l->bits));
     for (size_t row = 0; row < rows; row++) {
         const uint8_t *values = from->values + row * from->values_stride;
         const uint8_t *high_bits = l->bits == 5 || l->bits == 6 ? from->high_bits + row * from->high_bits_stride : NULL;
         for (size_t c = larger(block * 32, l->missing); c < end; c++)
             put_integer(
-                panel, l->bits, row, c,
+                panel, l, row, c,
                 stored_integer(values, high_bits, l->bits, p->start, p->first + c - l->missing));
     }
 }
@@ -169,13 +177,16 @@ static void pack_integers(
     size_t first = l->missing > 0, last = larger(first, end / 32);
     if (rows < LOCKSTEP_PANEL_ROWS)
         last = first;
-    const size_t place = p->first - l->missing + first * 32;
-    char *to = panel + first * bytes_per_block(l->bits);
-    switch (l->bits) {
-    case 4: pack_blocks(to, from, p, place, last - first, 4); break;
-    case 5: pack_blocks(to, from, p, place, last - first, 5); break;
-    case 6: pack_blocks(to, from, p, place, last - first, 6); break;
-    default: pack_blocks(to, from, p, place, last - first, 8);
+    for (size_t b = first, blocks; b < last; b += blocks) {
+        const size_t place = p->first - l->missing + b * 32;
+        char *to = panel + block_of(l, b * 32);
+        blocks = smaller(last - b, (LOCKSTEP_SPAN_COLUMNS - (l->origin + b * 32) % LOCKSTEP_SPAN_COLUMNS) / 32);
+        switch (l->bits) {
+        case 4: pack_blocks(to, from, p, place, blocks, 4); break;
+        case 5: pack_blocks(to, from, p, place, blocks, 5); break;
+        case 6: pack_blocks(to, from, p, place, blocks, 6); break;
+        default: pack_blocks(to, from, p, place, blocks, 8);
+        }
     }
     for (size_t b = 0; b < first; b++)
         pack_edge((uint8_t *)panel, from, rows, p, l, b);
@@ -193,17 +204,23 @@ INLINE void copy_section(
                 to + (element * LOCKSTEP_PANEL_ROWS + row) * bytes, from + row * stride + element * bytes, bytes);
 }
 
-/// `origin` is the place at which the section's groups begin.
+/// Puts the elements of one part, each of `size` columns, into the panel's spans, `section` bytes from their starts.
+/// `first` is the place of the matrix's first column in the first span.
 static void pack_section(
-    char *to, const void *from, size_t stride, size_t rows, const places *p, size_t origin, size_t size, size_t bytes)
+    char *panel, const panel_layout *l, size_t section, const void *from, size_t stride, size_t rows, const places *p,
+    size_t first, size_t size, size_t bytes)
 {
-    const size_t first = p->first / size, elements = p->last / size - first + 1;
-    const char *start = (const char *)from + (first - p->start / size) * bytes;
-    to += (first - origin / size) * LOCKSTEP_PANEL_ROWS * bytes;
-    switch (bytes) {
-    case 1: copy_section(to, start, stride, rows, elements, 1); break;
-    case 2: copy_section(to, start, stride, rows, elements, 2); break;
-    default: copy_section(to, start, stride, rows, elements, 4);
+    const size_t in_span = LOCKSTEP_SPAN_COLUMNS / size, last = (first + p->last - p->first) / size;
+    const char *start = (const char *)from + (p->first / size - p->start / size) * bytes;
+    for (size_t e = first / size, elements; e <= last; e += elements, start += elements * bytes) {
+        elements = smaller(last + 1 - e, in_span - e % in_span);
+        const size_t span = e / in_span ? e / in_span * l->span_bytes - l->skipped : 0;
+        char *to = panel + span + section + e % in_span * LOCKSTEP_PANEL_ROWS * bytes;
+        switch (bytes) {
+        case 1: copy_section(to, start, stride, rows, elements, 1); break;
+        case 2: copy_section(to, start, stride, rows, elements, 2); break;
+        default: copy_section(to, start, stride, rows, elements, 4);
+        }
     }
 }
 
@@ -221,23 +238,21 @@ void lockstep_pack(
         return;
     }
     pack_integers(panel, from, rows, &p, &l);
-    char *to = panel;
-    memset(to + l.scales, 0, l.byte_count - l.scales);
-    size_t origin = p.first - l.missing, bytes = bytes_per_scale(g->scale);
-    pack_section(to + l.scales, from->scales, from->scales_stride, rows, &p, origin, g->size, bytes);
+    for (size_t b = 0; b < l.blocks; b++)
+        if (b == 0 || (l.origin + b * 32) % LOCKSTEP_SPAN_COLUMNS == 0)
+            memset((char *)panel + span_of(&l, b * 32), 0, l.values);
+    const size_t first = g->first, bytes = bytes_per_scale(g->scale), super_size = LOCKSTEP_SPAN_COLUMNS;
+    pack_section(panel, &l, 0, from->scales, from->scales_stride, rows, &p, first, g->size, bytes);
     if (g->has_offsets)
-        pack_section(to + l.offsets, from->offsets, from->offsets_stride, rows, &p, origin, g->size, bytes);
+        pack_section(panel, &l, l.offsets, from->offsets, from->offsets_stride, rows, &p, first, g->size, bytes);
     if (g->scale != LOCKSTEP_SCALE_NESTED)
         return;
-    // A panel's groups of 256 columns begin with its period.
-    origin = p.first - g->first;
     pack_section(
-        to + l.super_scales, from->super_scales, from->super_scales_stride, rows, &p, origin,
-        LOCKSTEP_SUPER_COLUMNS, 2);
+        panel, &l, l.super_scales, from->super_scales, from->super_scales_stride, rows, &p, first, super_size, 2);
     if (g->has_offsets)
         pack_section(
-            to + l.super_offsets, from->super_offsets, from->super_offsets_stride, rows, &p, origin,
-            LOCKSTEP_SUPER_COLUMNS, 2);
+            panel, &l, l.super_offsets, from->super_offsets, from->super_offsets_stride, rows, &p, first, super_size,
+            2);
 }
 
 void lockstep_unpack(

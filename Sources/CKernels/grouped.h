@@ -5,6 +5,8 @@
 //
 // Columns of a panel count from its first block's start: column `missing + k` is column k of the matrix.
 
+enum { SPAN_BLOCKS = LOCKSTEP_SPAN_COLUMNS / LOCKSTEP_BLOCK_COLUMNS };
+
 /// What a grouping, the integers' bits and the number of columns come to.
 typedef struct {
     int bits;
@@ -12,11 +14,13 @@ typedef struct {
     int size_shift;  // its binary logarithm
     size_t missing;  // columns of the first block that come before the matrix
     size_t end;      // one past the matrix's last column
-    size_t origin;   // place of the first block in its period
+    size_t origin;   // place of the first block in the first span
     size_t blocks;
-    size_t groups, super_groups;
-    // Sections: bytes from the panel's start.
-    size_t scales, offsets, super_scales, super_offsets, byte_count;
+    // Sections: bytes from a span's start; scales come first.
+    size_t offsets, super_scales, super_offsets, values;
+    size_t span_bytes; // of a whole span
+    size_t skipped;    // bytes of the blocks that the first span lacks
+    size_t byte_count;
 } panel_layout;
 
 INLINE int bits_of(int encoding)
@@ -29,19 +33,38 @@ INLINE size_t bytes_per_scale(int scale)
     return scale == LOCKSTEP_SCALE_NESTED ? 1 : scale == LOCKSTEP_SCALE_F32 ? 4 : 2;
 }
 
-/// Bytes of a section of `groups` x 16 elements.
-INLINE size_t section(size_t groups, size_t bytes) { return (groups * LOCKSTEP_PANEL_ROWS * bytes + 63) / 64 * 64; }
-
 INLINE size_t bytes_per_block(int bits) { return (size_t)bits * 64; }
 
 INLINE size_t period_of(const struct lockstep_grouping *g)
 {
-    return g->scale == LOCKSTEP_SCALE_NESTED ? LOCKSTEP_SUPER_COLUMNS : larger(g->size, LOCKSTEP_BLOCK_COLUMNS);
+    return g->scale == LOCKSTEP_SCALE_NESTED ? LOCKSTEP_SPAN_COLUMNS : larger(g->size, LOCKSTEP_BLOCK_COLUMNS);
+}
+
+/// Bytes from the panel's start to that of a column's span.
+INLINE size_t span_of(const panel_layout *l, size_t column)
+{
+    const size_t span = (l->origin + column) / LOCKSTEP_SPAN_COLUMNS;
+    return span ? span * l->span_bytes - l->skipped : 0;
+}
+
+/// Bytes from the panel's start to a column's block.
+INLINE size_t block_of(const panel_layout *l, size_t column)
+{
+    const size_t place = l->origin + column, block = place % LOCKSTEP_SPAN_COLUMNS / LOCKSTEP_BLOCK_COLUMNS;
+    return place / LOCKSTEP_SPAN_COLUMNS * l->span_bytes + l->values + block * bytes_per_block(l->bits) - l->skipped;
+}
+
+/// The place of a column's group in its span.
+INLINE size_t group_of(const panel_layout *l, size_t column)
+{
+    return (l->origin + column) % LOCKSTEP_SPAN_COLUMNS >> l->size_shift;
 }
 
 INLINE void lay_out(panel_layout *l, size_t columns, int encoding, const struct lockstep_grouping *g)
 {
-    int nested = g->scale == LOCKSTEP_SCALE_NESTED;
+    const size_t scales = LOCKSTEP_SPAN_COLUMNS / g->size * LOCKSTEP_PANEL_ROWS * bytes_per_scale(g->scale);
+    const size_t super_scales = g->scale == LOCKSTEP_SCALE_NESTED ? LOCKSTEP_PANEL_ROWS * 2 : 0;
+    const size_t parts = g->has_offsets ? 2 : 1;
     l->bits = bits_of(encoding);
     l->size = g->size;
     l->size_shift = __builtin_ctzll(g->size);
@@ -49,25 +72,13 @@ INLINE void lay_out(panel_layout *l, size_t columns, int encoding, const struct 
     l->end = l->missing + columns;
     l->origin = g->first - l->missing;
     l->blocks = columns ? (l->end + LOCKSTEP_BLOCK_COLUMNS - 1) / LOCKSTEP_BLOCK_COLUMNS : 0;
-    l->groups = columns ? (l->origin + l->end - 1) / g->size - l->origin / g->size + 1 : 0;
-    l->super_groups = columns && nested ? (l->origin + l->end - 1) / LOCKSTEP_SUPER_COLUMNS + 1 : 0;
-    size_t scales = section(l->groups, bytes_per_scale(g->scale)), super_scales = section(l->super_groups, 2);
-    l->scales = l->blocks * bytes_per_block(l->bits);
-    l->offsets = l->scales + scales;
-    l->super_scales = l->offsets + (g->has_offsets ? scales : 0);
+    l->offsets = scales;
+    l->super_scales = parts * scales;
     l->super_offsets = l->super_scales + super_scales;
-    l->byte_count = l->super_offsets + (g->has_offsets ? super_scales : 0);
-}
-
-/// The group of a column, and its group of 256 columns.
-INLINE size_t group_of(const panel_layout *l, size_t column)
-{
-    return ((l->origin + column) >> l->size_shift) - (l->origin >> l->size_shift);
-}
-
-INLINE size_t super_group_of(const panel_layout *l, size_t column)
-{
-    return (l->origin + column) / LOCKSTEP_SUPER_COLUMNS;
+    l->values = (parts * (scales + super_scales) + 63) / 64 * 64;
+    l->span_bytes = l->values + SPAN_BLOCKS * bytes_per_block(l->bits);
+    l->skipped = l->origin / LOCKSTEP_BLOCK_COLUMNS * bytes_per_block(l->bits);
+    l->byte_count = columns ? block_of(l, l->end - 1) + bytes_per_block(l->bits) : 0;
 }
 
 /// Element `index` of scales or offsets, without what nested ones are multiplied by.
@@ -81,28 +92,27 @@ INLINE float scale_at(const void *section, size_t index, int scale)
     }
 }
 
-/// The scale or offset of one row's column. `outer` is where the section of what nested ones are multiplied by begins.
+/// The scale or offset of one row's column, whose section begins `inner` bytes from a span's start, `outer` that of what
+/// nested ones are multiplied by.
 INLINE float scale_of(
     const char *panel, const panel_layout *l, size_t inner, size_t outer, size_t row, size_t column, int scale)
 {
-    float value = scale_at(panel + inner, group_of(l, column) * LOCKSTEP_PANEL_ROWS + row, scale);
-    if (scale != LOCKSTEP_SCALE_NESTED)
-        return value;
-    size_t index = super_group_of(l, column) * LOCKSTEP_PANEL_ROWS + row;
-    return value * scale_at(panel + outer, index, LOCKSTEP_SCALE_F16);
+    const char *span = panel + span_of(l, column);
+    float value = scale_at(span + inner, group_of(l, column) * LOCKSTEP_PANEL_ROWS + row, scale);
+    return scale == LOCKSTEP_SCALE_NESTED ? value * scale_at(span + outer, row, LOCKSTEP_SCALE_F16) : value;
 }
 
 /// The integer of one row's column.
-INLINE unsigned integer_of(const uint8_t *panel, int bits, size_t row, size_t column)
+INLINE unsigned integer_of(const char *panel, const panel_layout *l, size_t row, size_t column)
 {
-    const uint8_t *bytes = panel + column / 32 * bytes_per_block(bits) + row * 4 + column % 4;
+    const uint8_t *bytes = (const uint8_t *)panel + block_of(l, column) + row * 4 + column % 4;
     unsigned c = (unsigned)(column % 32);
-    if (bits == 8)
+    if (l->bits == 8)
         return bytes[c / 4 * 64];
     unsigned low = bytes[c / 8 * 64] >> (c / 4 % 2 * 4) & 15;
-    if (bits == 4)
+    if (l->bits == 4)
         return low;
-    if (bits == 5)
+    if (l->bits == 5)
         return low | (bytes[4 * 64] >> (c / 4) & 1u) << 4;
     return low | (bytes[(4 + c / 16) * 64] >> (c % 16 / 4 * 2) & 3u) << 4;
 }
@@ -112,8 +122,8 @@ INLINE float element_of(
     const char *panel, const panel_layout *l, const struct lockstep_grouping *g, size_t row, size_t column)
 {
     int zero = g->has_offsets ? 0 : 1 << (l->bits - 1);
-    float integer = (float)((int)integer_of((const uint8_t *)panel, l->bits, row, column) - zero);
-    float scale = scale_of(panel, l, l->scales, l->super_scales, row, column, g->scale), offset = 0;
+    float integer = (float)((int)integer_of(panel, l, row, column) - zero);
+    float scale = scale_of(panel, l, 0, l->super_scales, row, column, g->scale), offset = 0;
     if (g->has_offsets)
         offset = scale_of(panel, l, l->offsets, l->super_offsets, row, column, g->scale);
     return __builtin_fmaf(scale, integer, offset);
@@ -146,12 +156,12 @@ typedef int8_t unaligned_half_bytes __attribute__((vector_size(8), aligned(1), m
         vector *to, const char *panel, const panel_layout *l, size_t inner, size_t outer, size_t row, size_t column,   \
         int scale)                                                                                                     \
     {                                                                                                                  \
+        const char *span = panel + span_of(l, column);                                                                 \
         size_t index = group_of(l, column) * LOCKSTEP_PANEL_ROWS + row;                                                \
-        name##_section(to, panel + inner + index * bytes_per_scale(scale), scale);                                     \
+        name##_section(to, span + inner + index * bytes_per_scale(scale), scale);                                      \
         if (scale == LOCKSTEP_SCALE_NESTED) {                                                                          \
             vector factor;                                                                                             \
-            index = super_group_of(l, column) * LOCKSTEP_PANEL_ROWS + row;                                             \
-            name##_section(&factor, panel + outer + index * 2, LOCKSTEP_SCALE_F16);                                    \
+            name##_section(&factor, span + outer + row * 2, LOCKSTEP_SCALE_F16);                                       \
             *to *= factor;                                                                                             \
         }                                                                                                              \
     }

@@ -44,7 +44,7 @@ TARGET INLINE void NAMED(expand)(const grouped *w, VECTOR *scales, VECTOR *offse
     const size_t end = (w->l.origin + smaller(last * 32, w->l.end) - 1) >> w->l.size_shift;
     for (size_t g = (w->l.origin + first * 32) >> w->l.size_shift; g <= end; g++) {
         const size_t column = larger(g << w->l.size_shift, w->l.origin) - w->l.origin;
-        NAMED(scales)(scales, w->panel, &w->l, w->l.scales, w->l.super_scales, w->row, column, w->scale);
+        NAMED(scales)(scales, w->panel, &w->l, 0, w->l.super_scales, w->row, column, w->scale);
         if (w->has_offsets)
             NAMED(scales)(offsets, w->panel, &w->l, w->l.offsets, w->l.super_offsets, w->row, column, w->scale);
         else
@@ -91,7 +91,7 @@ TARGET INLINE void NAMED(add_lanes)(
         UNROLL for (int i = 0; i < lanes_here; i++) sums[t * lanes_here + i] = kept[t * 16 + phase * lanes_here + i];
     const size_t origin = w->l.origin + first * 32, base = origin >> w->l.size_shift;
     for (size_t b = 0; b < last - first; b++) {
-        const char *block = w->panel + (first + b) * bytes_per_block(bits) + w->row * 4;
+        const char *block = w->panel + block_of(&w->l, (first + b) * 32) + w->row * 4;
         const float *input = x + ((first + b) * 32 - w->l.missing);
         if (phase == 0)
             UNROLL for (int i = 0; i <= bits; i++)
@@ -119,7 +119,7 @@ TARGET INLINE void NAMED(add_all_lanes)(
 /// The weights of a block, a vector for each column.
 TARGET INLINE void NAMED(weigh_block)(const grouped *w, VECTOR *weights, size_t b, const int bits)
 {
-    const char *block = w->panel + b * bytes_per_block(bits) + w->row * 4;
+    const char *block = w->panel + block_of(&w->l, b * 32) + w->row * 4;
     VECTOR scales[3], offsets[3];
     NAMED(expand)(w, scales, offsets, b, b + 1);
     for (size_t half = 0; half < 2; half++) {

@@ -25,7 +25,9 @@ enum {
     // A tile's input over so many bytes of its rows stays in the first cache while rows pass.
     TILE_BYTES = 4096,
     // So many rows over as many bytes stay in the second cache while tokens pass.
-    BLOCK_ROWS = 96,
+    BLOCK_ROWS = 48,
+    // One token's rows are fetched so many bytes ahead.
+    BYTES_AHEAD = 8192,
 };
 
 /// Rows and the columns of them that are multiplied at a time; both in bytes from the matrix's start.
@@ -96,6 +98,43 @@ INLINE void bfloat_tile(
     }
 }
 
+/// The lanes of one row's sum over [first, last) bytes of it.
+INLINE void bfloat_row(lanes *to, const char *w, const char *x, size_t first, size_t last)
+{
+    __m512 sum = _mm512_setzero_ps();
+    size_t offset = first;
+    _Pragma("clang loop unroll_count(4)") for (; offset + 64 <= last; offset += 64)
+    {
+        __m512bh weights, input;
+        __builtin_prefetch(w + offset + BYTES_AHEAD);
+        load_pairs(&weights, w + offset);
+        load_pairs(&input, x + offset);
+        sum = _mm512_dpbf16_ps(sum, weights, input);
+    }
+    if (offset < last) {
+        __m512bh weights = (__m512bh)_mm512_maskz_loadu_epi16((1u << (last - offset) / 2) - 1, w + offset), input;
+        load_pairs(&input, x + offset);
+        sum = _mm512_dpbf16_ps(sum, weights, input);
+    }
+    *to = (lanes)sum;
+}
+
+/// One token, with the bits of a token among many: rows are read one after the other, as memory has them.
+static void multiply_one(const product *p, const char *x, size_t first, size_t last)
+{
+    const size_t byte_count = p->columns * 2;
+    for (size_t row = first; row < last; row++) {
+        const char *w = (const char *)p->w + row * p->row_byte_stride;
+        float y = p->bias ? p->bias[row] : 0;
+        for (size_t byte = 0; byte < byte_count; byte += TILE_BYTES) {
+            lanes sums;
+            bfloat_row(&sums, w, x, byte, smaller(byte + TILE_BYTES, byte_count));
+            y += tree_of_lanes(&sums);
+        }
+        p->y[row] = y;
+    }
+}
+
 #define TILE_OF(tokens)                                                                                                \
     case tokens: bfloat_tile(m, p, x, b, row, token, tokens); break;
 
@@ -116,6 +155,10 @@ INLINE void multiply_block(
 
 static void multiply_bfloats(const multiply *m, const product *p, const char *x, size_t first, size_t last)
 {
+    if (m->tokens == 1) {
+        multiply_one(p, x, first, last);
+        return;
+    }
     const size_t byte_count = p->columns * 2;
     for (size_t row = first; row < last; row += BLOCK_ROWS) {
         bfloat_block b = {.first_row = row, .last_row = smaller(row + BLOCK_ROWS, last)};
@@ -142,7 +185,7 @@ void lockstep_multiply_bfloats(const multiply *m, const char *rounded, int threa
     for (int i = 0; i < m->count; i++) {
         const product *p = &m->products[i];
         size_t first, last;
-        part_of(p->rows, 16, thread, threads, &first, &last);
+        part_of(p->rows, 8, thread, threads, &first, &last);
         if (first < last)
             multiply_bfloats(m, p, rounded, first, last);
     }

@@ -22,10 +22,10 @@ static void multiply_portable(
                 const rounded_block *block = x + column / 32;
                 int32_t products = 0;
                 for (size_t k = column; k < column + step; k++) {
-                    int32_t q = (int32_t)integer_of((const uint8_t *)panel, l->bits, row % 16, k);
+                    int32_t q = (int32_t)integer_of(panel, l, row % 16, k);
                     products += (q - zero) * block->values[k % 32];
                 }
-                float scale = scale_of(panel, l, l->scales, l->super_scales, row % 16, column, scale_kind);
+                float scale = scale_of(panel, l, 0, l->super_scales, row % 16, column, scale_kind);
                 sum = __builtin_fmaf((float)products, scale * block->scale, sum);
                 if (has_offsets) {
                     float offset = scale_of(panel, l, l->offsets, l->super_offsets, row % 16, column, scale_kind);
@@ -51,23 +51,23 @@ enum {
     INPUT_BYTES = 512 << 10,
     // The most tokens whose products are cheaper from the packed panel.
     DIRECT_TOKENS = 16,
+    // Far enough for memory to answer, near enough for the first cache to keep it.
+    BYTES_AHEAD = 6144,
 };
 
-/// Consecutive blocks of a panel.
+/// A panel, or consecutive blocks of its beginning.
 typedef struct {
     const char *panel;
     const panel_layout *l;
     size_t blocks;
     int scale, has_offsets;
-    // Bytes from a block to what is fetched meanwhile, and what this grows by from block to block; 0 for nothing.
-    size_t ahead, ahead_step;
+    // Whether what comes BYTES_AHEAD behind is fetched meanwhile.
+    int fetches;
 } panel_view;
 
 /// Blocks with 8 bits for every integer and f32 scales: a panel like others.
 typedef struct {
-    char values[WIDE_BLOCKS * 512];
-    float scales[WIDE_BLOCKS * 2][16];
-    float offsets[WIDE_BLOCKS * 2][16];
+    char panel[WIDE_BLOCKS * (512 + 2 * 2 * 64)];
     panel_layout layout;
     panel_view view;
 } wide_panel __attribute__((aligned(64)));
@@ -81,22 +81,14 @@ typedef struct {
     size_t widest;
 } multiply_functions;
 
-/// Sixteen rows' scales or offsets of a column's group; `outer` is where the section of what nested ones are multiplied
-/// by begins.
-INLINE void load_scales_of_rows(lanes *to, const panel_view *v, size_t inner, size_t outer, size_t column)
+/// Sixteen rows' scales or offsets of a span's group, from a section `inner` bytes from the span's start; what nested
+/// ones are multiplied by is at `outer`.
+INLINE void load_scales_of_rows(
+    lanes *to, const panel_view *v, const char *span, size_t inner, size_t outer, size_t group)
 {
-    const char *from = v->panel + inner + group_of(v->l, column) * 16 * bytes_per_scale(v->scale);
-    switch (v->scale) {
-    case LOCKSTEP_SCALE_F16: *to = __builtin_convertvector(*(const unaligned_halves *)from, lanes); return;
-    case LOCKSTEP_SCALE_BF16:
-        *to = (lanes)(__builtin_convertvector(*(const unaligned_words *)from, lane_bits) << 16);
-        return;
-    case LOCKSTEP_SCALE_F32: load(to, (const float *)from); return;
-    default: break;
-    }
-    const char *factors = v->panel + outer + super_group_of(v->l, column) * 32;
-    *to = __builtin_convertvector(*(const lane_bytes *)from, lanes)
-          * __builtin_convertvector(*(const unaligned_halves *)factors, lanes);
+    load_section(to, span + inner + group * LOCKSTEP_PANEL_ROWS * bytes_per_scale(v->scale), v->scale);
+    if (v->scale == LOCKSTEP_SCALE_NESTED)
+        *to *= __builtin_convertvector(*(const unaligned_halves *)(span + outer), lanes);
 }
 
 /// Columns 4 j to 4 j + 3 of a block, a byte each.
@@ -124,10 +116,8 @@ INLINE void prepare(wide_panel *wide, const panel_view *v)
     const struct lockstep_grouping grouping = {
         .scale = LOCKSTEP_SCALE_F32, .has_offsets = v->has_offsets, .size = v->l->size == 16 ? 16 : 32};
     lay_out(&wide->layout, WIDE_BLOCKS * LOCKSTEP_BLOCK_COLUMNS, LOCKSTEP_Q8, &grouping);
-    wide->layout.scales = offsetof(wide_panel, scales);
-    wide->layout.offsets = offsetof(wide_panel, offsets);
     wide->view = (panel_view){
-        .panel = wide->values, .l = &wide->layout, .scale = LOCKSTEP_SCALE_F32, .has_offsets = v->has_offsets};
+        .panel = wide->panel, .l = &wide->layout, .scale = LOCKSTEP_SCALE_F32, .has_offsets = v->has_offsets};
 }
 
 /// Writes the sums of sixteen rows, and the bias, to the product.
@@ -198,10 +188,7 @@ INLINE void multiply_panels(
 {
     add_function add = m->tokens > DIRECT_TOKENS ? NULL : functions->direct(l->bits, l->size);
     panel_view v = {
-        .l = l, .blocks = l->blocks, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets,
-        // While a panel is multiplied the next one is fetched, in even steps: values and scales lie apart, and
-        // processors that follow only what is being read lose time at each panel's end.
-        .ahead = l->byte_count, .ahead_step = l->blocks ? l->byte_count / l->blocks - bytes_per_block(l->bits) : 0};
+        .l = l, .blocks = l->blocks, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets, .fetches = 1};
     // Blocks of tokens as equal as can be.
     size_t most = smaller(MOST_TOKENS, larger(functions->widest, INPUT_BYTES / m->rounded_stride));
     size_t step = add ? m->tokens : next_tile(m->tokens, most);
@@ -217,6 +204,7 @@ INLINE void multiply_panels(
 
 #define FORM(name) name##_avx512
 #define WIDEST 8
+#define CHAINS 2
 #define BIASED_BYTES 0
 #pragma clang attribute push(                                                                                          \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"))), apply_to = function)
@@ -233,10 +221,12 @@ INLINE void dot_step_avx512(lane_integers *sum, const lane_words *weights, const
 #pragma clang attribute pop
 #undef FORM
 #undef WIDEST
+#undef CHAINS
 #undef BIASED_BYTES
 
 #define FORM(name) name##_avx_vnni
 #define WIDEST 4
+#define CHAINS 1
 #define BIASED_BYTES 0
 #pragma clang attribute push(__attribute__((target("avxvnni,avx2,fma,f16c"))), apply_to = function)
 
@@ -254,10 +244,12 @@ INLINE void dot_step_avx_vnni(lane_integers *sum, const lane_words *weights, con
 #pragma clang attribute pop
 #undef FORM
 #undef WIDEST
+#undef CHAINS
 #undef BIASED_BYTES
 
 #define FORM(name) name##_avx2
 #define WIDEST 4
+#define CHAINS 1
 #define BIASED_BYTES 1
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 
@@ -285,6 +277,7 @@ INLINE void dot_step_avx2(lane_integers *sum, const lane_words *weights, const i
 #pragma clang attribute pop
 #undef FORM
 #undef WIDEST
+#undef CHAINS
 #undef BIASED_BYTES
 
 #endif

@@ -1,42 +1,42 @@
 // Products of grouped weights with activations rounded to integers, for one kind of instructions.
 //
 // To be included where functions have that target, with these defined: FORM(name), a name of this kind's own;
-// WIDEST, the most tokens of a tile; and dot_step(sum, weights, x, bits), which adds to each of sixteen integers the
-// products of its four unsigned bytes of `weights` with the four signed ones at `x`. Where BIASED_BYTES is 1, dot_step
-// takes 128 from each byte of 8 bits.
+// WIDEST, the most tokens of a tile; CHAINS, the sums that each token's products are shared out to, as many as there are
+// registers for; and dot_step(sum, weights, x, bits), which adds to each of sixteen integers the products of its four
+// unsigned bytes of `weights` with the four signed ones at `x`. Where BIASED_BYTES is 1, dot_step takes 128 from each
+// byte of 8 bits.
 //
 // Lanes are the rows of a panel. A tile is one panel with up to WIDEST tokens: the weights are unpacked once for all.
 
-/// Adds one block's products, of all its columns or of half of them.
+/// Adds one block's products, of all its columns or of half of them, which belong to a group of the span.
 INLINE void FORM(add_group)(
-    lanes *sums, const panel_view *v, const char *block, size_t column, const rounded_block *const *x,
+    lanes *sums, const panel_view *v, const char *span, const char *block, size_t group, const rounded_block *const *x,
     const int tokens, const int bits, const int half, const int halves)
 {
-    lane_integers even[WIDEST], odd[WIDEST];
+    lane_integers sums_of[CHAINS][WIDEST];
     UNROLL for (int t = 0; t < tokens; t++)
     {
         // The sum of (q - zero) * x begins with -zero * sum of x.
         const int32_t zeros = x[t]->zeros[halves ? half : 2];
         const int begins = bits == 8 && BIASED_BYTES ? v->has_offsets : !v->has_offsets;
         const int32_t start = bits == 8 && BIASED_BYTES ? -zeros : zeros >> (8 - bits);
-        even[t] = (lane_integers){0} + (begins ? start : 0);
-        odd[t] = (lane_integers){0};
+        UNROLL for (int c = 0; c < CHAINS; c++) sums_of[c][t] = (lane_integers){0} + (begins && c == 0 ? start : 0);
     }
-    UNROLL for (int j = halves ? 4 * half : 0; j < (halves ? 4 * half + 4 : 8); j += 2)
+    UNROLL for (int j = halves ? 4 * half : 0; j < (halves ? 4 * half + 4 : 8); j++)
     {
         lane_words weights;
         unpack_line(&weights, block, j, bits);
-        UNROLL for (int t = 0; t < tokens; t++) FORM(dot_step)(&even[t], &weights, x[t]->values + 4 * j, bits);
-        unpack_line(&weights, block, j + 1, bits);
-        UNROLL for (int t = 0; t < tokens; t++) FORM(dot_step)(&odd[t], &weights, x[t]->values + 4 * j + 4, bits);
+        UNROLL for (int t = 0; t < tokens; t++)
+            FORM(dot_step)(&sums_of[j % CHAINS][t], &weights, x[t]->values + 4 * j, bits);
     }
     lanes scale, offset, factor;
-    load_scales_of_rows(&scale, v, v->l->scales, v->l->super_scales, column);
+    load_scales_of_rows(&scale, v, span, 0, v->l->super_scales, group);
     if (v->has_offsets)
-        load_scales_of_rows(&offset, v, v->l->offsets, v->l->super_offsets, column);
+        load_scales_of_rows(&offset, v, span, v->l->offsets, v->l->super_offsets, group);
     UNROLL for (int t = 0; t < tokens; t++)
     {
-        lanes products = __builtin_convertvector(even[t] + odd[t], lanes);
+        UNROLL for (int c = 1; c < CHAINS; c++) sums_of[0][t] += sums_of[c][t];
+        lanes products = __builtin_convertvector(sums_of[0][t], lanes);
         factor = scale * x[t]->scale;
         accumulate(&sums[t], &products, &factor);
         if (v->has_offsets) {
@@ -53,17 +53,24 @@ INLINE void FORM(add_tile)(
 {
     lanes sums[WIDEST];
     UNROLL for (int t = 0; t < tokens; t++) sums[t] = kept[t];
-    for (size_t b = 0; b < v->blocks; b++) {
-        const rounded_block *inputs[WIDEST];
-        const char *block = v->panel + b * bytes_per_block(bits);
-        UNROLL for (int t = 0; t < tokens; t++)
-            inputs[t] = (const rounded_block *)(x + (size_t)t * x_stride) + b;
-        if (v->ahead)
-            UNROLL for (int i = 0; i <= bits; i++) __builtin_prefetch(block + v->ahead + b * v->ahead_step + 64 * i);
-        FORM(add_group)(sums, v, block, b * 32, inputs, tokens, bits, 0, halves);
-        // The last block's second group of 16 may not be there.
-        if (halves && b * 32 + 16 < v->l->end)
-            FORM(add_group)(sums, v, block, b * 32 + 16, inputs, tokens, bits, 1, halves);
+    const size_t step = v->l->span_bytes / SPAN_BLOCKS;
+    for (size_t b = 0, blocks; b < v->blocks; b += blocks) {
+        const size_t first = v->l->origin / LOCKSTEP_BLOCK_COLUMNS + b, place = first % SPAN_BLOCKS;
+        const char *span = v->panel + span_of(v->l, b * 32), *block = v->panel + block_of(v->l, b * 32);
+        blocks = smaller(v->blocks - b, SPAN_BLOCKS - place);
+        for (size_t i = 0; i < blocks; i++, block += bytes_per_block(bits)) {
+            const rounded_block *inputs[WIDEST];
+            const size_t column = (place + i) * 32;
+            UNROLL for (int t = 0; t < tokens; t++)
+                inputs[t] = (const rounded_block *)(x + (size_t)t * x_stride) + b + i;
+            if (v->fetches)
+                UNROLL for (int line = 0; line <= bits; line++)
+                    __builtin_prefetch(v->panel + BYTES_AHEAD + (b + i) * step + 64 * line);
+            FORM(add_group)(sums, v, span, block, column >> v->l->size_shift, inputs, tokens, bits, 0, halves);
+            // The last block's second group of 16 may not be there.
+            if (halves && (b + i) * 32 + 16 < v->l->end)
+                FORM(add_group)(sums, v, span, block, column / 16 + 1, inputs, tokens, bits, 1, halves);
+        }
     }
     UNROLL for (int t = 0; t < tokens; t++) kept[t] = sums[t];
 }
@@ -131,23 +138,27 @@ INLINE void FORM(widen_blocks)(wide_panel *wide, const panel_view *v, size_t fir
     // Weights without offsets keep the integer of zero, moved to that of 8 bits.
     const uint32_t bias = v->has_offsets ? 0 : (128 - (1u << (bits - 1))) * 0x01010101u;
     for (size_t b = 0; b < wide->view.blocks; b++) {
-        const char *block = v->panel + (first + b) * bytes_per_block(bits);
+        const char *block = v->panel + block_of(v->l, (first + b) * 32), *span = v->panel + span_of(v->l, (first + b) * 32);
         UNROLL for (int j = 0; j < 8; j++)
         {
-            lane_words *to = (lane_words *)(wide->values + (b * 8 + (size_t)j) * 64);
+            lane_words *to = (lane_words *)(wide->panel + block_of(&wide->layout, b * 32) + j * 64);
             unpack_line(to, block, j, bits);
             *to += bias;
         }
         for (int half = 0; half <= halves; half++) {
-            const size_t group = halves ? 2 * b + (size_t)half : b, column = (first + b) * 32 + 16 * (size_t)half;
-            if (column >= v->l->end) {
-                memset(wide->scales[group], 0, sizeof wide->scales[group]);
-                memset(wide->offsets[group], 0, sizeof wide->offsets[group]);
+            const size_t column = (first + b) * 32 + 16 * (size_t)half, group = group_of(v->l, column);
+            lanes *scale = (lanes *)(wide->panel + span_of(&wide->layout, b * 32))
+                           + group_of(&wide->layout, b * 32 + 16 * (size_t)half);
+            lanes *offset = scale + wide->layout.offsets / sizeof(lanes);
+            const int is_there = column < v->l->end;
+            *scale = (lanes){0};
+            if (is_there)
+                load_scales_of_rows(scale, v, span, 0, v->l->super_scales, group);
+            if (!v->has_offsets)
                 continue;
-            }
-            load_scales_of_rows((lanes *)wide->scales[group], v, v->l->scales, v->l->super_scales, column);
-            if (v->has_offsets)
-                load_scales_of_rows((lanes *)wide->offsets[group], v, v->l->offsets, v->l->super_offsets, column);
+            *offset = (lanes){0};
+            if (is_there)
+                load_scales_of_rows(offset, v, span, v->l->offsets, v->l->super_offsets, group);
         }
     }
 }

@@ -59,6 +59,9 @@ extension Matrix {
         unsafe work.skipped = rows.skippedColumns
         unsafe work.absent = columns - given
         var grouping = grouping
+        precondition(
+            unsafe lockstep_panel_bytes(columns, encoding.code, &grouping) == rowByteStride,
+            "Panels are as long as the kernels have them.")
         for first in stride(from: 0, to: rows.count, by: Grouping.panelRows) {
             let count = min(Grouping.panelRows, rows.count - first)
             unsafe lockstep_pack(

@@ -54,7 +54,7 @@ extension Operations {
         unsafe work.x_stride = x.columns
         unsafe work.tokens = tokens
         func add(_ product: Product?) {
-            guard let product, form == rounding?.form(product.matrix.encoding, tokens: tokens) ?? .none else { return }
+            guard let product, form == rounding?.form(product.matrix.encoding) ?? .none else { return }
             switch unsafe work.count {
             case 0: unsafe work.products.0 = product.work
             case 1: unsafe work.products.1 = product.work

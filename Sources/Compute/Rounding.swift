@@ -18,18 +18,15 @@ struct Rounding: Sendable {
         case bfloats
     }
 
-    /// Measured on a processor that multiplies bf16: one token waits for memory, whatever the arithmetic.
-    private static let fewestTokensOfBFloats = 2
-
     /// Input of at most so many elements is rounded by every thread for itself: that takes less time than waiting for
     /// one another.
     private static let roundedByEach = 1 << 13
 
-    /// How a product of so many tokens rounds its input.
-    func form(_ encoding: Encoding, tokens: Int) -> Form {
+    /// How a product with weights of an encoding rounds its input.
+    func form(_ encoding: Encoding) -> Form {
         switch encoding {
         case .grouped: .integers
-        case .plain(.bf16): dot.takesBFloats && tokens >= Self.fewestTokensOfBFloats ? .bfloats : .none
+        case .plain(.bf16): dot.takesBFloats ? .bfloats : .none
         case .plain(.f32), .plain(.f16): .none
         }
     }

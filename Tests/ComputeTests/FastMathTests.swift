@@ -154,6 +154,25 @@ import Testing
         }
     }
 
+    /// Of one instruction set: other processors' units round otherwise.
+    @Test func bfloatProductsOfATokenAreTheSameBitsAloneAndAmongOthers() throws {
+        for (columns, rows, tokens) in [(1, 1, 2), (33, 5, 4), (2048, 17, 7), (4999, 6, 13)] {
+            let bench = try Workbench(seed: UInt64(columns))
+            let w = try bench.matrix(rows, columns, .bf16)
+            let bias = try bench.vector(rows)
+            let x = try bench.buffer(tokens, columns)
+            for operations in try Self.fast(bench, columns: columns, tokens: tokens) {
+                let y = try bench.buffer(tokens, rows, filledWith: .nan)
+                operations.multiply(x, tokens: tokens, by: w, bias: bias, into: y)
+                for token in 0..<tokens {
+                    let alone = try bench.buffer(1, rows, filledWith: .nan)
+                    operations.multiply(x.rows(token..<token + 1), tokens: 1, by: w, bias: bias, into: alone)
+                    #expect(firstDifference(alone.bits, y.rows(token..<token + 1).bits) == nil, "\(columns) \(token)")
+                }
+            }
+        }
+    }
+
     /// bf16 has 8 bits: an element is off by 2^-9 of it at most, and both factors' products are added in float32.
     @Test func bfloatProductsAreWithinTheRoundingOfTheInput() throws {
         for (columns, rows, tokens) in [(1, 1, 2), (31, 5, 3), (32, 4, 7), (257, 18, 13), (1040, 21, 40)] {

@@ -19,15 +19,13 @@ struct Panels {
         stride = matrix.rowByteStride
         let panels = (rows + 15) / 16
         var bytes = [UInt8](repeating: 0, count: panels * stride)
-        let sections = Self.sections(grouping, matrix.firstColumn, columns)
+        let layout = Layout(grouping)
         for panel in 0..<panels {
-            let start = panel * stride
-            for index in 0..<sections.scales { bytes[start + index] = bench.byte() }
-            for (section, isNested, end) in [
-                (sections.scales, false, sections.offsets), (sections.offsets, false, sections.superScales),
-                (sections.superScales, true, sections.superOffsets), (sections.superOffsets, true, sections.end),
-            ] {
-                Self.fill(&bytes, start + section..<start + end, isNested ? .f16 : grouping.scale, bench)
+            for index in panel * stride..<(panel + 1) * stride { bytes[index] = bench.byte() }
+            for span in 0...max(0, (matrix.firstColumn + columns - 1) / 256) where columns > 0 {
+                let start = panel * stride + layout.span(span, firstColumn: matrix.firstColumn)
+                Self.fill(&bytes, start..<start + layout.superScales, grouping.scale, bench)
+                Self.fill(&bytes, start + layout.superScales..<start + layout.values, .f16, bench)
             }
         }
         self.bytes = bytes
@@ -37,7 +35,11 @@ struct Panels {
     /// The integer, without zero, that columns of the first block's start count from.
     func integer(row: Int, column: Int) -> Int {
         let (bits, c) = (grouping.bits, column % 32)
-        let block = row / 16 * stride + column / 32 * 64 * bits + row % 16 * 4 + c % 4
+        let layout = Layout(grouping)
+        let place = matrix.firstColumn - missing + column
+        let span = row / 16 * stride + layout.span(place / 256, firstColumn: matrix.firstColumn)
+        let lacking = place < 256 ? matrix.firstColumn / 32 : 0
+        let block = span + layout.values + (place % 256 / 32 - lacking) * 64 * bits + row % 16 * 4 + c % 4
         func byte(_ line: Int) -> Int { Int(bytes[block + 64 * line]) }
         if bits == 8 { return byte(c / 4) - grouping.zero }
         var value = c / 4 % 2 == 0 ? byte(c / 8) % 16 : byte(c / 8) / 16
@@ -47,22 +49,20 @@ struct Panels {
     }
 
     func scale(row: Int, column: Int) -> Float {
-        let sections = Self.sections(grouping, matrix.firstColumn, matrix.columns)
-        return number(row, column, sections.scales, sections.superScales)
+        number(row, column, 0, Layout(grouping).superScales)
     }
 
     func offset(row: Int, column: Int) -> Float {
-        let sections = Self.sections(grouping, matrix.firstColumn, matrix.columns)
-        return grouping.hasOffsets ? number(row, column, sections.offsets, sections.superOffsets) : 0
+        let layout = Layout(grouping)
+        return grouping.hasOffsets ? number(row, column, layout.offsets, layout.superOffsets) : 0
     }
 
     private func number(_ row: Int, _ column: Int, _ section: Int, _ superSection: Int) -> Float {
-        let origin = matrix.firstColumn - missing
-        let group = (origin + column) / grouping.size - origin / grouping.size
-        let start = row / 16 * stride
-        let value = element(start + section, group * 16 + row % 16, grouping.scale)
+        let place = matrix.firstColumn - missing + column
+        let start = row / 16 * stride + Layout(grouping).span(place / 256, firstColumn: matrix.firstColumn)
+        let value = element(start + section, place % 256 / grouping.size * 16 + row % 16, grouping.scale)
         guard grouping.scale == .nested else { return value }
-        return value * element(start + superSection, (origin + column) / 256 * 16 + row % 16, .f16)
+        return value * element(start + superSection, row % 16, .f16)
     }
 
     private func element(_ start: Int, _ index: Int, _ scale: Grouping.Scale) -> Float {
@@ -77,23 +77,24 @@ struct Panels {
         }
     }
 
-    private struct Sections {
-        var scales, offsets, superScales, superOffsets, end: Int
-    }
+    /// Where a span's sections begin.
+    private struct Layout {
+        var offsets, superScales, superOffsets, values: Int
+        private let blockBytes: Int
 
-    /// Where a panel's sections begin.
-    private static func sections(_ grouping: Grouping, _ first: Int, _ columns: Int) -> Sections {
-        let origin = first - first % 32
-        let last = first + max(columns, 1) - 1
-        let groups = last / grouping.size - origin / grouping.size + 1
-        let blocks = columns == 0 ? 0 : (last - origin) / 32 + 1
-        let size = Encoding.aligned(16 * groups * grouping.bytesPerElement(of: .scales))
-        let superSize = grouping.scale == .nested ? Encoding.aligned(32 * (last / 256 + 1)) : 0
-        let scales = blocks * 64 * grouping.bits
-        let superScales = scales + (grouping.hasOffsets ? 2 : 1) * size
-        return Sections(
-            scales: scales, offsets: scales + size, superScales: superScales, superOffsets: superScales + superSize,
-            end: superScales + (grouping.hasOffsets ? 2 : 1) * superSize)
+        init(_ grouping: Grouping) {
+            offsets = 256 / grouping.size * 16 * grouping.bytesPerElement(of: .scales)
+            superScales = grouping.hasOffsets ? 2 * offsets : offsets
+            superOffsets = superScales + (grouping.scale == .nested ? 32 : 0)
+            let end = grouping.scale == .nested && grouping.hasOffsets ? superOffsets + 32 : superOffsets
+            values = (end + 63) / 64 * 64
+            blockBytes = 64 * grouping.bits
+        }
+
+        /// A panel's span, the first of which lacks the blocks before that of its first column.
+        func span(_ index: Int, firstColumn: Int) -> Int {
+            index == 0 ? 0 : index * (values + 8 * blockBytes) - firstColumn / 32 * blockBytes
+        }
     }
 
     private static func fill(

@@ -32,8 +32,8 @@ enum {
     LOCKSTEP_PANEL_ROWS = 16,
     /// Columns of a block of a panel.
     LOCKSTEP_BLOCK_COLUMNS = 32,
-    /// Columns that share what nested scales are multiplied by.
-    LOCKSTEP_SUPER_COLUMNS = 256
+    /// Columns of a span of a panel. They share what nested scales are multiplied by.
+    LOCKSTEP_SPAN_COLUMNS = 256
 };
 
 /// The longest attention head, in elements.
@@ -65,20 +65,21 @@ void lockstep_narrow(const float *from, size_t count, int encoding, void *to);
 /// Nested scales and offsets are the products of their two factors, which are exact. Scales and offsets are finite, and
 /// without offsets no scale is as great as 2^100.
 ///
-/// Sixteen rows are a panel; a lane of a vector is a row. Columns come in blocks of 32; column 0 of the matrix is column
-/// `first` of its period (256 for nested scales, else the longer of group and block), so that groups begin at
-/// multiples of their size: the first block begins with first % 32 columns that are not part of the matrix, the last one
-/// may end with such columns. A panel consists of these sections, each at a multiple of 64 bytes:
+/// Sixteen rows are a panel; a lane of a vector is a row. Columns come in blocks of 32, eight to a span; column 0 of the
+/// matrix is column `first` of its period (256 for nested scales, else the longer of group and block), so that groups
+/// begin at multiples of their size. The first span lacks the blocks before that of column 0; the first block begins with
+/// first % 32 columns that are not part of the matrix; the last block may end with such columns. A product reads a panel
+/// from its start to its end. Each span begins at a multiple of 64 bytes and
+/// consists of these sections:
 ///
-/// - values, 64 x bits bytes a block. A line of 64 bytes has four bytes of each row in row order. With 4 bits, four
+/// - scales, [groups of 256 columns, 16]: f16, bf16, f32, or signed bytes;
+/// - offsets likewise, if there are any;
+/// - nested: what the scales are multiplied by, f16 [16], then what the offsets are multiplied by, likewise;
+/// - values, from a multiple of 64 bytes on, 64 x bits bytes a block. A line of 64 bytes has four bytes of each row in row order. With 4 bits, four
 ///   lines: byte b of line i has column 8 i + b in its lower half and column 8 i + 4 + b in its upper half. 5 and 6
 ///   bits have the same four lines of lowest bits, then one or two lines of high bits: of 5 bits, bit j of byte b
 ///   belongs to column 4 j + b; of 6 bits, bits 2 j and 2 j + 1 of byte b of line h to column 16 h + 4 j + b. With 8
-///   bits, eight lines: byte b of line i is column 4 i + b;
-/// - scales, [groups, 16]: f16, bf16, f32, or signed bytes;
-/// - offsets likewise, if there are any;
-/// - nested: what the scales are multiplied by, f16 [groups of 256 columns, 16];
-/// - nested offsets: what those are multiplied by, likewise.
+///   bits, eight lines: byte b of line i is column 4 i + b.
 ///
 /// Integers and scales that belong to no column of the matrix are zero.
 struct lockstep_grouping {
@@ -87,6 +88,9 @@ struct lockstep_grouping {
     size_t size;  // columns of a group: 16, 32, 64 or 128
     size_t first; // less than the period
 };
+
+/// Bytes of a panel.
+size_t lockstep_panel_bytes(size_t columns, int encoding, const struct lockstep_grouping *grouping);
 
 /// Rows as a weights file has them, part by part (see Grouping.Part), each row `..._stride` bytes after the last one.
 /// Columns [skipped, skipped + columns - absent) of what is given are meant. What is given may begin anywhere: the first
