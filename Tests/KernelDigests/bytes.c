@@ -30,7 +30,7 @@ void digest_quantizer(void)
     for (int encoding = LOCKSTEP_Q4; encoding <= LOCKSTEP_Q8; encoding += LOCKSTEP_Q8 - LOCKSTEP_Q4)
         for (int scale = LOCKSTEP_SCALE_F16; scale <= LOCKSTEP_SCALE_BF16; scale++)
             for (int has_offsets = 0; has_offsets < 2; has_offsets++, form++)
-                digest_quantized(encoding, scale, has_offsets, (size_t)32 << form % 3, 3 + form * 2, 70 + form * 9);
+                digest_quantized(encoding, scale, has_offsets, (size_t)32 << form % 3, 61 + form * 2, 170 + form * 9);
 }
 
 static void digest_wire(int form, size_t count, size_t vectors)

@@ -56,7 +56,7 @@ void digest_layers(void)
 
 void digest_logits(void)
 {
-    static const size_t sizes[] = {1, 15, 16, 17, 100, 1033, 20000};
+    static const size_t sizes[] = {1, 15, 16, 17, 100, 1033, 200000};
     const int set = settings.instruction_set;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const size_t count = sizes[i];
