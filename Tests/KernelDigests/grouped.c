@@ -17,16 +17,11 @@ static int bits_of(int encoding)
     return encoding == LOCKSTEP_Q8 ? 8 : encoding == LOCKSTEP_Q6 ? 6 : encoding == LOCKSTEP_Q5 ? 5 : 4;
 }
 
-/// The bytes of a panel, as the header describes its sections.
+/// Room for a panel, however its sections lie: with the finest groups and the longest scales.
 static size_t panel_bytes(const struct grouped *g)
 {
-    const int nested = g->grouping.scale == LOCKSTEP_SCALE_NESTED, f32 = g->grouping.scale == LOCKSTEP_SCALE_F32;
-    const size_t missing = g->grouping.first % 32, origin = g->grouping.first - missing, end = missing + g->columns;
-    const size_t groups = (origin + end - 1) / g->grouping.size - origin / g->grouping.size + 1;
-    const size_t scales = (groups * 16 * (nested ? 1 : f32 ? 4 : 2) + 63) / 64 * 64;
-    const size_t factors = nested ? (((origin + end - 1) / 256 + 1) * 32 + 63) / 64 * 64 : 0;
-    const size_t sections = g->grouping.has_offsets ? 2 : 1;
-    return (end + 31) / 32 * (size_t)bits_of(g->encoding) * 64 + sections * (scales + factors);
+    const size_t spans = (g->grouping.first + g->columns) / 256 + 1, groups = 256 / 16;
+    return spans * ((size_t)bits_of(g->encoding) * 512 + 2 * 16 * (groups * 4 + 2) + 192) / 64 * 64;
 }
 
 /// Scales, or offsets, of all rows: of nested ones signed bytes.
