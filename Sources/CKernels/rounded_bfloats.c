@@ -3,10 +3,10 @@
 #if HAS_AVX
 #include <immintrin.h>
 #elif HAS_NEON
-#include "neon.h"
+#include "rounded_bfloats_neon.h"
 #endif
 
-// Products of bf16 weights with activations rounded to bf16: 32 columns at a time, a lane adds two at once. The
+// Products of bf16 weights with activations rounded to bf16: 32 columns at a time, a lane adds two of them. The
 // processor's own rounding: the bits are not those of another kind of machine.
 
 int lockstep_multiplies_bfloats(int dot)
@@ -21,11 +21,11 @@ int lockstep_multiplies_bfloats(int dot)
 #endif
 }
 
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
 
 enum {
     TILE_ROWS = 4,
-    TILE_TOKENS = HAS_AVX ? 6 : 4,
+    TILE_TOKENS = 6,
     // A tile's input over so many bytes of its rows stays in the first cache while rows pass.
     TILE_BYTES = 4096,
     // So many rows over as many bytes stay in the second cache while tokens pass.
@@ -38,10 +38,6 @@ typedef struct {
     size_t first_byte, last_byte; // in a row
 } bfloat_block;
 
-#if HAS_AVX
-
-typedef __m512 bfloat_sums;
-
 #pragma clang attribute push(                                                                                          \
     __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c"))), apply_to = function)
 
@@ -49,7 +45,7 @@ INLINE void load_pairs(__m512bh *to, const void *from) { *to = (__m512bh)_mm512_
 
 /// Adds 32 columns of TILE_ROWS x tokens products; `inside` has a bit for each column that counts.
 INLINE void add_pairs(
-    bfloat_sums *sums, const char *const *w, const char *x, size_t x_stride, size_t offset, uint32_t inside,
+    __m512 *sums, const char *const *w, const char *x, size_t x_stride, size_t offset, __mmask32 inside,
     const int tokens)
 {
     __m512bh weights[TILE_ROWS];
@@ -68,54 +64,6 @@ INLINE void add_pairs(
     }
 }
 
-/// The sums of TILE_ROWS rows.
-INLINE void finish_rows(float *results, const bfloat_sums *sums)
-{
-    const lanes *rows = (const lanes *)sums;
-    tree_of_four(results, rows, rows + 1, rows + 2, rows + 3);
-}
-
-#else
-
-typedef float32x4_t bfloat_sums;
-
-#pragma clang attribute push(__attribute__((target("bf16"))), apply_to = function)
-
-/// As above: eight columns at a time.
-INLINE void add_pairs(
-    bfloat_sums *sums, const char *const *w, const char *x, size_t x_stride, size_t offset, uint32_t inside,
-    const int tokens)
-{
-    UNROLL for (size_t i = 0; i < 64; i += 16)
-    {
-        bfloat16x8_t weights[TILE_ROWS];
-        UNROLL for (int r = 0; r < TILE_ROWS; r++)
-        {
-            const size_t count = (size_t)__builtin_popcount(inside >> i / 2 & 0xff);
-            uint16_t columns[8] = {0};
-            if (inside == 0xffffffff)
-                memcpy(columns, w[r] + offset + i, sizeof columns);
-            else
-                memcpy(columns, w[r] + offset + i, count * sizeof *columns);
-            weights[r] = vreinterpretq_bf16_u16(vld1q_u16(columns));
-        }
-        UNROLL for (int t = 0; t < tokens; t++)
-        {
-            const uint16_t *columns = (const uint16_t *)(x + (size_t)t * x_stride + offset + i);
-            const bfloat16x8_t input = vreinterpretq_bf16_u16(vld1q_u16(columns));
-            UNROLL for (int r = 0; r < TILE_ROWS; r++)
-                sums[t * TILE_ROWS + r] = vbfdotq_f32(sums[t * TILE_ROWS + r], weights[r], input);
-        }
-    }
-}
-
-INLINE void finish_rows(float *results, const bfloat_sums *sums)
-{
-    vst1q_f32(results, vpaddq_f32(vpaddq_f32(sums[0], sums[1]), vpaddq_f32(sums[2], sums[3])));
-}
-
-#endif
-
 /// Adds TILE_ROWS x tokens products over a block's columns to y; the first columns begin with the bias. Rows past the
 /// block's last are read as the last.
 INLINE void bfloat_tile(
@@ -127,8 +75,8 @@ INLINE void bfloat_tile(
         w[r] = (const char *)p->w + smaller(row + (size_t)r, b->last_row - 1) * p->row_byte_stride;
     // The first tokens find the rows in memory: meanwhile the same columns of the next rows are fetched.
     const size_t ahead = token == 0 ? TILE_ROWS * p->row_byte_stride : 0;
-    bfloat_sums sums[TILE_ROWS * TILE_TOKENS];
-    UNROLL for (int i = 0; i < TILE_ROWS * tokens; i++) sums[i] = (bfloat_sums){0};
+    __m512 sums[TILE_ROWS * TILE_TOKENS];
+    UNROLL for (int i = 0; i < TILE_ROWS * tokens; i++) sums[i] = _mm512_setzero_ps();
     size_t offset = b->first_byte;
     for (; offset + 64 <= b->last_byte; offset += 64) {
         if (ahead)
@@ -140,8 +88,9 @@ INLINE void bfloat_tile(
     const size_t rows = smaller(TILE_ROWS, b->last_row - row);
     UNROLL for (int t = 0; t < tokens; t++)
     {
+        const lanes *of_token = (const lanes *)&sums[t * TILE_ROWS];
         float results[TILE_ROWS], *y = p->y + (token + (size_t)t) * p->y_stride + row;
-        finish_rows(results, &sums[t * TILE_ROWS]);
+        tree_of_four(results, of_token, of_token + 1, of_token + 2, of_token + 3);
         const float *before = b->first_byte ? y : p->bias ? p->bias + row : NULL;
         if (rows == TILE_ROWS)
             UNROLL for (int r = 0; r < TILE_ROWS; r++) y[r] = results[r] + (before ? before[r] : 0);
@@ -164,10 +113,8 @@ INLINE void multiply_block(
             TILE_OF(2)
             TILE_OF(3)
             TILE_OF(4)
-#if HAS_AVX
             TILE_OF(5)
             TILE_OF(6)
-#endif
         }
 }
 
