@@ -5,8 +5,9 @@
 // What the kernels share: sixteen lanes as one vector type, widening, the tree, and the exponential.
 //
 // A kernel's fast form is written once over `lanes` and compiled for each instruction set: 16 floats are one AVX-512
-// register, two AVX2 registers or four NEON registers, with the same operations on each lane. Vectors are passed by address: by value their
-// calling convention would depend on the instruction set. All of it is inlined into the functions that name a target.
+// register, two AVX2 registers or four NEON registers, with the same operations on each lane. Vectors are passed by
+// address: by value their calling convention would depend on the instruction set. All of it is inlined into the
+// functions that name a target.
 
 #define INLINE static inline __attribute__((always_inline, unused))
 #define UNROLL _Pragma("clang loop unroll(full)")

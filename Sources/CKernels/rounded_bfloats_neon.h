@@ -1,8 +1,8 @@
 #include "neon.h"
 #include "rounded.h"
 
-// Products of bf16 weights with activations rounded to bf16, by Arm's instructions: eight columns at a time, a lane of a
-// sum adds two at once. A sum does not depend on the rows and tokens that are computed beside it.
+// Products of bf16 weights with activations rounded to bf16, by Arm's instructions: eight columns at a time, a lane of
+// a sum adds two at once. A sum does not depend on the rows and tokens that are computed beside it.
 
 enum {
     TILE_ROWS = 4,
