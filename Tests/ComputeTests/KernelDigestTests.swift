@@ -26,7 +26,8 @@ import Testing
     func armGivesTheSameBits() throws {
         let reference = try Digests([Launch.product("KernelDigests")], ["portable", "portable"], threads: 1)
         try Arm.withProgram { program in
-            let newest = Arm.run(program, on: "max"), oldest = Arm.run(program, on: "cortex-a53")
+            let newest = Arm.run(program, on: "max")
+            let oldest = Arm.run(program, on: "cortex-a53")
             #expect(try Digests.forms(newest) == [["portable", "portable"], ["neon", "neon"]])
             #expect(try Digests.forms(oldest) == [["portable", "portable"], ["neon", "portable"]])
             for threads in [1, 3] {
@@ -111,7 +112,8 @@ private enum Arm {
         let folder = FileManager.default.temporaryDirectory.appending(path: "kernels-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let program = folder.appending(path: "KernelDigests").path, startup = startup ?? ""
+        let program = folder.appending(path: "KernelDigests").path
+        let startup = startup ?? ""
         // The kernels' settings in Package.swift, and where the other processor's libraries are.
         let settings = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Werror"]
         let places = [
