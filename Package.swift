@@ -65,7 +65,12 @@ let package = Package(
             name: "PartitionTests", dependencies: ["Partition", "Blueprint", "Compute"],
             resources: [.copy("Resources")],
             swiftSettings: swiftSettings),
-        .testTarget(name: "ComputeTests", dependencies: ["Compute", "Blueprint"], swiftSettings: unsafeSettings),
+        .executableTarget(
+            name: "KernelDigests", dependencies: ["CKernels"], path: "Tests/KernelDigests", cSettings: kernelSettings,
+            linkerSettings: [.linkedLibrary("m")]),
+        .testTarget(
+            name: "ComputeTests", dependencies: ["Compute", "Blueprint", "KernelDigests", "Launching"],
+            swiftSettings: unsafeSettings),
         .testTarget(
             name: "TextTests", dependencies: ["Text"], resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(

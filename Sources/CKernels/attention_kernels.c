@@ -364,18 +364,25 @@ INLINE void weigh_body(
         most, score_##set, soften_##set, weigh_##set, merge_##set};
 
 // So many queries are taken at once, and so many sums stay in registers.
+#if HAS_AVX
 KERNELS(avx2, AVX2, 6, 6)
 KERNELS(avx512, AVX512, TILE, MOST_SUMS)
+#else
+KERNELS(neon, NEON, 6, 4)
+#endif
 
 #endif
 
 const struct attention_kernels *attention_kernels(int instruction_set)
 {
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
     if (instruction_set == LOCKSTEP_AVX512)
         return &kernels_avx512;
     if (instruction_set == LOCKSTEP_AVX2)
         return &kernels_avx2;
+#elif HAS_NEON
+    if (instruction_set == LOCKSTEP_NEON)
+        return &kernels_neon;
 #endif
     (void)instruction_set;
     return &kernels_portable;

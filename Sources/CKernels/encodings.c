@@ -4,7 +4,7 @@
 
 int lockstep_supports(int instruction_set)
 {
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
     int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
     int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
                  && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
@@ -12,6 +12,9 @@ int lockstep_supports(int instruction_set)
         return avx2;
     if (instruction_set == LOCKSTEP_AVX512)
         return avx2 && avx512;
+#elif HAS_NEON
+    if (instruction_set == LOCKSTEP_NEON)
+        return 1;
 #endif
     return instruction_set == LOCKSTEP_PORTABLE;
 }
@@ -47,20 +50,29 @@ INLINE void widen_lanes(const void *from, size_t count, float *to, const int enc
             widen_lanes(from, count, to, LOCKSTEP_F16);                                                                \
     }
 
+#if HAS_AVX
 WIDEN(widen_avx2, AVX2)
 WIDEN(widen_avx512, AVX512)
+#else
+WIDEN(widen_neon, NEON)
+#endif
 
 #endif
 
 void lockstep_widen(int instruction_set, const void *from, int encoding, size_t count, float *to)
 {
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
     if (instruction_set == LOCKSTEP_AVX512) {
         widen_avx512(from, count, to, encoding);
         return;
     }
     if (instruction_set == LOCKSTEP_AVX2) {
         widen_avx2(from, count, to, encoding);
+        return;
+    }
+#elif HAS_NEON
+    if (instruction_set == LOCKSTEP_NEON) {
+        widen_neon(from, count, to, encoding);
         return;
     }
 #endif

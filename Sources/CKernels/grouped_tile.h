@@ -1,4 +1,4 @@
-// Products of a panel's rows, a lane for each row: included once for sixteen rows, once for eight.
+// Products of a panel's rows, a lane for each row: included for sixteen rows, for eight and for four.
 
 /// The integers of four columns, in the bytes of each row's word (of 4 bits in every second half byte), from column
 /// 16 `half` + 4 `four` of a block on.
@@ -22,7 +22,7 @@ TARGET INLINE void NAMED(load_four)(VECTOR_BITS *words, const char *block, size_
         high = high >> (2 * four - 4);
     *words = (low & 0x0f0f0f0f) | (high & (bits == 5 ? 0x10101010 : 0x30303030));
     // Put together here, not once for each column.
-    __asm__("" : "+v"(*words));
+    HELD(*words);
 }
 
 /// The integers of one of four columns, as floats.

@@ -69,7 +69,7 @@ uint64_t lockstep_hash(const void *bytes, size_t count, uint64_t seed)
     return finish(lane, seed, from + stripes * STRIPE, count);
 }
 
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
 typedef uint64_t eight_words __attribute__((vector_size(64)));
 typedef uint64_t unaligned_four_words __attribute__((vector_size(32), aligned(1), may_alias));
 
@@ -110,7 +110,7 @@ void lockstep_hash_pieces(
 {
     const uint8_t *from = bytes;
     size_t i = 0;
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
     for (; instruction_set == LOCKSTEP_AVX512 && i + PIECES <= count; i += PIECES) {
         const uint8_t *pieces[PIECES];
         for (int j = 0; j < PIECES; j++)

@@ -5,22 +5,34 @@
 // What the kernels share: sixteen lanes as one vector type, widening, the tree, and the exponential.
 //
 // A kernel's fast form is written once over `lanes` and compiled for each instruction set: 16 floats are one AVX-512
-// register or two AVX2 registers, with the same operations on each lane. Vectors are passed by address: by value their
-// calling convention would depend on the instruction set. All of it is inlined into the functions that name a target.
+// register, two AVX2 registers or four NEON registers, with the same operations on each lane. Vectors are passed by
+// address: by value their calling convention would depend on the instruction set. All of it is inlined into the
+// functions that name a target.
 
 #define INLINE static inline __attribute__((always_inline, unused))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
 #if defined(__x86_64__)
-#define HAS_VECTOR_TARGETS 1
+#define HAS_AVX 1
 #define AVX2 __attribute__((target("avx2,fma,f16c")))
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")))
-#else
-#define HAS_VECTOR_TARGETS 0
+#elif defined(__aarch64__)
+#define HAS_NEON 1
+// Every processor of this kind has it: functions need not name it.
+#define NEON
 #endif
 
+#ifndef HAS_AVX
+#define HAS_AVX 0
+#endif
+#ifndef HAS_NEON
+#define HAS_NEON 0
+#endif
+#define HAS_VECTOR_TARGETS (HAS_AVX || HAS_NEON)
+
 /// Compiles `name##_body`, plain C that names no vector, for every instruction set, and defines `name`, which chooses.
-#if HAS_VECTOR_TARGETS
+/// What all processors of a kind have, the compiler uses in the portable form.
+#if HAS_AVX
 #define FOR_EVERY_TARGET(result, name, parameters, arguments)                                                          \
     static result name##_portable parameters { return name##_body arguments; }                                         \
     AVX2 static result name##_avx2 parameters { return name##_body arguments; }                                        \

@@ -264,8 +264,12 @@ INLINE void multiply_rows(
     }
 
 // Tiles of rows x tokens fill the vector registers with sums.
+#if HAS_AVX
 MULTIPLY(multiply_avx2, AVX2, 12, 1, 4, 2, 3)
 MULTIPLY(multiply_avx512, AVX512, 32, 0, 4, 6, 4)
+#else
+MULTIPLY(multiply_neon, NEON, 12, 1, 4, 2, 2)
+#endif
 
 #endif
 
@@ -283,13 +287,18 @@ void lockstep_multiply_part(const void *work, int thread, int threads)
         part_of(p->rows, 8, thread, threads, &first, &last);
         if (first == last)
             continue;
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
         if (m->instruction_set == LOCKSTEP_AVX512) {
             multiply_avx512(m, p, first, last);
             continue;
         }
         if (m->instruction_set == LOCKSTEP_AVX2) {
             multiply_avx2(m, p, first, last);
+            continue;
+        }
+#elif HAS_NEON
+        if (m->instruction_set == LOCKSTEP_NEON) {
+            multiply_neon(m, p, first, last);
             continue;
         }
 #endif

@@ -1,6 +1,6 @@
 #include "products.h"
 #include "grouped.h"
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
 #include <immintrin.h>
 #endif
 
@@ -27,7 +27,7 @@ typedef struct {
     const char *panel;
     int scale, has_offsets;
     float minus_zero;
-    size_t row;         // the first row that is meant, 0 or 8
+    size_t row;         // the first row that is meant
     size_t bytes_ahead; // to fetch for each block, so that sections of scales are fetched as well
     size_t x_stride;
 } grouped;
@@ -55,13 +55,16 @@ static void multiply_portable(const multiply *m, const product *p, const panel_l
 
 #if HAS_VECTOR_TARGETS
 
-typedef int32_t lane_integers __attribute__((vector_size(64)));
 typedef int32_t half_lane_integers __attribute__((vector_size(32)));
 
 INLINE void fill_half(half_lanes *to, float value)
 {
     *to = (half_lanes){value, value, value, value, value, value, value, value};
 }
+
+#if HAS_AVX
+
+typedef int32_t lane_integers __attribute__((vector_size(64)));
 
 /// The lowest four bits of each word, as floats: of sixteen rows from a table in a register.
 AVX512 INLINE void numbers_of_nibbles_of_sixteen(lanes *to, const lane_bits *words)
@@ -70,12 +73,8 @@ AVX512 INLINE void numbers_of_nibbles_of_sixteen(lanes *to, const lane_bits *wor
     *to = (lanes)_mm512_permutexvar_ps((__m512i)*words, (__m512)table);
 }
 
-AVX2 INLINE void numbers_of_nibbles_of_eight(half_lanes *to, const half_lane_bits *words)
-{
-    *to = __builtin_convertvector((half_lane_integers)(*words & 15), half_lanes);
-}
-
 #define TARGET AVX512
+#define HELD(words) __asm__("" : "+v"(words))
 #define VECTOR lanes
 #define VECTOR_BITS lane_bits
 #define VECTOR_FLOATS unaligned_lanes
@@ -85,12 +84,66 @@ AVX2 INLINE void numbers_of_nibbles_of_eight(half_lanes *to, const half_lane_bit
 #define fill_of_sixteen fill
 #include "grouped_tile.h"
 #undef TARGET
+#undef HELD
 #undef VECTOR
 #undef VECTOR_BITS
 #undef VECTOR_FLOATS
 #undef VECTOR_INTEGERS
 #undef NAMED
-#define TARGET AVX2
+
+#define EIGHT AVX2
+#define HELD(words) __asm__("" : "+v"(words))
+
+#else
+
+typedef float unaligned_quarter_lanes __attribute__((vector_size(16), aligned(4), may_alias));
+typedef uint32_t quarter_lane_bits __attribute__((vector_size(16)));
+typedef int32_t quarter_lane_integers __attribute__((vector_size(16)));
+typedef uint16_t unaligned_quarter_words __attribute__((vector_size(8), aligned(2), may_alias));
+typedef _Float16 unaligned_quarter_halves __attribute__((vector_size(8), aligned(2), may_alias));
+typedef int8_t unaligned_quarter_bytes __attribute__((vector_size(4), aligned(1), may_alias));
+
+LOAD_SCALES(
+    load_quarter, quarter_lanes, quarter_lane_bits, unaligned_quarter_lanes, unaligned_quarter_words,
+    unaligned_quarter_halves, unaligned_quarter_bytes)
+
+INLINE void fill_quarter(quarter_lanes *to, float value) { *to = (quarter_lanes){value, value, value, value}; }
+
+NEON INLINE void numbers_of_nibbles_of_four(quarter_lanes *to, const quarter_lane_bits *words)
+{
+    *to = __builtin_convertvector((quarter_lane_integers)(*words & 15), quarter_lanes);
+}
+
+#define TARGET NEON
+#define HELD(words) __asm__("" : "+w"(words))
+#define VECTOR quarter_lanes
+#define VECTOR_BITS quarter_lane_bits
+#define VECTOR_FLOATS unaligned_quarter_lanes
+#define VECTOR_INTEGERS quarter_lane_integers
+#define NAMED(name) name##_of_four
+#define scales_of_four load_quarter_scales
+#define fill_of_four fill_quarter
+#include "grouped_tile.h"
+#undef TARGET
+#undef HELD
+#undef VECTOR
+#undef VECTOR_BITS
+#undef VECTOR_FLOATS
+#undef VECTOR_INTEGERS
+#undef NAMED
+
+#define EIGHT NEON
+// Two registers.
+#define HELD(words) (void)0
+
+#endif
+
+EIGHT INLINE void numbers_of_nibbles_of_eight(half_lanes *to, const half_lane_bits *words)
+{
+    *to = __builtin_convertvector((half_lane_integers)(*words & 15), half_lanes);
+}
+
+#define TARGET EIGHT
 #define VECTOR half_lanes
 #define VECTOR_BITS half_lane_bits
 #define VECTOR_FLOATS unaligned_half_lanes
@@ -100,11 +153,14 @@ AVX2 INLINE void numbers_of_nibbles_of_eight(half_lanes *to, const half_lane_bit
 #define fill_of_eight fill_half
 #include "grouped_tile.h"
 #undef TARGET
+#undef HELD
 #undef VECTOR
 #undef VECTOR_BITS
 #undef VECTOR_FLOATS
 #undef VECTOR_INTEGERS
 #undef NAMED
+
+#if HAS_AVX
 
 /// With 32 registers: as many of the sixteen lanes as leave some for the weights.
 AVX512 INLINE void add_blocks_avx512(
@@ -132,6 +188,24 @@ AVX2 INLINE void add_blocks_avx2(
     }
 }
 
+#else
+
+/// With 32 registers, of which weights and inputs, which are no operands in memory, take more.
+NEON INLINE void add_blocks_neon(
+    const grouped *w, const quarter_lanes *scales, const quarter_lanes *offsets, quarter_lanes *kept, const float *x,
+    size_t first, size_t last, size_t tokens, const int bits)
+{
+    switch (tokens) {
+    case 1: add_all_lanes_of_four(w, scales, offsets, kept, x, first, last, 1, 16, bits); break;
+    case 2: add_all_lanes_of_four(w, scales, offsets, kept, x, first, last, 2, 4, bits); break;
+    case 3: add_all_lanes_of_four(w, scales, offsets, kept, x, first, last, 3, 4, bits); break;
+    case 4: add_all_lanes_of_four(w, scales, offsets, kept, x, first, last, 4, 4, bits); break;
+    default: add_all_lanes_of_four(w, scales, offsets, kept, x, first, last, 5, 4, bits);
+    }
+}
+
+#endif
+
 #define ADD_BLOCKS(name, target, vector, body, bits)                                                                   \
     target static void name##_##bits(                                                                                  \
         const grouped *w, const vector *scales, const vector *offsets, vector *kept, const float *x, size_t first,     \
@@ -147,6 +221,8 @@ AVX2 INLINE void add_blocks_avx2(
     ADD_BLOCKS(name, target, vector, body, 6)                                                                          \
     ADD_BLOCKS(name, target, vector, body, 8)                                                                          \
     static part name(int bits) { return bits == 4 ? name##_4 : bits == 5 ? name##_5 : bits == 6 ? name##_6 : name##_8; }
+
+#if HAS_AVX
 
 ADD_ALL_BLOCKS(blocks_avx2, AVX2, half_lanes, part_of_eight, add_blocks_avx2)
 ADD_ALL_BLOCKS(blocks_avx512, AVX512, lanes, part_of_sixteen, add_blocks_avx512)
@@ -177,6 +253,26 @@ AVX2 static void multiply_panel_avx2(
         }
 }
 
+#else
+
+ADD_ALL_BLOCKS(blocks_neon, NEON, quarter_lanes, part_of_four, add_blocks_neon)
+
+NEON static void multiply_panel_neon(
+    const multiply *m, const product *p, grouped *w, size_t row, size_t token, size_t last)
+{
+    // How many tokens to take where so many are left; from nine on, five.
+    static const uint8_t next[] = {0, 1, 2, 3, 4, 5, 3, 4, 4};
+    const part_of_four part = blocks_neon(w->l.bits);
+    for (w->row = 0; w->row < smaller(LOCKSTEP_PANEL_ROWS, p->rows - row); w->row += 4)
+        for (size_t t = token; t < last;) {
+            const size_t tokens = last - t < sizeof next ? next[last - t] : 5;
+            multiply_tile_of_four(m, p, w, part, row + w->row, t, tokens);
+            t += tokens;
+        }
+}
+
+#endif
+
 static void describe(grouped *w, const product *p, const panel_layout *l)
 {
     w->l = *l;
@@ -197,10 +293,14 @@ static void multiply_vectors(const multiply *m, const product *p, const panel_la
         for (size_t row = first; row < last; row += LOCKSTEP_PANEL_ROWS) {
             const size_t end = smaller(token + near, m->tokens);
             w.panel = (const char *)p->w + row / LOCKSTEP_PANEL_ROWS * p->row_byte_stride;
+#if HAS_AVX
             if (m->instruction_set == LOCKSTEP_AVX512)
                 multiply_panel_avx512(m, p, &w, row, token, end);
             else
                 multiply_panel_avx2(m, p, &w, row, token, end);
+#else
+            multiply_panel_neon(m, p, &w, row, token, end);
+#endif
         }
 }
 
@@ -227,7 +327,7 @@ INLINE void transpose(half_lanes *m)
 }
 
 /// Some columns of `rows` rows of a panel from `row` on, of the same eight.
-AVX2 static void unpack_eight(
+EIGHT static void unpack_eight(
     const product *p, const panel_layout *l, const char *panel, size_t row, size_t rows, size_t column,
     size_t columns, float *to, size_t to_stride)
 {
@@ -283,7 +383,7 @@ void multiply_grouped(const multiply *m, const product *p, size_t first, size_t 
     panel_layout l;
     lay_out(&l, p->columns, p->encoding, &p->grouping);
 #if HAS_VECTOR_TARGETS
-    if (m->instruction_set == LOCKSTEP_AVX512 || m->instruction_set == LOCKSTEP_AVX2) {
+    if (m->instruction_set != LOCKSTEP_PORTABLE) {
         multiply_vectors(m, p, &l, first, last);
         return;
     }

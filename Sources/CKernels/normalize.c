@@ -50,20 +50,29 @@ INLINE void piece_body(const normalize *n, const float *x, float *y)
         y[k] = x[k] * inverse * n->weight[k];
 }
 
+#if HAS_AVX
 AVX2 static void piece_avx2(const normalize *n, const float *x, float *y) { piece_body(n, x, y); }
 AVX512 static void piece_avx512(const normalize *n, const float *x, float *y) { piece_body(n, x, y); }
+#else
+NEON static void piece_neon(const normalize *n, const float *x, float *y) { piece_body(n, x, y); }
+#endif
 
 #endif
 
 static void piece(const normalize *n, const float *x, float *y)
 {
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
     if (n->instruction_set == LOCKSTEP_AVX512) {
         piece_avx512(n, x, y);
         return;
     }
     if (n->instruction_set == LOCKSTEP_AVX2) {
         piece_avx2(n, x, y);
+        return;
+    }
+#elif HAS_NEON
+    if (n->instruction_set == LOCKSTEP_NEON) {
+        piece_neon(n, x, y);
         return;
     }
 #endif

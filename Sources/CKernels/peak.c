@@ -1,13 +1,15 @@
 #include "lanes.h"
 
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
 #include <immintrin.h>
+#elif HAS_NEON
+#include "neon.h"
 #endif
 
 // Arithmetic that touches registers only: the measure of what a product of many tokens can reach.
 
-// So many independent sums hide the time that one instruction takes.
-enum { CHAINS = 12 };
+// So many independent sums hide the time that one instruction takes: some Arm processors begin four at once.
+enum { CHAINS = HAS_NEON ? 20 : 12 };
 
 typedef size_t (*peak_body)(size_t rounds, uint64_t *digest);
 
@@ -34,14 +36,15 @@ typedef size_t (*peak_body)(size_t rounds, uint64_t *digest);
 
 typedef float four __attribute__((vector_size(16)));
 #define FOUR(n) ((four){SMALL(n), SMALL(n), SMALL(n), SMALL(n)})
-#if defined(__aarch64__)
-#define FOUR_STEP(sum, a, b) __builtin_elementwise_fma(sum, a, b)
+#if HAS_NEON
+// The sum is what the instruction adds to.
+#define FOUR_STEP(sum, a, b) __builtin_elementwise_fma(a, b, sum)
 #else
 #define FOUR_STEP(sum, a, b) ((sum) * (a) + (b))
 #endif
 PEAK(f32_portable, , four, 8, FOUR, FOUR_STEP)
 
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
 
 #define EIGHT(n) _mm256_set1_ps(SMALL(n))
 #define EIGHT_STEP(sum, a, b) _mm256_fmadd_ps(sum, a, b)
@@ -66,12 +69,21 @@ PEAK(int8_avxvnni, __attribute__((target("avx2,avxvnni"))), __m256i, 64, BYTES, 
 #define WIDE_DOT_STEP(sum, a, b) _mm512_dpbusd_epi32(sum, a, b)
 PEAK(int8_avx512, __attribute__((target("avx512f,avx512bw,avx512vnni"))), __m512i, 128, WIDE_BYTES, WIDE_DOT_STEP)
 
+#elif HAS_NEON
+
+#define BYTES(n) vreinterpretq_s32_s8(vdupq_n_s8((int8_t)((n) % 7 + 1)))
+#define DOT_STEP(sum, a, b) vdotq_s32(sum, vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b))
+PEAK(int8_neon, __attribute__((target("dotprod"))), int32x4_t, 32, BYTES, DOT_STEP)
+
+#define BF16_STEP(sum, a, b) vbfdotq_f32(sum, vreinterpretq_bf16_f32(a), vreinterpretq_bf16_f32(b))
+PEAK(bf16_neon, __attribute__((target("bf16"))), float32x4_t, 16, FOUR, BF16_STEP)
+
 #endif
 
-/// The fastest form that the processor has; null where it has none.
+/// The fastest form that the processor has and products use; null where there is none.
 static peak_body peak_form(int instruction_set, int kind)
 {
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
     if (instruction_set == LOCKSTEP_AVX512) {
         if (kind == LOCKSTEP_PEAK_BF16)
             return __builtin_cpu_supports("avx512bf16") ? bf16_avx512 : 0;
@@ -82,6 +94,11 @@ static peak_body peak_form(int instruction_set, int kind)
         return __builtin_cpu_supports("avxvnni") ? int8_avxvnni : int8_avx2;
     if (kind == LOCKSTEP_PEAK_F32 && instruction_set != LOCKSTEP_PORTABLE)
         return instruction_set == LOCKSTEP_AVX512 ? f32_avx512 : f32_avx2;
+#elif HAS_NEON
+    if (kind == LOCKSTEP_PEAK_INT8 && instruction_set == LOCKSTEP_NEON)
+        return has_integer_dot_products() ? int8_neon : 0;
+    if (kind == LOCKSTEP_PEAK_BF16 && instruction_set == LOCKSTEP_NEON)
+        return has_bfloat_dot_products() ? bf16_neon : 0;
 #endif
     (void)instruction_set;
     return kind == LOCKSTEP_PEAK_F32 ? f32_portable : 0;

@@ -1,7 +1,9 @@
 #include "rounded.h"
 
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
 #include <immintrin.h>
+#elif HAS_NEON
+#include "rounded_bfloats_neon.h"
 #endif
 
 // Products of bf16 weights with activations rounded to bf16: 32 columns at a time, a lane adds two of them. The
@@ -9,15 +11,17 @@
 
 int lockstep_multiplies_bfloats(int dot)
 {
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
     return dot == LOCKSTEP_DOT_AVX512 && lockstep_supports(LOCKSTEP_AVX512) && __builtin_cpu_supports("avx512bf16");
+#elif HAS_NEON
+    return dot == LOCKSTEP_DOT_NEON && has_bfloat_dot_products();
 #else
     (void)dot;
     return 0;
 #endif
 }
 
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
 
 enum {
     TILE_ROWS = 4,

@@ -1,7 +1,9 @@
 #include "rounded.h"
 
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
 #include <immintrin.h>
+#elif HAS_NEON
+#include "neon.h"
 #endif
 
 // Products of grouped weights with activations rounded to integers of 8 bits.
@@ -202,6 +204,8 @@ INLINE void multiply_panels(
         }
 }
 
+#if HAS_AVX
+
 #define FORM(name) name##_avx512
 #define WIDEST 8
 #define CHAINS 2
@@ -280,11 +284,43 @@ INLINE void dot_step_avx2(lane_integers *sum, const lane_words *weights, const i
 #undef CHAINS
 #undef BIASED_BYTES
 
+#elif HAS_NEON
+
+#define FORM(name) name##_neon
+#define WIDEST 4
+#define CHAINS 1
+#define BIASED_BYTES 1
+#pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
+
+INLINE void dot_step_neon(lane_integers *sum, const lane_words *weights, const int8_t *x, const int bits)
+{
+    int32_t four;
+    memcpy(&four, x, sizeof four);
+    const int8x16_t input = vreinterpretq_s8_s32(vdupq_n_s32(four)), *bytes = (const int8x16_t *)weights;
+    int32x4_t *sums = (int32x4_t *)sum;
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        // Both factors are signed: those of 8 bits are made so, those of fewer bits are as they are.
+        const int8x16_t factors = bits == 8 ? veorq_s8(bytes[i], vdupq_n_s8(-128)) : bytes[i];
+        sums[i] = vdotq_s32(sums[i], factors, input);
+    }
+    // Done here and in this order: one line of weights is in registers at a time.
+    __asm__ volatile("" : "+w"(sums[0]), "+w"(sums[1]), "+w"(sums[2]), "+w"(sums[3])::"memory");
+}
+
+#include "rounded_tile.h"
+#pragma clang attribute pop
+#undef FORM
+#undef WIDEST
+#undef CHAINS
+#undef BIASED_BYTES
+
+#endif
 #endif
 
 int lockstep_multiplies_integers(int dot)
 {
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
     int avx2 = lockstep_supports(LOCKSTEP_AVX2);
     if (dot == LOCKSTEP_DOT_AVX2)
         return avx2;
@@ -292,6 +328,9 @@ int lockstep_multiplies_integers(int dot)
         return avx2 && __builtin_cpu_supports("avxvnni");
     if (dot == LOCKSTEP_DOT_AVX512)
         return lockstep_supports(LOCKSTEP_AVX512) && __builtin_cpu_supports("avx512vnni");
+#elif HAS_NEON
+    if (dot == LOCKSTEP_DOT_NEON)
+        return has_integer_dot_products();
 #endif
     return dot == LOCKSTEP_DOT_PORTABLE;
 }
@@ -302,13 +341,16 @@ typedef void (*integers_form)(
 
 static integers_form form_of(int dot)
 {
-#if HAS_VECTOR_TARGETS
+#if HAS_AVX
     if (dot == LOCKSTEP_DOT_AVX512)
         return multiply_avx512;
     if (dot == LOCKSTEP_DOT_AVX_VNNI)
         return multiply_avx_vnni;
     if (dot == LOCKSTEP_DOT_AVX2)
         return multiply_avx2;
+#elif HAS_NEON
+    if (dot == LOCKSTEP_DOT_NEON)
+        return multiply_neon;
 #endif
     (void)dot;
     return multiply_portable;

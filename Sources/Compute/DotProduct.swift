@@ -10,6 +10,8 @@ package enum DotProduct: CaseIterable, Sendable {
     case avxVNNI
     /// Fours of products, in 512-bit vectors; pairs of bf16 where the processor has that.
     case avx512
+    /// Fours of products, in Arm's 128-bit vectors; pairs of bf16 where the processor has that.
+    case neon
 
     /// Those that this machine has, slowest first.
     package static var supported: [DotProduct] { allCases.filter { lockstep_multiplies_integers($0.code) != 0 } }
@@ -21,6 +23,7 @@ package enum DotProduct: CaseIterable, Sendable {
             case .portable: []
             case .avx2: [.avxVNNI, .avx2]
             case .avx512: [.avx512, .avxVNNI, .avx2]
+            case .neon: [.neon]
             }
         return wanted.first { supported.contains($0) }
     }
@@ -34,6 +37,7 @@ package enum DotProduct: CaseIterable, Sendable {
         case .avx2: Int32(LOCKSTEP_DOT_AVX2.rawValue)
         case .avxVNNI: Int32(LOCKSTEP_DOT_AVX_VNNI.rawValue)
         case .avx512: Int32(LOCKSTEP_DOT_AVX512.rawValue)
+        case .neon: Int32(LOCKSTEP_DOT_NEON.rawValue)
         }
     }
 }

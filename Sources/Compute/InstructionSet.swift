@@ -14,6 +14,8 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     case avx2
     /// 512-bit vectors.
     case avx512
+    /// 128-bit vectors, of every 64-bit Arm processor.
+    case neon
 
     /// Those that this machine has, slowest first.
     public static var supported: [InstructionSet] {
@@ -50,6 +52,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
         case .portable: Int32(LOCKSTEP_PORTABLE.rawValue)
         case .avx2: Int32(LOCKSTEP_AVX2.rawValue)
         case .avx512: Int32(LOCKSTEP_AVX512.rawValue)
+        case .neon: Int32(LOCKSTEP_NEON.rawValue)
         }
     }
 }

@@ -13,11 +13,12 @@ internal import Synchronization
     /// Measured on one thread, in GFLOP/s: with 512-bit vectors the kernels reach 162 to 217 and OpenBLAS 75 to 119 at
     /// 512 tokens. With 256-bit vectors OpenBLAS is at least 8 % faster from 128 tokens on, as fast or up to 27 %
     /// faster at 64, and up to 21 % slower at 32 where weights must be widened. Plain C reaches 1.6, and OpenBLAS more
-    /// at 2 tokens already; a processor that does better by plain C is why it is 8.
+    /// at 2 tokens already; a processor that does better by plain C is why it is 8. Arm is taken to be as 256-bit
+    /// vectors are: it was not measured.
     static func fewestTokens(_ instructionSet: InstructionSet) -> Int? {
         switch instructionSet {
         case .portable: 8
-        case .avx2: 64
+        case .avx2, .neon: 64
         case .avx512: nil
         }
     }

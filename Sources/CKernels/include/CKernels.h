@@ -12,7 +12,7 @@
 // A `..._part` function does the part of `thread` among `threads`; all parts together do the whole. Its `work` points
 // to the struct of the same name. Outputs never overlap inputs unless said.
 
-enum lockstep_instruction_set { LOCKSTEP_PORTABLE, LOCKSTEP_AVX2, LOCKSTEP_AVX512 };
+enum lockstep_instruction_set { LOCKSTEP_PORTABLE, LOCKSTEP_AVX2, LOCKSTEP_AVX512, LOCKSTEP_NEON };
 enum lockstep_encoding {
     LOCKSTEP_F32,
     LOCKSTEP_BF16,
@@ -152,7 +152,13 @@ struct lockstep_multiply {
 void lockstep_multiply_part(const void *work, int thread, int threads);
 
 /// The instructions of products with rounded activations; PORTABLE is plain C.
-enum lockstep_dot { LOCKSTEP_DOT_PORTABLE, LOCKSTEP_DOT_AVX2, LOCKSTEP_DOT_AVX_VNNI, LOCKSTEP_DOT_AVX512 };
+enum lockstep_dot {
+    LOCKSTEP_DOT_PORTABLE,
+    LOCKSTEP_DOT_AVX2,
+    LOCKSTEP_DOT_AVX_VNNI,
+    LOCKSTEP_DOT_AVX512,
+    LOCKSTEP_DOT_NEON
+};
 
 /// Whether this machine multiplies small integers by these instructions.
 int lockstep_multiplies_integers(int dot);
