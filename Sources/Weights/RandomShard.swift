@@ -16,7 +16,7 @@ public final class RandomShard: Slices {
     /// - Parameters:
     ///   - arena: has room for ``byteCount(plan:rank:)``.
     /// - Throws: `ComputeError.arenaFull` where it has not.
-    public init(plan: Plan, rank: Int, arena: Arena, pool: Pool, seed: UInt64) throws {
+    public init(plan: Plan, rank: Int, arena: Arena, pool: Pool, seed: UInt64) throws(ComputeError) {
         for (index, weight) in plan.blueprint.weights.enumerated() {
             let slice = plan.slice(of: weight, rank: rank)
             let numbers = RandomNumbers(seed: seed, weight: index)
@@ -87,7 +87,7 @@ public final class RandomShard: Slices {
     }
 
     /// Numbers around one, as norms have.
-    private static func vector(_ slice: Slice, _ numbers: RandomNumbers, in arena: Arena) throws -> Vector {
+    private static func vector(_ slice: Slice, _ numbers: RandomNumbers, in arena: Arena) throws(ComputeError) -> Vector {
         let vector = try arena.vector(count: slice.heldRows)
         for row in 0..<slice.rows.count {
             vector[row] = 1 + numbers.number(row: slice.rows.lowerBound + row, column: 0) / 8

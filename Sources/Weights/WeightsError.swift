@@ -44,6 +44,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case unknownTensor(path: String, name: String)
     /// A slice or its buffer doesn't fit the tensor.
     case badSlice(location: String, expected: String, found: String)
+    /// The arena hasn't the room for a slice; `reason` is the arena's message.
+    case noPlace(reason: String)
 }
 
 extension WeightsError: CustomStringConvertible {
@@ -98,6 +100,8 @@ extension WeightsError: CustomStringConvertible {
             "\(path): expected a tensor '\(name)', found none; import the checkpoint again"
         case .badSlice(let location, let expected, let found):
             "\(location): expected \(expected), found \(found); ask for a part that the tensor has"
+        case .noPlace(let reason):
+            reason
         }
     }
 

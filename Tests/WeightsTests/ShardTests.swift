@@ -127,6 +127,20 @@ import Weights
         }
     }
 
+    @Test func anArenaWithoutRoomIsSaid() throws {
+        try GroupedModel(grouping: try #require(GroupedModel.groupings.first)).write(to: folder.path("model.h5"))
+        let file = try WeightsFile(path: folder.path("model.h5"))
+        let plan = try plan(file, [1], .sum, .uneven)
+        // Too little for the first matrix, and for a vector after some of them.
+        for part in [16, 2] {
+            let arena = try Arena(byteCount: try Shard.byteCount(plan: plan, rank: 0, file: file) / part)
+            let error = #expect(throws: WeightsError.self) {
+                _ = try Shard(file: file, plan: plan, rank: 0, arena: arena)
+            }
+            #expect(error?.description.hasPrefix("arena: expected ") == true)
+        }
+    }
+
     @Test(arguments: [1, 2, 5])
     func damageIsReportedFromWhateverThreadMeetsIt(threads: Int) throws {
         let model = SampleModel.large
