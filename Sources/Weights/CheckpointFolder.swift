@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 /// The files of a checkpoint folder, before they are opened.
 struct CheckpointFolder {
