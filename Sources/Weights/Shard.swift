@@ -9,8 +9,7 @@ import Synchronization
 public final class Shard {
     /// Bytes read from the file, panels at the borders of a slice included.
     public let byteCountRead: Int
-    private let matrices: [String: Matrix]
-    private let vectors: [String: Vector]
+    private let table: SliceTable
 
     // What all threads together may take beside the slices.
     private static let maximumSpaceByteCount = 40 << 20
@@ -26,12 +25,12 @@ public final class Shard {
         file: WeightsFile, plan: Plan, rank: Int, arena: Arena, pool: Pool = Pool(threads: 1),
         progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void = { _, _ in }
     ) throws(WeightsError) {
-        var (matrices, vectors) = ([String: Matrix](), [String: Vector]())
+        var table = SliceTable()
         var (loaders, byteCountRead, total) = ([SliceLoader](), 0, 0)
         for weight in plan.blueprint.weights {
             let (slice, info) = (plan.slice(of: weight, rank: rank), try file.info(weight))
             if weight.isVector {
-                vectors[weight.name] = try Self.vector(info, slice, of: file, in: arena, &byteCountRead)
+                table.vectors[weight.name] = try Self.vector(info, slice, of: file, in: arena, &byteCountRead)
                 continue
             }
             try file.checkPadding(info, slice)
@@ -40,26 +39,19 @@ public final class Shard {
                     rows: slice.heldRows, columns: slice.heldColumns, encoding: info.encoding,
                     firstColumn: slice.columns.lowerBound)
             }
-            matrices[weight.name] = matrix
+            table.matrices[weight.name] = matrix
             loaders.append(SliceLoader(try file.readers(of: weight.name), slice, into: matrix))
             total += info.byteCount(reading: slice.rows, columns: slice.columns)
         }
-        self.matrices = matrices
-        self.vectors = vectors
+        self.table = table
         self.byteCountRead = try byteCountRead + Self.load(loaders, on: pool) { progress($0, total) }
     }
 
     /// The slice of a weight of two dimensions, in the file's encoding.
-    public func matrix(_ weight: Weight) -> Matrix {
-        guard let matrix = matrices[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
-        return matrix
-    }
+    public func matrix(_ weight: Weight) -> Matrix { table.matrix(weight) }
 
     /// The slice of a weight of one dimension, in float32.
-    public func vector(_ weight: Weight) -> Vector {
-        guard let vector = vectors[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
-        return vector
-    }
+    public func vector(_ weight: Weight) -> Vector { table.vector(weight) }
 
     /// Bytes of an arena that holds a rank's slices.
     ///

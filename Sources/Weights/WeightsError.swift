@@ -1,4 +1,5 @@
 import HDF5
+import Partition
 
 /// What can go wrong between a checkpoint and a weights file; the texts read `where: expected, found; what to do`.
 public enum WeightsError: Error, Hashable, Sendable {
@@ -110,7 +111,7 @@ extension WeightsError: CustomStringConvertible {
         return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
     }
 
-    private static func size(_ byteCount: Int) -> String { ByteText.text(byteCount) }
+    private static func size(_ byteCount: Int) -> String { Figure.bytes(byteCount) }
 }
 
 /// Runs `body` and words what HDF5 reports about a weights file that is being read.
