@@ -60,7 +60,8 @@ public struct Model {
 
     /// Checks tokens before anything is computed from them.
     ///
-    /// - Throws: ``EngineError`` for too few of them, for more than the context, or for an id that the vocabulary has not.
+    /// - Throws: ``EngineError`` for too few of them, for more than the context, or for an id that the vocabulary has
+    ///   not.
     public func check(_ tokens: [Int], what: String, atLeast least: Int, context: Int) throws(EngineError) {
         try blueprint.check(tokens, what: what, atLeast: least, context: context)
     }

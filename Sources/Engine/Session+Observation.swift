@@ -9,7 +9,8 @@ extension Session {
     ///
     /// To be called on every rank, for the ranks also compare their bits; only rank 0's `receive` is called.
     ///
-    /// - Parameter receive: gets the number of layers done, `[tokens, width]`, and whether all ranks hold the same bits.
+    /// - Parameter receive: gets the number of layers done, `[tokens, width]`, and whether all ranks hold the same
+    ///   bits.
     public func observe(
         _ receive: @escaping (_ layersDone: Int, _ hidden: [Float], _ ranksAgree: Bool) -> Void
     ) {

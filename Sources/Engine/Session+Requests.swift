@@ -92,8 +92,8 @@ extension Session {
     /// - Parameters:
     ///   - tokens: at least two.
     ///   - topCount: best tokens wanted per place.
-    /// - Throws: ``EngineError`` for tokens that are too few or too many, or unknown, or for logits that are no numbers;
-    ///   `MPIError`.
+    /// - Throws: ``EngineError`` for tokens that are too few or too many, or unknown, or for logits that are no
+    ///   numbers; `MPIError`.
     public func score(_ tokens: [Int], topCount: Int = 0) throws -> [TokenScore] {
         try plan.blueprint.check(tokens, what: "text", atLeast: 2, context: state.context)
         _ = try perform(.begin(.greedy))

@@ -32,9 +32,11 @@ extension Session {
     ///
     /// - Throws: ``EngineError`` for tokens that are none or too many, or unknown; `MPIError`.
     public func timeSteps(_ chunks: [[Int]]) throws -> Timing {
-        try plan.blueprint.check(chunks.flatMap { $0 }, what: "chunks", atLeast: 1, context: state.context - state.position)
+        try plan.blueprint.check(
+            chunks.flatMap { $0 }, what: "chunks", atLeast: 1, context: state.context - state.position)
         precondition(
-            chunks.allSatisfy { !$0.isEmpty && $0.count <= plan.policy.chunk }, "Chunks have the plan's length at most.")
+            chunks.allSatisfy { !$0.isEmpty && $0.count <= plan.policy.chunk },
+            "Chunks have the plan's length at most.")
         return try timed {
             try chunks.map { chunk in
                 let step = Order.Step(tokens: chunk.map { Int32($0) }, purpose: .choose)

@@ -1,8 +1,8 @@
 /// A JSON text, kept as it stands: keys in order and repeated ones too, numbers as their digits.
 ///
 /// Common parsers keep one of two equal keys without a word; in a file's header that would hide a damaged or forged
-/// entry. Foundation's also takes keys for equal that differ only in being composed or decomposed, and so would lose one
-/// of two entries of a vocabulary: compare the UTF-8 of keys.
+/// entry. Foundation's also takes keys for equal that differ only in being composed or decomposed, and so would lose
+/// one of two entries of a vocabulary: compare the UTF-8 of keys.
 package indirect enum JSONValue: Sendable {
     /// Nothing.
     case null

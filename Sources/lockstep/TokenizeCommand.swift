@@ -29,7 +29,8 @@ struct TokenizeCommand: ParsableCommand {
         let given = [text != nil, textFile != nil, decode != nil].count { $0 }
         guard given == 1 else {
             throw ValidationError(
-                "text: expected one of --text, --text-file and --decode, found \(given == 0 ? "none" : "\(given)"); give one"
+                "text: expected one of --text, --text-file and --decode, "
+                    + "found \(given == 0 ? "none" : "\(given)"); give one"
             )
         }
     }

@@ -33,8 +33,8 @@ extension LockstepTests {
             let source = try TinyModel().write(to: folder, type: "I64")
             try expect(
                 source,
-                fails: "/model.safetensors: 'model.embed_tokens.weight': expected elements in F32, F16 or BF16, found I64; "
-                    + "use a checkpoint that is not quantised")
+                fails: "/model.safetensors: 'model.embed_tokens.weight': "
+                    + "expected elements in F32, F16 or BF16, found I64; use a checkpoint that is not quantised")
         }
 
         @Test func anUnexpectedTensorIsNamed() throws {
