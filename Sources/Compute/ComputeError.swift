@@ -9,6 +9,7 @@ public enum ComputeError: Error, CustomStringConvertible, Equatable {
     /// A dimension is negative, or a size is too large to count.
     case badShape(String)
 
+    /// `where: expected, found; what to do`.
     public var description: String {
         switch self {
         case .unsupportedInstructionSet(let name, let supported):

@@ -24,6 +24,7 @@ package indirect enum JSONValue: Sendable {
         /// What it stands for.
         package var value: JSONValue
 
+        /// A member of this name and value.
         package init(key: String, value: JSONValue) {
             self.key = key
             self.value = value

@@ -29,6 +29,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case tiedHead(embedding: String, head: String)
     /// config.json describes no model that is implemented; `reason` is the blueprint's message.
     case unsupportedModel(path: String, reason: String)
+    /// An import was asked to stop.
+    case stopped(path: String)
     /// The disk hasn't the room; the counts are nil when the system doesn't say.
     case diskFull(path: String, neededByteCount: Int?, availableByteCount: Int?)
     /// The file is not a weights file.
@@ -84,6 +86,8 @@ extension WeightsError: CustomStringConvertible {
                 + "found \(embedding) and \(head); ask for the same or for one of them only"
         case .unsupportedModel(let path, let reason):
             "\(path)/\(reason)"
+        case .stopped(let path):
+            "\(path): expected to be finished, found a request to stop; import again"
         case .diskFull(let path, let needed, let available):
             "\(path): expected room for \(needed.map(Self.size) ?? "the file"), "
                 + "found \(available.map(Self.size) ?? "a full disk"); free some space or choose another folder"

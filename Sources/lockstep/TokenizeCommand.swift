@@ -3,7 +3,7 @@ import Engine
 import Text
 
 /// Text to token ids and back.
-struct TokenizeCommand: ParsableCommand {
+struct TokenizeCommand: SoloCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize", abstract: "Print the token ids and pieces of a text, or the text of ids.")
 

@@ -75,6 +75,26 @@ extension LockstepTests {
                 "lockstep: \(output): expected a folder that can be written, found no such folder")
         }
 
+        @Test(arguments: [("TERM", 128 + 15), ("INT", 128 + 2)])
+        func aStoppedImportLeavesNothing(signal: String, status: Int32) throws {
+            // Large enough to be at work for a while.
+            let source = try TinyModel(vocabulary: 24_000, width: 512, heads: 8, headSize: 64).write(to: folder)
+            let output = folder.path("out")
+            try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+            // A process that bash starts in the background would ignore SIGINT.
+            let script = """
+                env --default-signal=INT "$1" import "$2" -o "$3/model.h5" --encoding q4 &
+                while kill -0 $! && [[ -z $(ls "$3") ]]; do sleep 0.01; done
+                kill -$4 $!
+                wait $!
+                """
+            let program = Launch.product("lockstep")
+            let launch = try Launch.command(["bash", "-c", script, "bash", program, source, output, signal])
+            #expect(launch.status == status, "\(launch.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: output).isEmpty)
+            #expect(launch.allProcessesAreGone())
+        }
+
         @Test(arguments: ["f32", "bf16", "f16"]) func anEncodingIsTakenByEveryMatrix(encoding: String) throws {
             let source = try TinyModel().write(to: folder)
             let output = folder.path("model.h5")
