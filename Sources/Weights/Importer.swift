@@ -100,6 +100,6 @@ public enum Importer {
             byteCounts: Dictionary(infos.map { ($0.encoding, $0.byteCount) }, uniquingKeysWith: +),
             ignored: review.ignored,
             missingTexts: Checkpoint.Text.allCases.filter { checkpoint.texts[$0] == nil },
-            warnings: warnings, modelHash: modelHash)
+            warnings: warnings, leftovers: PartialFile.leftovers(of: destination), modelHash: modelHash)
     }
 }

@@ -44,6 +44,9 @@ struct ImportCommand: SoloCommand {
             progress: { bar.show($0.byteCount, of: $0.totalByteCount) }, isStopped: { interruption.hasCome })
         bar.finish()
         for warning in summary.warnings { Output.remark("warning: \(warning)") }
+        for path in summary.leftovers {
+            Output.remark("warning: \(path) is left of an import that was killed; remove it if no other host writes it")
+        }
         if !summary.ignored.isEmpty {
             Output.remark("left out, without effect on the text: \(summary.ignored.joined(separator: ", "))")
         }

@@ -75,6 +75,18 @@ extension LockstepTests {
                 "lockstep: \(output): expected a folder that can be written, found no such folder")
         }
 
+        @Test func whatAKilledImportLeftIsNamed() throws {
+            let source = try TinyModel().write(to: folder)
+            // No process has the greatest number; this one has its own.
+            let left = try folder.write("model.h5.partial-\(Int32.max)-7", "")
+            _ = try folder.write("model.h5.partial-\(getpid())-7", "")
+            _ = try folder.write("model.h5.partial", "")
+            let launch = try lockstep(["import", source, "-o", folder.path("model.h5")])
+            #expect(launch.status == 0)
+            #expect(launch.errors.occurrences(of: "warning: \(left) is left of an import that was killed") == 1)
+            #expect(launch.errors.occurrences(of: ".partial") == 1, "\(launch.errors)")
+        }
+
         @Test(arguments: [("TERM", 128 + 15), ("INT", 128 + 2)])
         func aStoppedImportLeavesNothing(signal: String, status: Int32) throws {
             // Large enough to be at work for a while.
