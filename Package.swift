@@ -30,12 +30,14 @@ let package = Package(
 
         .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: unsafeSettings),
         .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: unsafeSettings),
+        .target(name: "JSON", swiftSettings: swiftSettings),
         .target(name: "Blueprint", swiftSettings: swiftSettings),
         .target(name: "Partition", dependencies: ["Blueprint"], swiftSettings: swiftSettings),
         .target(name: "Compute", dependencies: ["CKernels", "CBLAS", "Blueprint"], swiftSettings: unsafeSettings),
         .target(
-            name: "Weights", dependencies: ["HDF5", "Blueprint", "Partition", "Compute"], swiftSettings: unsafeSettings),
-        .target(name: "Text", swiftSettings: swiftSettings),
+            name: "Weights", dependencies: ["HDF5", "Blueprint", "Partition", "Compute", "JSON"],
+            swiftSettings: unsafeSettings),
+        .target(name: "Text", dependencies: ["JSON"], swiftSettings: swiftSettings),
         .target(
             name: "Engine", dependencies: ["Blueprint", "Partition", "Compute", "Weights", "MPI", "Text"],
             resources: [.copy("Resources/alice")], swiftSettings: swiftSettings),

@@ -54,8 +54,8 @@ public enum CacheEncoding: String, Sendable, Hashable, Codable, CaseIterable {
             + Encoding.aligned(count * Self.paddedHeadSize(headSize) * bytesPerElement) + 2 * scales
     }
 
-    /// Numbers that keep apart what the blocks of so many positions give one query: each a padded value, and sixteen for
-    /// its maximum and sum.
+    /// Numbers that keep apart what the blocks of so many positions give one query: each a padded value, and sixteen
+    /// for its maximum and sum.
     public static func attentionRecords(headSize: Int, positions: Int) -> Int {
         (positions + attentionBlock - 1) / attentionBlock * (paddedHeadSize(headSize) + 16)
     }

@@ -18,9 +18,11 @@ public struct Grouping: Sendable, Hashable, Codable {
 
     /// One of the arrays that make up a weight, `[rows, columns(of:in:)]` each.
     public enum Part: String, Sendable, Hashable, CaseIterable {
-        /// The lowest 4 bits of each integer, the first of two columns in the lower half of a byte; or, of 8 bits, a byte each.
+        /// The lowest 4 bits of each integer, the first of two columns in the lower half of a byte; or, of 8 bits, a
+        /// byte each.
         case values
-        /// The bits above the lowest 4, those of the first column lowest: of 5 bits eight columns to a byte, of 6 bits four.
+        /// The bits above the lowest 4, those of the first column lowest: of 5 bits eight columns to a byte, of 6 bits
+        /// four.
         case highBits
         /// A scale for each group.
         case scales

@@ -291,7 +291,8 @@ INLINE void weigh_body(
     const int encoding)
 {
     // A column of q8 values has one scale for each key.
-    const size_t widest = encoding == LOCKSTEP_Q8 ? 2 : 4, fitting = smaller((size_t)(registers / count > 1 ? registers / count : 1), widest);
+    const size_t widest = encoding == LOCKSTEP_Q8 ? 2 : 4;
+    const size_t fitting = smaller((size_t)(registers / count > 1 ? registers / count : 1), widest);
     float scaled[TILE * BLOCK] __attribute__((aligned(64)));
     for (size_t d = 0; d < values->head_size;) {
         size_t offset = d * cached_bytes(encoding), width = smaller(fitting, (values->head_size - d + 15) / 16);
@@ -338,7 +339,7 @@ INLINE void weigh_body(
             FOR_COUNTS(count, LOCKSTEP_Q8, statement)                                                                  \
     } while (0)
 
-#define KERNELS(set, target, most, registers)                                                                                   \
+#define KERNELS(set, target, most, registers)                                                                          \
     target static void score_##set(                                                                                    \
         const struct rows *keys, struct span groups, const float *queries, float *weights, int count)                  \
     {                                                                                                                  \
@@ -360,7 +361,7 @@ INLINE void weigh_body(
     {                                                                                                                  \
         merge_body(y, values, old, new, size);                                                                         \
     }                                                                                                                  \
-    static const struct attention_kernels kernels_##set = {                                                                    \
+    static const struct attention_kernels kernels_##set = {                                                            \
         most, score_##set, soften_##set, weigh_##set, merge_##set};
 
 // So many queries are taken at once, and so many sums stay in registers.

@@ -1,7 +1,7 @@
 #include "lanes.h"
 
-// Tiles beside each other into rows, and back. Some rows of all tiles at a time: so few streams are written at once that
-// the processor follows them.
+// Tiles beside each other into rows, and back. Some rows of all tiles at a time: so few streams are written at once
+// that the processor follows them.
 
 enum { ROWS_AT_ONCE = 8 };
 
@@ -37,7 +37,8 @@ INLINE void join_body(
         size_t last = smaller(rows, first + ROWS_AT_ONCE), t = 0;
         if (length == 2 && row_stride == 2 && last - first == ROWS_AT_ONCE)
             for (; t + 8 <= count; t += 8)
-                join_halves(tiles + t * tile_stride + first * 2, tile_stride, to + first * to_stride + t * 2, to_stride);
+                join_halves(
+                    tiles + t * tile_stride + first * 2, tile_stride, to + first * to_stride + t * 2, to_stride);
         for (; t < count; t++)
             for (size_t r = first; r < last; r++)
                 memcpy(to + r * to_stride + t * length, tiles + t * tile_stride + r * row_stride, length);

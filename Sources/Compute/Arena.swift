@@ -7,8 +7,8 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// One rank's memory for weights, caches and activations: a single mapping, sized once, from which matrices, buffers and
-/// vectors are cut.
+/// One rank's memory for weights, caches and activations: a single mapping, sized once, from which matrices, buffers
+/// and vectors are cut.
 ///
 /// Memory is zero, and no page is occupied before it is written. Everything cut from an arena keeps it alive; nothing
 /// is given back before the last of them goes.

@@ -73,8 +73,8 @@ extension Matrix {
 }
 
 extension Matrix {
-    /// The rows that a thread of a pool reads in products: who lays a matrix out on several threads lets each begin with
-    /// its own, so that the memory is near the thread that will read it.
+    /// The rows that a thread of a pool reads in products: who lays a matrix out on several threads lets each begin
+    /// with its own, so that the memory is near the thread that will read it.
     public func rows(ofThread thread: Int, of threads: Int) -> Range<Int> {
         let block: Int =
             switch encoding {

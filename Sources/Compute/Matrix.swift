@@ -42,8 +42,8 @@ internal import CKernels
             encoding: encoding, firstColumn: firstColumn, arena: arena)
     }
 
-    /// Gives the raw bytes of some rows of a plain encoding, each padded to the stride; the pointer must not outlive the
-    /// call.
+    /// Gives the raw bytes of some rows of a plain encoding, each padded to the stride; the pointer must not outlive
+    /// the call.
     public func withRowBytes<Result, Failure: Error>(
         _ range: Range<Int>,
         _ body: (_ bytes: UnsafeMutableRawBufferPointer, _ rowByteStride: Int) throws(Failure) -> Result

@@ -9,8 +9,8 @@ public struct HeadMap: Sendable {
     /// Query heads.
     public var count: Int { keyValueHeads.count }
 
-    /// The local key-value head of each local query head, in order; heads that share one should be neighbours, so that its
-    /// keys and values are read once for them.
+    /// The local key-value head of each local query head, in order; heads that share one should be neighbours, so that
+    /// its keys and values are read once for them.
     public init(_ keyValueHeads: [Int]) {
         precondition(keyValueHeads.allSatisfy { $0 >= 0 }, "A head's number is not negative.")
         self.keyValueHeads = keyValueHeads.map { Int32(truncatingIfNeeded: $0) }
@@ -19,8 +19,8 @@ public struct HeadMap: Sendable {
 }
 
 extension Operations {
-    /// Puts the keys and values [tokens, heads x headSize] of positions from `firstPosition` on into the cache, rounded to
-    /// its encoding.
+    /// Puts the keys and values [tokens, heads x headSize] of positions from `firstPosition` on into the cache, rounded
+    /// to its encoding.
     public func store(keys: Buffer, values: Buffer, tokens: Int, in cache: KeyValueCache, firstPosition: Int) {
         let width = cache.heads * cache.headSize
         Self.check(keys, tokens: tokens, columns: width)
@@ -34,13 +34,14 @@ extension Operations {
         unsafe run(lockstep_store_part, work, elements: 2 * tokens * width)
     }
 
-    /// Causal attention of queries [tokens, heads x headSize] at positions from `firstPosition` on over the cache, which
-    /// holds their keys and values already; the output has the queries' shape.
+    /// Causal attention of queries [tokens, heads x headSize] at positions from `firstPosition` on over the cache,
+    /// which holds their keys and values already; the output has the queries' shape.
     ///
-    /// The query at position p sees keys max(0, p - window + 1)...p. Scores are dot products times `scale`; softmax in f32.
+    /// The query at position p sees keys max(0, p - window + 1)...p. Scores are dot products times `scale`; softmax in
+    /// f32.
     ///
-    /// - Parameter partials: space for what blocks of keys give, `partialCount(heads:headSize:positions:)` floats for each
-    ///   token; where it suffices, few heads are shared among many threads. The result does not depend on it.
+    /// - Parameter partials: space for what blocks of keys give, `partialCount(heads:headSize:positions:)` floats for
+    ///   each token; where it suffices, few heads are shared among many threads. The result does not depend on it.
     public func attention(
         queries: Buffer, tokens: Int, cache: KeyValueCache, heads: HeadMap, scale: Float, window: Int?,
         firstPosition: Int, partials: Buffer? = nil, into y: Buffer

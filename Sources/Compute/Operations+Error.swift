@@ -23,8 +23,8 @@ extension Operations {
         return try measureError(of: matrix, tokens: tokens, seed: seed)
     }
 
-    /// The error of the product of a matrix with random activations, uniform in -1..<1, against sums in double precision
-    /// of the same weights and activations.
+    /// The error of the product of a matrix with random activations, uniform in -1..<1, against sums in double
+    /// precision of the same weights and activations.
     ///
     /// Equal seeds give equal numbers. Throws `ComputeError` when memory is not there.
     public func measureError(
@@ -73,8 +73,8 @@ extension Operations {
 }
 
 extension Matrix {
-    /// Fills it with weights about as large as those of a model: uniform ones, or integers of any value with scales that
-    /// differ by up to a factor of two.
+    /// Fills it with weights about as large as those of a model: uniform ones, or integers of any value with scales
+    /// that differ by up to a factor of two.
     fileprivate func fill(from numbers: inout Numbers) {
         guard case .grouped(let grouping) = encoding else {
             for row in 0..<rows { set(row: row, floats: (0..<columns).map { _ in numbers.next() }) }

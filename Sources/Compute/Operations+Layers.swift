@@ -88,7 +88,8 @@ extension Operations {
         }
     }
 
-    /// Copies the first `columns` columns of x [tokens, x.columns] into the columns of y [tokens, y.columns] from `column` on.
+    /// Copies the first `columns` columns of x [tokens, x.columns] into the columns of y [tokens, y.columns] from
+    /// `column` on.
     public func copy(_ x: Buffer, tokens: Int, columns: Int, into y: Buffer, column: Int) {
         precondition(column >= 0 && (0...x.columns).contains(columns), "The columns must lie in both.")
         Self.check(x, tokens: tokens, columns: columns)

@@ -3,7 +3,8 @@ internal import CKernels
 /// What the machine can do at best, measured with the threads that do the work.
 extension Operations {
     /// The bytes per second at which all threads together read memory that is in no cache: the best of `repeats`
-    /// readings of `byteCount` bytes, after one that is not counted. `byteCount` should be several times the last cache.
+    /// readings of `byteCount` bytes, after one that is not counted. `byteCount` should be several times the last
+    /// cache.
     ///
     /// Throws `ComputeError.noMemory` when the memory is not there.
     public func measureReadBandwidth(byteCount: Int, repeats: Int) throws(ComputeError) -> Double {

@@ -29,8 +29,9 @@ extension Operations {
             instructionSet.code, logits.start + row * logits.columns, logits.columns, maximum)
     }
 
-    /// Fills `best` with the greatest logits of a row, greatest first, equal ones in increasing id, and returns how many
-    /// there are: fewer than `best` holds when the row is shorter. Column c has the id firstIdentifier + c. NaN is left out.
+    /// Fills `best` with the greatest logits of a row, greatest first, equal ones in increasing id, and returns how
+    /// many there are: fewer than `best` holds when the row is shorter. Column c has the id firstIdentifier + c. NaN is
+    /// left out.
     public func topCandidates(
         of logits: Buffer, row: Int, firstIdentifier: Int, into best: inout MutableSpan<Candidate>
     ) -> Int {

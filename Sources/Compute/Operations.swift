@@ -25,8 +25,8 @@ public struct Operations: Sendable {
     ///
     /// - Parameters:
     ///   - math: how much products may round; exact operations are always precise.
-    ///   - rounded: for fast math, where products round their input to: at least `Math.roundedByteCount` bytes of it for
-    ///     every token.
+    ///   - rounded: for fast math, where products round their input to: at least `Math.roundedByteCount` bytes of it
+    ///     for every token.
     public init(
         pool: Pool, instructionSet: InstructionSet, isExact: Bool = true, math: Math = .precise, rounded: Buffer? = nil
     ) {

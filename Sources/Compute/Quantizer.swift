@@ -3,8 +3,9 @@ internal import CKernels
 
 /// Rounds rows of numbers to grouped integers.
 ///
-/// Each group gets the scale, and offset, that leave the least squared error as far as a search finds them; the error is
-/// that of the scale and offset as they are stored. The same bits on every instruction set and for any cut of the rows.
+/// Each group gets the scale, and offset, that leave the least squared error as far as a search finds them; the error
+/// is that of the scale and offset as they are stored. The same bits on every instruction set and for any cut of the
+/// rows.
 public struct Quantizer: Sendable {
     /// What the numbers become.
     public let grouping: Grouping

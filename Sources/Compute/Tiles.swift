@@ -18,7 +18,8 @@ public enum Tiles {
         guard rows > 0, count > 0, byteCount > 0 else { return }
         precondition(
             (count - 1) * tileByteStride + (rows - 1) * rowByteStride + byteCount <= tiles.count
-                && (rows - 1) * targetByteStride + count * byteCount <= target.count, "The rows must lie in their memory.")
+                && (rows - 1) * targetByteStride + count * byteCount <= target.count,
+            "The rows must lie in their memory.")
         unsafe lockstep_join_tiles(
             tiles.baseAddress, tileByteStride, rowByteStride, byteCount, count, rows, target.baseAddress,
             targetByteStride)

@@ -1,5 +1,6 @@
 import Blueprint
 import Compute
+import MPI
 import Partition
 import Weights
 
@@ -34,7 +35,7 @@ struct AttentionLayer: MixerLayer {
             attention.output, axis: attention.queryAxis, perUnit: attention.headSize, plan: plan, shard: shard)
     }
 
-    func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws {
+    func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws(MPIError) {
         let (operations, tokens, headSize) = (bench.operations, chunk.tokens, attention.headSize)
         let queries = bench.buffers.queries.viewed(columns: local.heldQueries * headSize)
         let keys = bench.buffers.keys.viewed(columns: local.heldKeyValues * headSize)

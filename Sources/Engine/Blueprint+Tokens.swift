@@ -3,7 +3,8 @@ import Blueprint
 extension Blueprint {
     /// Checks tokens before anything is computed from them.
     ///
-    /// - Throws: ``EngineError`` for too few of them, for more than the context, or for an id that the vocabulary has not.
+    /// - Throws: ``EngineError`` for too few of them, for more than the context, or for an id that the vocabulary has
+    ///   not.
     func check(_ tokens: [Int], what: String, atLeast least: Int, context: Int) throws(EngineError) {
         guard tokens.count >= least else { throw .tooFewTokens(what: what, found: tokens.count, least: least) }
         guard tokens.count <= context else {

@@ -12,6 +12,8 @@ public enum EngineError: Error, Hashable, Sendable {
     case invalidSetting(String)
     /// The file has no part that the request needs.
     case missingPart(String)
+    /// The file's tokenizer is broken or not implemented; `reason` is the tokenizer's message.
+    case unsupportedTokenizer(path: String, reason: String)
 }
 
 extension EngineError: CustomStringConvertible {
@@ -34,6 +36,8 @@ extension EngineError: CustomStringConvertible {
             "\(reason); correct the option"
         case .missingPart(let reason):
             reason
+        case .unsupportedTokenizer(let path, let reason):
+            "\(path)/\(reason)"
         }
     }
 }

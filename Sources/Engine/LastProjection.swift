@@ -1,5 +1,6 @@
 import Blueprint
 import Compute
+import MPI
 import Partition
 import Weights
 
@@ -24,7 +25,7 @@ struct LastProjection {
     }
 
     /// Makes the branch's complete `[tokens, width]` on every rank from each rank's `inner`, `[tokens, local inputs]`.
-    func callAsFunction(_ inner: Buffer, tokens: Int, on bench: Workbench) throws {
+    func callAsFunction(_ inner: Buffer, tokens: Int, on bench: Workbench) throws(MPIError) {
         let (operations, group, branch) = (bench.operations, bench.group, bench.buffers.branch)
         switch group.plan.policy.way {
         case .gather where !group.isAlone:

@@ -1,5 +1,6 @@
 import Blueprint
 import Compute
+import MPI
 import Partition
 import Weights
 
@@ -18,7 +19,7 @@ struct MLPLayer: MixerLayer {
         activation = mlp.activation
     }
 
-    func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws {
+    func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws(MPIError) {
         let (operations, tokens) = (bench.operations, chunk.tokens)
         let gated = bench.buffers.gate.viewed(columns: gate.matrix.rows)
         let raised = bench.buffers.up.viewed(columns: up.matrix.rows)

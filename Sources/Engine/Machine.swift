@@ -1,5 +1,5 @@
 public import Compute
-import MPI
+public import MPI
 
 /// What one rank runs on, and what that can do at best with the rank's threads while all ranks are busy.
 public struct Machine: Sendable, Hashable, Codable {
@@ -33,7 +33,7 @@ extension Session {
     /// Memory is read where the weights lie, unless they are so few that caches hold them.
     ///
     /// - Returns: in rank order, on every rank.
-    public func measureMachines() throws -> [Machine] {
+    public func measureMachines() throws(MPIError) -> [Machine] {
         let operations = bench.operations
         try communicator.barrier()
         var figures = [try communicator.together { try measureReadBandwidth() }]

@@ -14,10 +14,14 @@ public struct Model {
 
     /// Opens a weights file.
     ///
-    /// - Throws: ``WeightsError`` for a file that is not whole, ``BlueprintError`` for a model that is not implemented.
-    public init(path: String) throws {
+    /// - Throws: ``WeightsError`` for a file that is not whole, or a model that is not implemented.
+    public init(path: String) throws(WeightsError) {
         file = try WeightsFile(path: path)
-        blueprint = try Blueprint(configuration: file.config)
+        do throws(BlueprintError) {
+            blueprint = try Blueprint(configuration: file.config)
+        } catch {
+            throw .unsupportedModel(path: path, reason: error.description)
+        }
         endTokens = try Self.endTokens(file, blueprint)
     }
 
@@ -39,28 +43,35 @@ public struct Model {
     public var hasTokenizer: Bool { file.tokenizer != nil }
 
     /// The tokenizer of the file.
-    public func tokenizer() throws -> Tokenizer {
+    ///
+    /// - Throws: ``EngineError`` where the file has none, or one that is not implemented.
+    public func tokenizer() throws(EngineError) -> Tokenizer {
         guard let json = file.tokenizer else {
-            throw EngineError.missingPart(
+            throw .missingPart(
                 "\(file.path): expected a tokenizer.json inside, found none; "
                     + "import a checkpoint that has one, or give token ids with --tokens")
         }
-        return try Tokenizer(json: json)
+        do throws(TextError) {
+            return try Tokenizer(json: json)
+        } catch {
+            throw .unsupportedTokenizer(path: file.path, reason: error.description)
+        }
     }
 
     /// Checks tokens before anything is computed from them.
     ///
-    /// - Throws: ``EngineError`` for too few of them, for more than the context, or for an id that the vocabulary has not.
+    /// - Throws: ``EngineError`` for too few of them, for more than the context, or for an id that the vocabulary has
+    ///   not.
     public func check(_ tokens: [Int], what: String, atLeast least: Int, context: Int) throws(EngineError) {
         try blueprint.check(tokens, what: what, atLeast: least, context: context)
     }
 
-    private static func endTokens(_ file: WeightsFile, _ blueprint: Blueprint) throws -> Set<Int> {
+    private static func endTokens(_ file: WeightsFile, _ blueprint: Blueprint) throws(WeightsError) -> Set<Int> {
         guard let text = file.generationConfig else { return Set(blueprint.endTokens) }
         guard let settings = try? JSONDecoder().decode(GenerationSettings.self, from: Data(text.utf8)) else {
-            throw EngineError.missingPart(
-                "\(file.path): expected generation_config.json inside to be an object whose 'eos_token_id' is a token id "
-                    + "or a list of them, found something else; correct it and import the checkpoint again")
+            throw .malformed(
+                location: "\(file.path)/generation_config.json",
+                expected: "an object whose 'eos_token_id' is a token id or a list of them", found: "something else")
         }
         return Set(settings.endTokens?.ids ?? blueprint.endTokens)
     }

@@ -25,6 +25,7 @@ package enum Order: Hashable {
         /// Best tokens wanted per position, where positions are scored.
         package var topCount: Int32
 
+        /// A forward pass of these tokens; without more, nothing becomes of their logits.
         package init(tokens: [Int32], purpose: Purpose = .none, following: Int32 = -1, topCount: Int32 = 0) {
             self.tokens = tokens
             self.purpose = purpose

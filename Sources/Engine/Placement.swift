@@ -18,7 +18,7 @@ struct Placement {
     /// - Parameter encodings: how each weight is stored, by its name; f32 where it is not named.
     init(
         _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], on communicator: Communicator
-    ) throws {
+    ) throws(MPIError) {
         self.communicator = communicator
         plan = try Self.agreedPlan(request, blueprint, encodings, communicator)
         // Every rank takes part in this, also one that was told its threads.
@@ -30,7 +30,7 @@ struct Placement {
     /// The plan from rank 0's shares; all ranks hold the same one.
     private static func agreedPlan(
         _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], _ world: Communicator
-    ) throws -> Plan {
+    ) throws(MPIError) -> Plan {
         var shares = [Double](repeating: 1, count: world.size)
         try world.together {
             if world.rank == 0, let wanted = request.shares { shares = try wanted.resolved(hosts: world.hosts) }
@@ -56,7 +56,7 @@ struct Placement {
     /// - Parameter progress: is told how many of its bytes this rank has read, and of how many.
     func load(
         _ source: WeightsSource, progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void = { _, _ in }
-    ) throws -> Session {
+    ) throws(MPIError) -> Session {
         let start = ContinuousClock().now
         let session = try communicator.together { try Session(source, self, progress: progress) }
         try fillRotation(session.bench.buffers.rotation)

@@ -18,7 +18,7 @@ public struct Preparation {
     ///   - world: all ranks.
     ///   - version: the program's version, which must be the same on all ranks.
     /// - Throws: on every rank, if anything fails on any of them.
-    public init(_ request: Request, on world: Communicator, version: String) throws {
+    public init(_ request: Request, on world: Communicator, version: String) throws(MPIError) {
         try world.requireSameVersion(version)
         model = try world.together { try Model(path: request.modelPath ?? Model.embeddedPath) }
         try world.requireSame("model", model.file.modelHash, remedy: "copy the same weights file to every host")
@@ -30,14 +30,14 @@ public struct Preparation {
     /// - Parameter progress: is told how many of its bytes this rank has read, and of how many.
     public func load(
         progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void = { _, _ in }
-    ) throws -> Session {
+    ) throws(MPIError) -> Session {
         try placement.load(.file(model), progress: progress)
     }
 }
 
 extension Session {
     /// Prepares and loads a model on all ranks.
-    public static func open(_ request: Request, on world: Communicator, version: String) throws -> Session {
+    public static func open(_ request: Request, on world: Communicator, version: String) throws(MPIError) -> Session {
         try Preparation(request, on: world, version: version).load()
     }
 }

@@ -23,7 +23,7 @@ public struct RandomModel: Sendable {
     ///   - request: the same on every rank, but for its shares, which are rank 0's, and its threads.
     ///   - world: all ranks.
     ///   - version: the program's version, which must be the same on all ranks.
-    public func open(_ request: Request, on world: Communicator, version: String) throws -> Session {
+    public func open(_ request: Request, on world: Communicator, version: String) throws(MPIError) -> Session {
         try world.requireSameVersion(version)
         try world.requireSame("seed", "\(seed)", remedy: "start every rank with the same options")
         let encodings = Dictionary(

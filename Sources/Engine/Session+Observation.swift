@@ -1,6 +1,6 @@
 import Blueprint
 import Compute
-import MPI
+public import MPI
 import Partition
 
 /// Looking at the residual stream on its way.
@@ -9,11 +9,12 @@ extension Session {
     ///
     /// To be called on every rank, for the ranks also compare their bits; only rank 0's `receive` is called.
     ///
-    /// - Parameter receive: gets the number of layers done, `[tokens, width]`, and whether all ranks hold the same bits.
+    /// - Parameter receive: gets the number of layers done, `[tokens, width]`, and whether all ranks hold the same
+    ///   bits.
     public func observe(
-        _ receive: @escaping (_ layersDone: Int, _ hidden: [Float], _ ranksAgree: Bool) throws -> Void
+        _ receive: @escaping (_ layersDone: Int, _ hidden: [Float], _ ranksAgree: Bool) -> Void
     ) {
-        transformer.observe = { [communicator, isLead] layersDone, hidden, tokens in
+        transformer.observe = { [communicator, isLead] layersDone, hidden, tokens throws(MPIError) in
             let areSame = try Self.areSame(hidden, tokens: tokens, on: communicator)
             guard isLead else { return }
             var values: [Float] = []
@@ -21,7 +22,7 @@ extension Session {
             hidden.withSpan(rows: tokens) { span in
                 for index in span.indices { values.append(span[index]) }
             }
-            try receive(layersDone, values, areSame)
+            receive(layersDone, values, areSame)
         }
     }
 
@@ -45,7 +46,7 @@ extension Session {
     }
 
     /// Runs `body` with sums that travel in float32, whatever the plan's wire; to be called on every rank.
-    public func summingPlainly<R>(_ body: () throws -> R) rethrows -> R {
+    public func summingPlainly<R, Failure: Error>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
         bench.group.usesWire = false
         defer { bench.group.usesWire = true }
         return try body()
@@ -54,10 +55,11 @@ extension Session {
     /// This session's model on rank 0 alone, for comparison; nil on the other ranks.
     ///
     /// - Throws: also where rank 0 cannot hold the whole model beside its shard.
-    public func alone() throws -> Session? {
+    public func alone() throws(MPIError) -> Session? {
         let solo = try communicator.split(color: communicator.rank, key: 0)
         guard isLead else { return nil }
-        var request = Request(way: plan.policy.way, context: plan.policy.context, chunk: plan.policy.chunk, math: plan.policy.math)
+        var request = Request(
+            way: plan.policy.way, context: plan.policy.context, chunk: plan.policy.chunk, math: plan.policy.math)
         request.threads = threadCount
         return try Placement(request, plan.blueprint, plan.encodings, on: solo).load(source)
     }

@@ -42,7 +42,8 @@ extension Session {
     ///   - limit: the most tokens to choose.
     ///   - endTokens: tokens after which nothing follows.
     ///   - receive: gets each token; returns whether to go on. It may wait for what is outside, such as a terminal.
-    /// - Throws: ``EngineError`` for a prompt that is empty, longer than the context, or has an unknown token.
+    /// - Throws: ``EngineError`` for a prompt that is empty, longer than the context, or has an unknown token, or
+    ///   for logits that are no numbers; what `receive` throws; `MPIError`.
     public func generate(
         _ prompt: [Int], limit: Int, sampling: Sampling, endTokens: Set<Int>, receive: (Int) throws -> Bool
     ) throws -> Generation {
@@ -91,6 +92,8 @@ extension Session {
     /// - Parameters:
     ///   - tokens: at least two.
     ///   - topCount: best tokens wanted per place.
+    /// - Throws: ``EngineError`` for tokens that are too few or too many, or unknown, or for logits that are no
+    ///   numbers; `MPIError`.
     public func score(_ tokens: [Int], topCount: Int = 0) throws -> [TokenScore] {
         try plan.blueprint.check(tokens, what: "text", atLeast: 2, context: state.context)
         _ = try perform(.begin(.greedy))
@@ -112,6 +115,7 @@ extension Session {
     ///   - single: so many of the last tokens are run one by one, as in decoding.
     ///   - receive: gets `[rows, vocabulary]` and the position of the first row, in order. It may wait for what is
     ///     outside, such as a disk.
+    /// - Throws: ``EngineError`` for tokens that are none or too many, or unknown; what `receive` throws; `MPIError`.
     public func logits(
         _ tokens: [Int], single: Int = 0, receive: @escaping (_ firstPosition: Int, _ logits: [Float]) throws -> Void
     ) throws {

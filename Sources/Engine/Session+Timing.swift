@@ -18,6 +18,8 @@ extension Session {
     }
 
     /// Runs a prompt from an empty sequence, up to the choice of the token after it; on rank 0 inside ``run(_:)``.
+    ///
+    /// - Throws: ``EngineError`` for tokens that are none or too many, or unknown; `MPIError`.
     public func timePrompt(_ tokens: [Int]) throws -> Timing {
         try plan.blueprint.check(tokens, what: "prompt", atLeast: 1, context: state.context)
         _ = try perform(.begin(.greedy))
@@ -27,10 +29,14 @@ extension Session {
     }
 
     /// Adds chunks of tokens to the sequence, each followed by the choice of a token; on rank 0 inside ``run(_:)``.
+    ///
+    /// - Throws: ``EngineError`` for tokens that are none or too many, or unknown; `MPIError`.
     public func timeSteps(_ chunks: [[Int]]) throws -> Timing {
-        try plan.blueprint.check(chunks.flatMap { $0 }, what: "chunks", atLeast: 1, context: state.context - state.position)
+        try plan.blueprint.check(
+            chunks.flatMap { $0 }, what: "chunks", atLeast: 1, context: state.context - state.position)
         precondition(
-            chunks.allSatisfy { !$0.isEmpty && $0.count <= plan.policy.chunk }, "Chunks have the plan's length at most.")
+            chunks.allSatisfy { !$0.isEmpty && $0.count <= plan.policy.chunk },
+            "Chunks have the plan's length at most.")
         return try timed {
             try chunks.map { chunk in
                 let step = Order.Step(tokens: chunk.map { Int32($0) }, purpose: .choose)

@@ -75,6 +75,7 @@ public final class Session {
     /// Lets rank 0 do `work` while the others follow its orders.
     ///
     /// - Returns: what `work` returned, on rank 0; nil on the others.
+    /// - Throws: what `work` throws, ``EngineError`` for logits that are no numbers, and `MPIError`.
     public func run<R>(_ work: (Session) throws -> R) throws -> R? {
         try communicator.watchdog.working {
             guard isLead else {
@@ -88,7 +89,7 @@ public final class Session {
     }
 
     /// Runs `body` without a deadline on rank 0: it waits for something outside, such as a terminal.
-    public func waiting<R>(_ body: () throws -> R) rethrows -> R {
+    public func waiting<R, Failure: Error>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
         try communicator.watchdog.idle(body)
     }
 

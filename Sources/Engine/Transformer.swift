@@ -1,5 +1,6 @@
 import Blueprint
 import Compute
+import MPI
 import Partition
 import Weights
 
@@ -19,7 +20,7 @@ final class Transformer {
     /// The global ids of this rank's rows of the vocabulary.
     let localVocabulary: Range<Int>
     /// Called with the residual stream before the first layer and after each one.
-    var observe: ((_ layersDone: Int, _ hidden: Buffer, _ tokens: Int) throws -> Void)?
+    var observe: ((_ layersDone: Int, _ hidden: Buffer, _ tokens: Int) throws(MPIError) -> Void)?
 
     init(plan: Plan, shard: any Slices, bench: Workbench) {
         let blueprint = plan.blueprint
@@ -52,7 +53,7 @@ final class Transformer {
     }
 
     /// Runs the tokens through every layer; their residual stream is left in `buffers.hidden`.
-    func forward(_ tokens: [Int32], state: SequenceState) throws {
+    func forward(_ tokens: [Int32], state: SequenceState) throws(MPIError) {
         let chunk = Chunk(tokens: tokens.count, firstPosition: state.position)
         let (operations, buffers) = (bench.operations, bench.buffers)
         operations.embed(tokens.span, table: embedding, firstRow: localVocabulary.lowerBound, into: buffers.hidden)
@@ -64,7 +65,7 @@ final class Transformer {
                     buffers.hidden, tokens: chunk.tokens, weight: residual.norm.weight,
                     epsilon: residual.norm.epsilon,
                     into: buffers.normed)
-                try bench.clock.measure(residual.mixer.phase) {
+                try bench.clock.measure(residual.mixer.phase) { () throws(MPIError) in
                     try residual.mixer.forward(chunk, state: state, on: bench)
                 }
                 operations.add(buffers.branch, to: buffers.hidden, tokens: chunk.tokens)

@@ -10,7 +10,7 @@ enum WeightsSource {
     case random(seed: UInt64)
 
     /// Bytes of an arena that holds a rank's slices.
-    func byteCount(plan: Plan, rank: Int) throws -> Int {
+    func byteCount(plan: Plan, rank: Int) throws(WeightsError) -> Int {
         switch self {
         case .file(let model): try Shard.byteCount(plan: plan, rank: rank, file: model.file)
         case .random: RandomShard.byteCount(plan: plan, rank: rank)

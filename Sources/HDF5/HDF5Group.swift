@@ -82,17 +82,19 @@ public struct HDF5Group: ~Copyable {
         var names: [String] = []
         names.reserveCapacity(Int(info.nlinks))
         for index in 0..<info.nlinks { names.append(try name(at: index)) }
-        return names
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
+    // The library's own order. For any other it makes a table of all names for each one that is asked for, and in a
+    // damaged file frees what the table was never filled with.
     private func name(at index: hsize_t) throws(HDF5Error) -> String {
         let (owner, none) = (identifier.raw, chdf5_default())
         let length = try Library.check("H5Lget_name_by_idx", at: location) {
-            unsafe H5Lget_name_by_idx(owner, ".", H5_INDEX_NAME, H5_ITER_INC, index, nil, 0, none)
+            unsafe H5Lget_name_by_idx(owner, ".", H5_INDEX_NAME, H5_ITER_NATIVE, index, nil, 0, none)
         }
         var bytes = [CChar](repeating: 0, count: length + 1)
         try Library.check("H5Lget_name_by_idx", at: location) {
-            unsafe H5Lget_name_by_idx(owner, ".", H5_INDEX_NAME, H5_ITER_INC, index, &bytes, length + 1, none)
+            unsafe H5Lget_name_by_idx(owner, ".", H5_INDEX_NAME, H5_ITER_NATIVE, index, &bytes, length + 1, none)
         }
         return String(decoding: bytes.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     }

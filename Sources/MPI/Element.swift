@@ -8,12 +8,28 @@ public protocol Element: BitwiseCopyable, Sendable {
 
 /// The number types that MPI can add and compare.
 public enum ElementKind: Sendable {
-    case float, double, int32, int64, uint64, uint8
+    /// 32 bits, `MPI_FLOAT`.
+    case float
+    /// 64 bits, `MPI_DOUBLE`.
+    case double
+    /// 32 bits with a sign, `MPI_INT32_T`.
+    case int32
+    /// 64 bits with a sign, `MPI_INT64_T`.
+    case int64
+    /// 64 bits without a sign, `MPI_UINT64_T`.
+    case uint64
+    /// 8 bits without a sign, `MPI_UINT8_T`.
+    case uint8
 }
 
 /// How `allReduce` and `reduceScatter` put the ranks' values together.
 public enum Reduction: Sendable {
-    case sum, maximum, minimum
+    /// Adds them: `MPI_SUM`.
+    case sum
+    /// Takes the greatest: `MPI_MAX`.
+    case maximum
+    /// Takes the least: `MPI_MIN`.
+    case minimum
 }
 
 extension Float: Element { public static var elementKind: ElementKind { .float } }

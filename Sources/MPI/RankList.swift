@@ -1,6 +1,8 @@
 /// Some ranks with their hosts, as a message names them: `rank 1 on host-b`, `ranks 0-2 on host-a and host-b`.
 package struct RankList {
+    /// The ranks, in rising order.
     package let ranks: [Int]
+    /// The hosts of all ranks of the communicator, in rank order.
     package let hosts: [String]
 
     /// Takes ranks in rising order, and the hosts of all ranks of their communicator.
@@ -16,6 +18,7 @@ package struct RankList {
 }
 
 extension RankList: CustomStringConvertible {
+    /// `rank 1 on host-b`, `ranks 0-2, 5 on host-a and host-b`.
     package var description: String {
         "\(ranks.count == 1 ? "rank" : "ranks") \(numbers) on \(places)"
     }

@@ -1,10 +1,16 @@
 /// What a rank is about, as its program marked it.
 package enum RankState: Int, Sendable {
-    case idle, working, finished
+    /// It waits for something outside of the job, for as long as that takes.
+    case idle
+    /// It must show progress.
+    case working
+    /// It has come to its end.
+    case finished
 }
 
 /// A watchdog's answer to a roll call.
 package struct RankReport: Sendable, Equatable {
+    /// What it is about.
     package let state: RankState
 
     /// It is inside a collective.
@@ -16,6 +22,7 @@ package struct RankReport: Sendable, Equatable {
     /// The seconds since it last made progress or was idle.
     package let age: Double
 
+    /// An answer of these parts; `age` in seconds.
     package init(state: RankState, isWaiting: Bool, arrived: Int, age: Double) {
         self.state = state
         self.isWaiting = isWaiting

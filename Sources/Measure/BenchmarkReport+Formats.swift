@@ -33,7 +33,8 @@ extension BenchmarkReport {
             let text = "\(machine.host) (\(machine.instructionSet))"
             if !hosts.contains(text) { hosts.append(text) }
         }
-        return "\(machines.count) rank\(machines.count == 1 ? "" : "s") x \(threads) thread\(threads == "1" ? "" : "s") "
+        return "\(machines.count) rank\(machines.count == 1 ? "" : "s") x "
+            + "\(threads) thread\(threads == "1" ? "" : "s") "
             + "on \(hosts.joined(separator: ", "))"
     }
 
@@ -43,7 +44,8 @@ extension BenchmarkReport {
             + Phase.allCases.map(\.rawValue)
         let rows = tests.map { test in
             [
-                test.name, Figure.decimal(test.tokensPerSecond.median, 2), Figure.decimal(test.tokensPerSecond.least, 2),
+                test.name, Figure.decimal(test.tokensPerSecond.median, 2),
+                Figure.decimal(test.tokensPerSecond.least, 2),
                 Figure.decimal(test.tokensPerSecond.greatest, 2), Self.giga(test.bytesPerSecond),
                 test.shareOfReading.map { Figure.percent($0) } ?? "-", Self.giga(test.operationsPerSecond),
                 test.shareOfPeak.map { Figure.percent($0) } ?? "-",

@@ -1,8 +1,8 @@
 import Foundation
 public import Weights
 
-/// How far a model's predictions are from those of a reference: the Kullback-Leibler divergence of its probabilities from
-/// the reference's, for each token of a text.
+/// How far a model's predictions are from those of a reference: the Kullback-Leibler divergence of its probabilities
+/// from the reference's, for each token of a text.
 public struct Divergence: Encodable, Sendable {
     /// The mean over all tokens, in nats.
     public var mean: Double { tokenCount > 0 ? sum / Double(tokenCount) : 0 }
@@ -18,8 +18,8 @@ public struct Divergence: Encodable, Sendable {
     /// Nothing compared yet.
     public init() {}
 
-    /// Compares the logits of some tokens, `[tokens, vocabulary]`, the first of which is at a position, with those that a
-    /// reference has there.
+    /// Compares the logits of some tokens, `[tokens, vocabulary]`, the first of which is at a position, with those that
+    /// a reference has there.
     public mutating func add(_ logits: [Float], firstPosition: Int, reference: LogitsFile) {
         let vocabulary = reference.vocabulary
         precondition(

@@ -1,8 +1,8 @@
 import Blueprint
 
 extension Plan {
-    /// A hash of all that ranks must agree on, in hexadecimal: splits, way, cutting, wire, context, cache, chunk, math, and
-    /// each weight's name, shape and encoding.
+    /// A hash of all that ranks must agree on, in hexadecimal: splits, way, cutting, wire, context, cache, chunk, math,
+    /// and each weight's name, shape and encoding.
     public var fingerprint: String {
         var hash = FowlerNollVo()
         hash.add(

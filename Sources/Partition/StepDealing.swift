@@ -15,8 +15,8 @@ struct StepDealing: Hashable {
     /// none gets 5 % more than its share: one that gets less holds up nobody. Where there are none, the first with
     /// which the slowest rank takes less than 5 % longer than with the last.
     ///
-    /// - Parameter block: ranges in the largest steps are multiples of it where that costs next to nothing; a preference
-    ///   for which no group is cut.
+    /// - Parameter block: ranges in the largest steps are multiples of it where that costs next to nothing; a
+    ///   preference for which no group is cut.
     init(_ units: Int, _ borders: Borders, shares: WholeShares, preferringMultiplesOf block: Int = 1) {
         var dealt = borders.steps.map { Dealing.deal(units, inSteps: $0, to: shares, preferringMultiplesOf: 1) }
         let inBlocks = Dealing.deal(units, inSteps: borders.steps[0], to: shares, preferringMultiplesOf: block)

@@ -1,3 +1,5 @@
+import JSON
+
 /// The model: turns a word into tokens by merging neighbours in the order of the merges' ranks.
 struct BytePairEncoding: Sendable {
     /// The vocabulary; the key is the token's UTF-8, since Swift strings would unify what differs only in composition.
@@ -44,7 +46,7 @@ struct BytePairEncoding: Sendable {
             "byte_fallback", "ignore_merges", "vocab", "merges",
         ])
         let dropout = try field.member("dropout")
-        if case .number(0) = dropout.value { return }
+        if case .number(let digits) = dropout.value, Double(digits) == 0 { return }
         guard dropout.isNull else { throw dropout.unsupported(expected: "null or 0") }
     }
 
@@ -58,12 +60,11 @@ struct BytePairEncoding: Sendable {
         vocabulary.reserveCapacity(members.count)
         for member in members {
             // The path is spelled out only for an error: vocabularies are large.
-            guard let id = member.value.count else {
-                let name = String(decoding: member.key, as: UTF8.self)
-                throw Field(path: "\(field.path)['\(name)']", value: member.value)
+            guard let id = member.value.index else {
+                throw Field(path: "\(field.path)['\(member.key)']", value: member.value)
                     .malformed(expected: "a whole number from 0 to 16777216")
             }
-            vocabulary[member.key] = id
+            vocabulary[Array(member.key.utf8)] = id
         }
         return vocabulary
     }
@@ -91,15 +92,15 @@ struct BytePairEncoding: Sendable {
         _ value: JSONValue, _ place: () -> Field
     ) throws(TextError) -> (left: [UInt8], right: [UInt8])? {
         switch value {
-        case .string(let bytes):
-            if bytes.starts(with: "#version".utf8) { return nil }
-            let parts = bytes.split(separator: 0x20, omittingEmptySubsequences: false)
+        case .string(let text):
+            if text.utf8.starts(with: "#version".utf8) { return nil }
+            let parts = text.utf8.split(separator: 0x20, omittingEmptySubsequences: false)
             guard parts.count == 2 else { throw place().malformed(expected: "two tokens with one space between") }
             return (Array(parts[0]), Array(parts[1]))
         case .array(let elements):
             guard elements.count == 2, case .string(let left) = elements[0], case .string(let right) = elements[1]
             else { throw place().malformed(expected: "two strings") }
-            return (left, right)
+            return (Array(left.utf8), Array(right.utf8))
         case .object, .number, .boolean, .null:
             throw place().malformed(expected: "a pair of tokens")
         }

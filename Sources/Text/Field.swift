@@ -1,3 +1,5 @@
+import JSON
+
 /// A value of the tokenizer file together with its place, so that whoever reads it can say where an error stands.
 struct Field {
     /// The keys and indices that lead to the value, such as `pre_tokenizer.pretokenizers[1].pattern`.
@@ -29,12 +31,12 @@ struct Field {
     }
 
     func bytes() throws(TextError) -> [UInt8] {
-        guard case .string(let bytes) = value else { throw malformed(expected: "a string") }
-        return bytes
+        Array(try string().utf8)
     }
 
     func string() throws(TextError) -> String {
-        String(decoding: try bytes(), as: UTF8.self)
+        guard let text = value.text else { throw malformed(expected: "a string") }
+        return text
     }
 
     func scalars() throws(TextError) -> [UInt32] {
@@ -54,19 +56,19 @@ struct Field {
         throw malformed(expected: "true or false")
     }
 
-    /// A whole number from 0 to 2^24, more than any vocabulary has entries.
+    /// A whole number from 0 to 2^24.
     func count() throws(TextError) -> Int {
-        guard let count = value.count else { throw malformed(expected: "a whole number from 0 to 16777216") }
+        guard let count = value.index else { throw malformed(expected: "a whole number from 0 to 16777216") }
         return count
     }
 
     /// Refuses members that this module does not know: one of them might change the result.
     func check(keys: Set<String>) throws(TextError) {
         guard case .object(let members) = value else { throw malformed(expected: "an object") }
-        for member in members where !keys.contains(String(decoding: member.key, as: UTF8.self)) {
+        for member in members where !keys.contains(member.key) {
             throw unsupported(
                 expected: "only the options \(keys.sorted().joined(separator: ", "))",
-                found: "'\(String(decoding: member.key, as: UTF8.self))'")
+                found: "'\(member.key)'")
         }
     }
 

@@ -1,3 +1,5 @@
+import JSON
+
 /// How the text is cut into the words that the model sees.
 indirect enum PreTokenizer: Sendable {
     case split(Pattern, SplitBehavior, isInverted: Bool)
@@ -64,7 +66,7 @@ indirect enum PreTokenizer: Sendable {
     }()
 
     private static func regex(_ pattern: String) throws(TextError) -> Regex {
-        try Regex(Field(path: "pre_tokenizer", value: .string(Array(pattern.utf8))))
+        try Regex(Field(path: "pre_tokenizer", value: .string(pattern)))
     }
 
     func apply(to pieces: inout Pieces) {

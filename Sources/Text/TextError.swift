@@ -15,6 +15,7 @@ public enum TextError: Error, Equatable, Sendable {
 }
 
 extension TextError: CustomStringConvertible {
+    /// `where: expected, found; what to do`.
     public var description: String {
         switch self {
         case .syntax(let offset, let expected, let found):

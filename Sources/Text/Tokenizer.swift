@@ -1,3 +1,5 @@
+import JSON
+
 /// Converts text to the tokens of a model and back, as the `tokenizer.json` of its checkpoint says.
 ///
 /// Covers tokenizers of the byte-pair kind, byte-level or with byte fallback, and gives exactly the identifiers of the
@@ -23,7 +25,7 @@ public struct Tokenizer: Sendable {
             guard case .brokenText(let offset, let found) = error else { throw error }
             throw .syntax(offset: offset, expected: "UTF-8", found: found)
         }
-        let file = Field(path: "", value: try JSONReader.parse(json))
+        let file = Field(path: "", value: try JSONValue(tokenizer: json))
         try file.check(keys: [
             "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
             "decoder", "model",

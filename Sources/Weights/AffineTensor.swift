@@ -83,7 +83,8 @@ struct AffineTensor: CheckpointTensor {
     var encoding: Encoding {
         get throws(WeightsError) {
             guard let encoding = form.encoding(scalar) else {
-                throw .unsupportedElements(location: location, found: "\(form.bits) bits in groups of \(form.groupSize)")
+                throw .unsupportedElements(
+                    location: location, found: "\(form.bits) bits in groups of \(form.groupSize)")
             }
             return encoding
         }

@@ -16,6 +16,7 @@ public struct Checkpoint {
 
     /// The verbatim texts that it has; config.json is always among them.
     public let texts: [Text: String]
+    /// Reads the files of its kind.
     package let reader: any CheckpointReader
 
     /// Opens a checkpoint of whatever kind and reads its texts.

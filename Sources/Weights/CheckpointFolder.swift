@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSON
 
 /// The files of a checkpoint folder, before they are opened.
 struct CheckpointFolder {
@@ -14,7 +15,8 @@ struct CheckpointFolder {
         }
         guard isFolder else {
             throw .malformed(
-                location: path, expected: "a checkpoint folder with config.json, or a .gguf file", found: "another file")
+                location: path, expected: "a checkpoint folder with config.json, or a .gguf file",
+                found: "another file")
         }
         do { names = Set(try FileManager.default.contentsOfDirectory(atPath: path)) } catch {
             throw .unreadable(path: path, reason: "the folder can't be listed")

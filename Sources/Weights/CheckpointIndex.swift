@@ -1,3 +1,5 @@
+import JSON
+
 /// `model.safetensors.index.json`: which part holds which tensor.
 struct CheckpointIndex {
     static let name = "model.safetensors.index.json"
@@ -13,7 +15,7 @@ struct CheckpointIndex {
         for member in members {
             guard let part = member.value.text, !part.isEmpty, !part.contains("/"), part != ".." else {
                 throw .malformed(
-                    location: path, expected: "a file name for '\(member.key)'", found: "\(member.value)")
+                    location: path, expected: "a file name for '\(member.key)'", found: member.value.json)
             }
             guard partOfTensor.updateValue(part, forKey: member.key) == nil else {
                 throw .malformed(location: path, expected: "every tensor once", found: "'\(member.key)' twice")

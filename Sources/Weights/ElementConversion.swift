@@ -9,11 +9,13 @@ package enum ElementConversion {
         /// Finite elements that became infinite, or the greatest that there is.
         package var overflowCount = 0
 
+        /// These counts.
         package init(nonFiniteCount: Int = 0, overflowCount: Int = 0) {
             self.nonFiniteCount = nonFiniteCount
             self.overflowCount = overflowCount
         }
 
+        /// Adds the counts of another part.
         package static func += (total: inout Findings, part: Findings) {
             total.nonFiniteCount += part.nonFiniteCount
             total.overflowCount += part.overflowCount

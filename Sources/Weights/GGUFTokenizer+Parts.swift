@@ -1,4 +1,5 @@
 import Blueprint
+import JSON
 
 /// What tells tokenizers of one kind from those of another.
 struct GGUFTokenizerParts {

@@ -1,4 +1,5 @@
 import Blueprint
+import JSON
 
 /// The tokenizer in a GGUF file's metadata, as the texts that a checkpoint has for it.
 struct GGUFTokenizer {

@@ -26,6 +26,8 @@ public struct ImportSummary: Sendable, Hashable {
     public let missingTexts: [Checkpoint.Text]
     /// Tensors with numbers that are not finite, or no longer.
     public let warnings: [Warning]
+    /// Unfinished files of the same name, of imports that were killed or that another host is at.
+    public let leftovers: [String]
     /// The model's hash, as ``WeightsFile/modelHash``.
     public let modelHash: String
 }

@@ -24,19 +24,22 @@ public enum Importer {
     ///   - threads: how many read, convert and write at once.
     ///   - programVersion: noted in the file.
     ///   - progress: is told how far it is, after a piece of each thread.
+    ///   - isStopped: is asked whether to stop, once the unfinished file exists and after each piece.
+    /// - Throws: ``WeightsError`` for what is wrong with the checkpoint or the place of the file, or when it is stopped;
+    ///   no unfinished file is left.
     public static func run(
         source: String, destination: String, encoding: ImportEncoding, programVersion: String, threads: Int = 1,
-        progress: (Progress) -> Void = { _ in }
+        progress: (Progress) -> Void = { _ in }, isStopped: () -> Bool = { false }
     ) throws(WeightsError) -> ImportSummary {
         try run(
             try Checkpoint(source), destination: destination, encoding: encoding, programVersion: programVersion,
-            threads: threads, progress: progress)
+            threads: threads, progress: progress, isStopped: isStopped)
     }
 
     /// Imports a checkpoint that is open.
     package static func run(
         _ checkpoint: Checkpoint, destination: String, encoding: ImportEncoding, programVersion: String,
-        threads: Int = 1, progress: (Progress) -> Void = { _ in }
+        threads: Int = 1, progress: (Progress) -> Void = { _ in }, isStopped: () -> Bool = { false }
     ) throws(WeightsError) -> ImportSummary {
         let blueprint = try blueprint(of: checkpoint)
         let review = try CheckpointReview(checkpoint, blueprint, encoding)
@@ -45,6 +48,7 @@ public enum Importer {
 
         var writer = try WeightsFileWriter(
             destination: destination, expecting: expectedByteCount(checkpoint, review))
+        if isStopped() { throw .stopped(path: destination) }
         for text in Checkpoint.Text.allCases {
             if let contents = checkpoint.texts[text] { try writer.add(text, contents) }
         }
@@ -52,7 +56,10 @@ public enum Importer {
         var warnings: [ImportSummary.Warning] = []
         for item in review.items {
             let tensor = try writer.begin(item.info)
-            let findings = try copier.copy(item, to: tensor, progress: progress)
+            let findings = try copier.copy(item, to: tensor) { (done) throws(WeightsError) in
+                progress(done)
+                if isStopped() { throw .stopped(path: destination) }
+            }
             try writer.end(tensor)
             if findings != ElementConversion.Findings() {
                 warnings.append(
@@ -93,6 +100,6 @@ public enum Importer {
             byteCounts: Dictionary(infos.map { ($0.encoding, $0.byteCount) }, uniquingKeysWith: +),
             ignored: review.ignored,
             missingTexts: Checkpoint.Text.allCases.filter { checkpoint.texts[$0] == nil },
-            warnings: warnings, modelHash: modelHash)
+            warnings: warnings, leftovers: PartialFile.leftovers(of: destination), modelHash: modelHash)
     }
 }

@@ -51,7 +51,8 @@ extension PartReader {
             place.take(own)
         }
         if !whole.isEmpty {
-            let rows = grid.rowRange(ofBand: whole.lowerBound).lowerBound..<grid.rowRange(ofBand: whole.last ?? 0).upperBound
+            let rows =
+                grid.rowRange(ofBand: whole.lowerBound).lowerBound..<grid.rowRange(ofBand: whole.last ?? 0).upperBound
             try gather(rows, down, into: place, space)
             try check(rows, in: place, space)
         }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 
 /// A file on its way: it has a temporary name beside its destination until `publish()`, and is gone if that never
@@ -23,6 +24,22 @@ struct PartialFile: ~Copyable {
         close(descriptor)
         self.destination = destination
         self.path = path
+    }
+
+    /// Unfinished files of a destination that no process of this host writes any more: it was killed, or is elsewhere.
+    static func leftovers(of destination: String) -> [String] {
+        let end = destination.lastIndex(of: "/").map(destination.index(after:)) ?? destination.startIndex
+        let (folder, name) = (destination[..<end], destination[end...])
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : String(folder))) ?? []
+        let leftovers = names.filter { file in
+            let start = "\(name).partial-"
+            guard file.hasPrefix(start), let process = Int32(file.dropFirst(start.count).prefix { $0 != "-" }) else {
+                return false
+            }
+            // Signal 0 only asks whether there is such a process.
+            return kill(process, 0) != 0 && errno == ESRCH
+        }
+        return leftovers.sorted().map { folder + $0 }
     }
 
     /// Checks that the disk has room for `byteCount` bytes; the file must exist.

@@ -8,20 +8,19 @@ public import Partition
 public final class RandomShard: Slices {
     /// Nothing is read.
     public let byteCountRead = 0
-    private var matrices: [String: Matrix] = [:]
-    private var vectors: [String: Vector] = [:]
+    private var table = SliceTable()
 
     /// Draws the slices of a rank, in the plan's encodings; each thread the rows that it will read in products.
     ///
     /// - Parameters:
     ///   - arena: has room for ``byteCount(plan:rank:)``.
     /// - Throws: `ComputeError.arenaFull` where it has not.
-    public init(plan: Plan, rank: Int, arena: Arena, pool: Pool, seed: UInt64) throws {
+    public init(plan: Plan, rank: Int, arena: Arena, pool: Pool, seed: UInt64) throws(ComputeError) {
         for (index, weight) in plan.blueprint.weights.enumerated() {
             let slice = plan.slice(of: weight, rank: rank)
             let numbers = RandomNumbers(seed: seed, weight: index)
             if weight.isVector {
-                vectors[weight.name] = try Self.vector(slice, numbers, in: arena)
+                table.vectors[weight.name] = try Self.vector(slice, numbers, in: arena)
                 continue
             }
             let encoding = plan.encoding(of: weight)
@@ -34,19 +33,15 @@ public final class RandomShard: Slices {
                 let rows = RandomRows(grouping, columns: weight.columns, numbers)
                 Self.pack(matrix, slice, rows, pool)
             }
-            matrices[weight.name] = matrix
+            table.matrices[weight.name] = matrix
         }
     }
 
-    public func matrix(_ weight: Weight) -> Matrix {
-        guard let matrix = matrices[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
-        return matrix
-    }
+    /// The slice of a weight of two dimensions, in the plan's encoding.
+    public func matrix(_ weight: Weight) -> Matrix { table.matrix(weight) }
 
-    public func vector(_ weight: Weight) -> Vector {
-        guard let vector = vectors[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
-        return vector
-    }
+    /// The slice of a weight of one dimension, in float32.
+    public func vector(_ weight: Weight) -> Vector { table.vector(weight) }
 
     /// Bytes of an arena that holds a rank's slices.
     public static func byteCount(plan: Plan, rank: Int) -> Int {
@@ -87,7 +82,9 @@ public final class RandomShard: Slices {
     }
 
     /// Numbers around one, as norms have.
-    private static func vector(_ slice: Slice, _ numbers: RandomNumbers, in arena: Arena) throws -> Vector {
+    private static func vector(
+        _ slice: Slice, _ numbers: RandomNumbers, in arena: Arena
+    ) throws(ComputeError) -> Vector {
         let vector = try arena.vector(count: slice.heldRows)
         for row in 0..<slice.rows.count {
             vector[row] = 1 + numbers.number(row: slice.rows.lowerBound + row, column: 0) / 8

@@ -1,3 +1,5 @@
+import JSON
+
 /// The checks of a `.safetensors` header.
 enum SafetensorsHeader {
     /// The tensors that a header describes, in the order of their data.
@@ -25,9 +27,8 @@ enum SafetensorsHeader {
 
     private static func members(_ header: [UInt8], path: String) throws(WeightsError) -> [JSONValue.Member] {
         let value: JSONValue
-        do { value = try JSONValue(parsing: header) } catch {
-            throw .malformed(
-                location: path, expected: "a header in JSON", found: "\(error.reason) at byte \(8 + error.offset)")
+        do throws(JSONError) { value = try JSONValue(parsing: header) } catch {
+            throw .malformed(location: path, expected: "a header in JSON", found: error.finding(from: 8))
         }
         guard header.first == UInt8(ascii: "{"), case .object(let members) = value else {
             throw .malformed(location: path, expected: "a header that is an object", found: "another value")
@@ -94,7 +95,7 @@ enum SafetensorsHeader {
         var counts: [Int] = []
         for element in elements {
             guard let count = element.count else {
-                throw .malformed(location: location, expected: "whole numbers in '\(key)'", found: "\(element)")
+                throw .malformed(location: location, expected: "whole numbers in '\(key)'", found: element.json)
             }
             counts.append(count)
         }

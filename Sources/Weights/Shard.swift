@@ -9,8 +9,7 @@ import Synchronization
 public final class Shard {
     /// Bytes read from the file, panels at the borders of a slice included.
     public let byteCountRead: Int
-    private let matrices: [String: Matrix]
-    private let vectors: [String: Vector]
+    private let table: SliceTable
 
     // What all threads together may take beside the slices.
     private static let maximumSpaceByteCount = 40 << 20
@@ -21,56 +20,54 @@ public final class Shard {
     ///   - arena: has room for ``byteCount(plan:rank:file:)``.
     ///   - pool: the threads that will compute with the weights.
     ///   - progress: is told on the caller's thread how many bytes have been read, and of how many.
-    /// - Throws: ``WeightsError`` for a tensor that is missing, has another shape or is damaged.
+    /// - Throws: ``WeightsError`` for a tensor that is missing, has another shape or is damaged, or a full arena.
     public init(
         file: WeightsFile, plan: Plan, rank: Int, arena: Arena, pool: Pool = Pool(threads: 1),
         progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void = { _, _ in }
-    ) throws {
-        var (matrices, vectors) = ([String: Matrix](), [String: Vector]())
+    ) throws(WeightsError) {
+        var table = SliceTable()
         var (loaders, byteCountRead, total) = ([SliceLoader](), 0, 0)
         for weight in plan.blueprint.weights {
             let (slice, info) = (plan.slice(of: weight, rank: rank), try file.info(weight))
             if weight.isVector {
-                vectors[weight.name] = try Self.vector(info, slice, of: file, in: arena, &byteCountRead)
+                table.vectors[weight.name] = try Self.vector(info, slice, of: file, in: arena, &byteCountRead)
                 continue
             }
             try file.checkPadding(info, slice)
-            let matrix = try arena.matrix(
-                rows: slice.heldRows, columns: slice.heldColumns, encoding: info.encoding,
-                firstColumn: slice.columns.lowerBound)
-            matrices[weight.name] = matrix
+            let matrix = try Self.placing { () throws(ComputeError) in
+                try arena.matrix(
+                    rows: slice.heldRows, columns: slice.heldColumns, encoding: info.encoding,
+                    firstColumn: slice.columns.lowerBound)
+            }
+            table.matrices[weight.name] = matrix
             loaders.append(SliceLoader(try file.readers(of: weight.name), slice, into: matrix))
             total += info.byteCount(reading: slice.rows, columns: slice.columns)
         }
-        self.matrices = matrices
-        self.vectors = vectors
+        self.table = table
         self.byteCountRead = try byteCountRead + Self.load(loaders, on: pool) { progress($0, total) }
     }
 
     /// The slice of a weight of two dimensions, in the file's encoding.
-    public func matrix(_ weight: Weight) -> Matrix {
-        guard let matrix = matrices[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
-        return matrix
-    }
+    public func matrix(_ weight: Weight) -> Matrix { table.matrix(weight) }
 
     /// The slice of a weight of one dimension, in float32.
-    public func vector(_ weight: Weight) -> Vector {
-        guard let vector = vectors[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
-        return vector
-    }
+    public func vector(_ weight: Weight) -> Vector { table.vector(weight) }
 
     /// Bytes of an arena that holds a rank's slices.
-    public static func byteCount(plan: Plan, rank: Int, file: WeightsFile) throws -> Int {
-        try plan.blueprint.weights.reduce(0) { total, weight in
+    ///
+    /// - Throws: ``WeightsError`` for a tensor that is missing or has another shape.
+    public static func byteCount(plan: Plan, rank: Int, file: WeightsFile) throws(WeightsError) -> Int {
+        var total = 0
+        for weight in plan.blueprint.weights {
             let slice = plan.slice(of: weight, rank: rank)
-            let size =
+            total +=
                 weight.isVector
                 ? Arena.byteCount(vector: slice.heldRows)
                 : Arena.byteCount(
                     rows: slice.heldRows, columns: slice.heldColumns, encoding: try file.info(weight).encoding,
                     firstColumn: slice.columns.lowerBound)
-            return total + size
         }
+        return total
     }
 
     /// Fills all matrices, each thread its rows of one after the other: none waits for the others before the end.
@@ -107,15 +104,16 @@ public final class Shard {
 
     private static func vector(
         _ info: TensorInfo, _ slice: Slice, of file: WeightsFile, in arena: Arena, _ byteCountRead: inout Int
-    ) throws -> Vector {
-        let vector = try arena.vector(count: slice.heldRows)
+    ) throws(WeightsError) -> Vector {
+        let vector = try Self.placing { () throws(ComputeError) in try arena.vector(count: slice.heldRows) }
         guard case .plain(let scalar) = info.encoding else {
-            throw WeightsError.broken(path: file.path, reason: "the vector '\(info.name)' is grouped")
+            throw .broken(path: file.path, reason: "the vector '\(info.name)' is grouped")
         }
         var bytes = [UInt8](repeating: 0, count: scalar.byteCount(slice.rows.count))
-        byteCountRead += try unsafe bytes.withUnsafeMutableBytes { buffer in
+        byteCountRead += try unsafe bytes.withUnsafeMutableBufferPointer { (buffer) throws(WeightsError) in
             try unsafe file.read(
-                info.name, rows: slice.rows, columns: 0..<1, into: buffer, rowByteStride: scalar.bytesPerElement)
+                info.name, rows: slice.rows, columns: 0..<1, into: UnsafeMutableRawBufferPointer(buffer),
+                rowByteStride: scalar.bytesPerElement)
         }
         vector.elements(0..<slice.rows.count).withMutableSpan { span in
             _ = unsafe span.withUnsafeMutableBytes { target in
@@ -123,6 +121,10 @@ public final class Shard {
             }
         }
         return vector
+    }
+
+    private static func placing<Part>(_ body: () throws(ComputeError) -> Part) throws(WeightsError) -> Part {
+        do { return try body() } catch { throw .noPlace(reason: error.description) }
     }
 }
 

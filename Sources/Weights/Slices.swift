@@ -12,3 +12,19 @@ public protocol Slices: AnyObject {
 }
 
 extension Shard: Slices {}
+
+/// Slices by the names of their weights.
+struct SliceTable {
+    var matrices: [String: Matrix] = [:]
+    var vectors: [String: Vector] = [:]
+
+    func matrix(_ weight: Weight) -> Matrix {
+        guard let matrix = matrices[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
+        return matrix
+    }
+
+    func vector(_ weight: Weight) -> Vector {
+        guard let vector = vectors[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
+        return vector
+    }
+}

@@ -26,7 +26,7 @@ struct TensorCopier {
 
     /// Copies and converts one tensor, and says what was wrong with its numbers.
     mutating func copy(
-        _ item: CheckpointReview.Item, to writer: TensorWriter, progress: (Importer.Progress) -> Void
+        _ item: CheckpointReview.Item, to writer: TensorWriter, progress: (Importer.Progress) throws(WeightsError) -> Void
     ) throws(WeightsError) -> ElementConversion.Findings {
         let (rowsPerPiece, rowCount, start) = (Self.rowsPerPiece(item), item.info.rows, byteCount)
         let findings = Mutex(ElementConversion.Findings())
@@ -48,7 +48,8 @@ struct TensorCopier {
             let done = min(rowCount, first + rowsPerPiece * pool.threads)
             byteCount = start + item.tensor.byteCount / rowCount * done
             if done == rowCount { byteCount = start + item.tensor.byteCount }
-            progress(Importer.Progress(byteCount: byteCount, totalByteCount: totalByteCount, tensor: item.info.name))
+            try progress(
+                Importer.Progress(byteCount: byteCount, totalByteCount: totalByteCount, tensor: item.info.name))
         }
         return findings.withLock { $0 }
     }

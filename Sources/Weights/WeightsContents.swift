@@ -33,7 +33,8 @@ struct WeightsContents {
         tensors = try TensorList(root, path: path).tensors()
         let computed = XXH64.text(
             WeightsFormat.modelHash(
-                configuration: texts[.configuration] ?? "", tensors: tensors.map { ($0.info, $0.parts.map(\.checksums)) }))
+                configuration: texts[.configuration] ?? "",
+                tensors: tensors.map { ($0.info, $0.parts.map(\.checksums)) }))
         guard computed == modelHash else {
             throw .damaged(path: path, what: "the list of tensors", stored: modelHash, computed: computed)
         }

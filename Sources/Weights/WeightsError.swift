@@ -1,4 +1,5 @@
 import HDF5
+import Partition
 
 /// What can go wrong between a checkpoint and a weights file; the texts read `where: expected, found; what to do`.
 public enum WeightsError: Error, Hashable, Sendable {
@@ -28,6 +29,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case tiedHead(embedding: String, head: String)
     /// config.json describes no model that is implemented; `reason` is the blueprint's message.
     case unsupportedModel(path: String, reason: String)
+    /// An import was asked to stop.
+    case stopped(path: String)
     /// The disk hasn't the room; the counts are nil when the system doesn't say.
     case diskFull(path: String, neededByteCount: Int?, availableByteCount: Int?)
     /// The file is not a weights file.
@@ -44,6 +47,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case unknownTensor(path: String, name: String)
     /// A slice or its buffer doesn't fit the tensor.
     case badSlice(location: String, expected: String, found: String)
+    /// The arena hasn't the room for a slice; `reason` is the arena's message.
+    case noPlace(reason: String)
 }
 
 extension WeightsError: CustomStringConvertible {
@@ -81,6 +86,8 @@ extension WeightsError: CustomStringConvertible {
                 + "found \(embedding) and \(head); ask for the same or for one of them only"
         case .unsupportedModel(let path, let reason):
             "\(path)/\(reason)"
+        case .stopped(let path):
+            "\(path): expected to be finished, found a request to stop; import again"
         case .diskFull(let path, let needed, let available):
             "\(path): expected room for \(needed.map(Self.size) ?? "the file"), "
                 + "found \(available.map(Self.size) ?? "a full disk"); free some space or choose another folder"
@@ -98,6 +105,8 @@ extension WeightsError: CustomStringConvertible {
             "\(path): expected a tensor '\(name)', found none; import the checkpoint again"
         case .badSlice(let location, let expected, let found):
             "\(location): expected \(expected), found \(found); ask for a part that the tensor has"
+        case .noPlace(let reason):
+            reason
         }
     }
 
@@ -106,7 +115,7 @@ extension WeightsError: CustomStringConvertible {
         return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
     }
 
-    private static func size(_ byteCount: Int) -> String { ByteText.text(byteCount) }
+    private static func size(_ byteCount: Int) -> String { Figure.bytes(byteCount) }
 }
 
 /// Runs `body` and words what HDF5 reports about a weights file that is being read.

@@ -69,7 +69,8 @@ struct BenchCommand: ParsableCommand {
             throw ValidationError("\(option): expected at least 1, found \(count); give a larger number")
         }
         if let largest = batch.ids.max(), largest > options.chunk {
-            throw ValidationError("--batch: expected at most --chunk, \(options.chunk), found \(largest); raise --chunk")
+            throw ValidationError(
+                "--batch: expected at most --chunk, \(options.chunk), found \(largest); raise --chunk")
         }
         if shape != nil, options.model != nil {
             throw ValidationError("--model, --shape: expected one of them, found both; leave one out")

@@ -25,8 +25,8 @@ struct EncodingOptions: ParsableArguments {
 
     @Option(
         help: """
-            Encoding of the matrices. q4 and q8: integers of 4 and 8 bits in groups, each with the scale that gives the \
-            least squared error. keep, the default, leaves each as it is. Norms and biases are kept as they are.
+            Encoding of the matrices. q4 and q8: integers of 4 and 8 bits in groups, each with the scale that gives \
+            the least squared error. keep, the default, leaves each as it is. Norms and biases are kept as they are.
             """)
     var encoding: Name?
 
@@ -77,7 +77,8 @@ struct EncodingOptions: ParsableArguments {
             throw ValidationError("--group: expected 32, 64 or 128, found \(group); correct the option")
         }
         let isGrouped = [encoding, embeddingEncoding, headEncoding].contains { $0?.bits != nil }
-        let given = (group != nil ? ["--group"] : []) + (scales != nil ? ["--scales"] : []) + (offsets ? ["--offsets"] : [])
+        let given =
+            (group != nil ? ["--group"] : []) + (scales != nil ? ["--scales"] : []) + (offsets ? ["--offsets"] : [])
         if !isGrouped, let option = given.first {
             throw ValidationError(
                 "\(option): expected an encoding in groups, q4 or q8, found \(encoding?.rawValue ?? "none"); "

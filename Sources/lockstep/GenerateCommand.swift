@@ -48,7 +48,8 @@ struct GenerateCommand: ParsableCommand {
         let given = [prompt != nil, promptFile != nil, tokens != nil].count { $0 }
         guard given == 1 else {
             throw ValidationError(
-                "prompt: expected one of --prompt, --prompt-file and --tokens, found \(given == 0 ? "none" : "\(given)"); give one"
+                "prompt: expected one of --prompt, --prompt-file and --tokens, "
+                    + "found \(given == 0 ? "none" : "\(given)"); give one"
             )
         }
         guard maxTokens > 0 else {
@@ -94,7 +95,9 @@ struct GenerateCommand: ParsableCommand {
     }
 
     /// Writes the text, or without a tokenizer the ids, as they come.
-    private func generate(_ input: Input, _ endTokens: Set<Int>, _ session: Session) throws -> (Session.Generation, text: String?) {
+    private func generate(
+        _ input: Input, _ endTokens: Set<Int>, _ session: Session
+    ) throws -> (Session.Generation, text: String?) {
         var stream = input.tokenizer.map { TextStream($0, stops: stop) }
         let stopTokens = input.tokenizer?.specialTokens(among: stop) ?? []
         var isFirst = true

@@ -5,7 +5,7 @@ import Partition
 import Weights
 
 /// A checkpoint into a weights file.
-struct ImportCommand: ParsableCommand {
+struct ImportCommand: SoloCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
         abstract: "Make a weights file from a Hugging Face checkpoint folder or a GGUF file.",
@@ -32,12 +32,21 @@ struct ImportCommand: ParsableCommand {
 
     func run() throws {
         let bar = ProgressBar("import")
+        let interruption = Interruption()
+        // Without effect unless a signal has come: then the process ends here, and no unfinished file is left.
+        defer {
+            bar.finish()
+            interruption.proceed()
+        }
         let summary = try Importer.run(
             source: source, destination: output, encoding: encodings.choices, programVersion: Lockstep.version,
-            threads: ProcessInfo.processInfo.activeProcessorCount
-        ) { bar.show($0.byteCount, of: $0.totalByteCount) }
+            threads: ProcessInfo.processInfo.activeProcessorCount,
+            progress: { bar.show($0.byteCount, of: $0.totalByteCount) }, isStopped: { interruption.hasCome })
         bar.finish()
         for warning in summary.warnings { Output.remark("warning: \(warning)") }
+        for path in summary.leftovers {
+            Output.remark("warning: \(path) is left of an import that was killed; remove it if no other host writes it")
+        }
         if !summary.ignored.isEmpty {
             Output.remark("left out, without effect on the text: \(summary.ignored.joined(separator: ", "))")
         }

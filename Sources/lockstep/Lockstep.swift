@@ -1,6 +1,9 @@
 import ArgumentParser
 import Foundation
 
+/// A command that concerns no ranks: where a job starts it many times, the first process alone runs it.
+protocol SoloCommand: ParsableCommand {}
+
 /// The command line.
 @main
 struct Lockstep: ParsableCommand {
@@ -29,6 +32,7 @@ struct Lockstep: ParsableCommand {
 
     static func main() {
         let command = parsed()
+        if command is any SoloCommand, let rank = rankOfJob, rank > 0 { Foundation.exit(ExitCode.success.rawValue) }
         do {
             var command = command
             try command.run()

@@ -6,7 +6,7 @@ import Partition
 import Weights
 
 /// What each rank would hold and send.
-struct PlanCommand: ParsableCommand {
+struct PlanCommand: SoloCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
         abstract: "Print what each rank would hold, compute and send. Needs neither mpirun nor weights.",

@@ -16,8 +16,10 @@ struct RunOptions: ParsableArguments {
     var context: Int?
 
     @Option(
-        help:
-            "How the cache stores keys and values: f32, bf16, f16 or q8. Default: f32; for 'generate' without --exact f16."
+        help: """
+            How the cache stores keys and values: f32, bf16, f16 or q8. Default: f32; for 'generate' without --exact \
+            f16.
+            """
     )
     var cache: CacheEncoding?
 

@@ -33,8 +33,8 @@ struct ScoreCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Logits that 'score --logits' wrote, perhaps of the same model in another encoding: score their tokens, and "
-                + "print the divergence of the probabilities from theirs.",
+            "Logits that 'score --logits' wrote, perhaps of the same model in another encoding: score their tokens, "
+                + "and print the divergence of the probabilities from theirs.",
             valueName: "file"))
     var reference: String?
 
@@ -110,7 +110,8 @@ struct ScoreCommand: ParsableCommand {
     }
 
     private func line(_ divergence: Divergence) -> String {
-        "divergence \(Figure.decimal(divergence.mean, 6)) nats per token, at most \(Figure.decimal(divergence.largest, 6)); "
+        "divergence \(Figure.decimal(divergence.mean, 6)) nats per token, "
+            + "at most \(Figure.decimal(divergence.largest, 6)); "
             + "the same best token at \(divergence.sameBestCount) of \(divergence.tokenCount)\n"
     }
 

@@ -6,7 +6,7 @@ import Partition
 import Weights
 
 /// What a weights file holds.
-struct ShowCommand: ParsableCommand {
+struct ShowCommand: SoloCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Print what a weights file holds, and check it.")
 

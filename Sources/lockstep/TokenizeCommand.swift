@@ -3,7 +3,7 @@ import Engine
 import Text
 
 /// Text to token ids and back.
-struct TokenizeCommand: ParsableCommand {
+struct TokenizeCommand: SoloCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize", abstract: "Print the token ids and pieces of a text, or the text of ids.")
 
@@ -29,7 +29,8 @@ struct TokenizeCommand: ParsableCommand {
         let given = [text != nil, textFile != nil, decode != nil].count { $0 }
         guard given == 1 else {
             throw ValidationError(
-                "text: expected one of --text, --text-file and --decode, found \(given == 0 ? "none" : "\(given)"); give one"
+                "text: expected one of --text, --text-file and --decode, "
+                    + "found \(given == 0 ? "none" : "\(given)"); give one"
             )
         }
     }

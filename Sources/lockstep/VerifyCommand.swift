@@ -57,7 +57,8 @@ struct VerifyCommand: ParsableCommand {
             let file = try world.together { try world.rank == 0 ? reference.map { try LogitsFile(path: $0) } : nil }
             let ids = try world.together { try world.rank == 0 ? input(preparation, file) : [] }
             let verification = try Verification.run(
-                try options.load(preparation, on: world), tokens: ids, comparesWithFile: reference != nil, reference: file,
+                try options.load(preparation, on: world), tokens: ids, comparesWithFile: reference != nil,
+                reference: file,
                 tolerance: options.share.exact ? 0 : tolerance)
             guard let verification else { return 0 }
             if json { try Output.json(verification) } else { try Output.product(verification.description) }

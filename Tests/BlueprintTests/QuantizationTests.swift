@@ -72,7 +72,8 @@ import Testing
         #expect(
             try refusal(["zero_point": .boolean(true)])
                 == .unknownKey("quantization.zero_point", value: "a quantisation"))
-        #expect(try refusal(["model.vision": .boolean(false)]) == .unknownKey("quantization.model.vision", value: "false"))
+        #expect(
+            try refusal(["model.vision": .boolean(false)]) == .unknownKey("quantization.model.vision", value: "false"))
         #expect(
             try refusal(["quant_method": .string("awq")])
                 == .unknownKey("quantization.quant_method", value: "\"awq\""))

@@ -21,7 +21,9 @@ import Testing
                     let arena = try Arena(byteCount: 1 << 20)
                     let matrix = try arena.matrix(rows: rows, columns: columns, encoding: encoding)
                     #expect(arena.usedByteCount == Arena.byteCount(rows: rows, columns: columns, encoding: encoding))
-                    #expect(matrix.rowByteStride % 64 == 0 && matrix.rowByteStride >= encoding.fileByteCount(rows: 1, columns: 0..<columns))
+                    #expect(
+                        matrix.rowByteStride % 64 == 0
+                            && matrix.rowByteStride >= encoding.fileByteCount(rows: 1, columns: 0..<columns))
                 }
                 let arena = try Arena(byteCount: 1 << 20)
                 _ = try arena.buffer(rows: rows, columns: columns)

@@ -13,7 +13,8 @@ import Testing
                         let pieces = unsafe UnsafeRawBufferPointer(rebasing: bytes[3..<3 + count * byteCount])
                         var hashes = [UInt64](repeating: 0, count: count)
                         unsafe hashes.withUnsafeMutableBufferPointer { hashes in
-                            unsafe Digest.xxh64(piecesOf: pieces, byteCount: byteCount, into: hashes, by: instructionSet)
+                            unsafe Digest.xxh64(
+                                piecesOf: pieces, byteCount: byteCount, into: hashes, by: instructionSet)
                         }
                         let expected = (0..<count).map { piece in
                             unsafe Digest.xxh64(

@@ -70,7 +70,9 @@ import Testing
             for operations in try Self.fast(bench, columns: columns, tokens: tokens) {
                 let y = try bench.buffer(tokens, rows, filledWith: .nan)
                 operations.multiply(x, tokens: tokens, by: panels.matrix, bias: bias, into: y)
-                #expect(firstDifference(y.bits, expected) == nil, "\(grouping.name) \(columns) \(operations.instructionSet)")
+                #expect(
+                    firstDifference(y.bits, expected) == nil, "\(grouping.name) \(columns) \(operations.instructionSet)"
+                )
             }
         }
     }
@@ -91,12 +93,17 @@ import Testing
                     var (exact, bound) = (0.0, 0.0)
                     for (k, value) in input.enumerated() {
                         let column = panels.missing + k
-                        let (scale, offset) = (panels.scale(row: row, column: column), panels.offset(row: row, column: column))
+                        let (scale, offset) = (
+                            panels.scale(row: row, column: column), panels.offset(row: row, column: column)
+                        )
                         let weight = Double(scale) * Double(panels.integer(row: row, column: column)) + Double(offset)
-                        let block = input[max(0, column / 32 * 32 - panels.missing)..<min(columns, column / 32 * 32 + 32 - panels.missing)]
+                        let first = column / 32 * 32 - panels.missing
+                        let block = input[max(0, first)..<min(columns, first + 32)]
                         let step = Double(block.reduce(0) { max($0, abs($1)) }) / 127
                         exact += weight * Double(value)
-                        bound += (abs(weight) * (0.5 * step) + 64 * 0x1p-24 * (abs(weight) + abs(Double(offset))) * abs(Double(value))) * 1.0001
+                        bound +=
+                            (abs(weight) * (0.5 * step) + 64 * 0x1p-24 * (abs(weight) + abs(Double(offset)))
+                                * abs(Double(value))) * 1.0001
                     }
                     #expect(abs(Double(y[t, row]) - exact) <= bound, "\(grouping.name) \(t) \(row)")
                 }
@@ -105,8 +112,10 @@ import Testing
     }
 
     @Test(arguments: [
-        Grouping(bits: 4, size: 32, scale: .f16, hasOffsets: false), Grouping(bits: 5, size: 32, scale: .nested, hasOffsets: true),
-        Grouping(bits: 6, size: 16, scale: .nested, hasOffsets: false), Grouping(bits: 8, size: 64, scale: .bf16, hasOffsets: true),
+        Grouping(bits: 4, size: 32, scale: .f16, hasOffsets: false),
+        Grouping(bits: 5, size: 32, scale: .nested, hasOffsets: true),
+        Grouping(bits: 6, size: 16, scale: .nested, hasOffsets: false),
+        Grouping(bits: 8, size: 64, scale: .bf16, hasOffsets: true),
     ])
     func tokensRowsAndThreadsDoNotChangeABit(grouping: Grouping?) throws {
         let grouping = try #require(grouping)
@@ -115,7 +124,8 @@ import Testing
         let panels = try Panels(bench, rows, columns, grouping)
         let x = try bench.buffer(tokens, columns)
         let whole = try bench.buffer(tokens, rows)
-        for (index, operations) in try Self.fast(bench, threads: [1, 2, 5], columns: columns, tokens: tokens).enumerated() {
+        let fast = try Self.fast(bench, threads: [1, 2, 5], columns: columns, tokens: tokens)
+        for (index, operations) in fast.enumerated() {
             if index == 0 {
                 operations.multiply(x, tokens: tokens, by: panels.matrix, into: whole)
                 continue
@@ -148,7 +158,9 @@ import Testing
                 operations.multiply(
                     x, tokens: tokens, Product(matrices[0], into: together[0]), Product(matrices[1], into: together[1]),
                     Product(matrices[2], into: together[2]))
-                for (matrix, output) in zip(matrices, alone) { operations.multiply(x, tokens: tokens, by: matrix, into: output) }
+                for (matrix, output) in zip(matrices, alone) {
+                    operations.multiply(x, tokens: tokens, by: matrix, into: output)
+                }
                 #expect(firstDifference(together.flatMap(\.bits), alone.flatMap(\.bits)) == nil)
             }
         }

@@ -135,7 +135,7 @@ import Testing
             let w = try bench.arena.matrix(rows: 40, columns: 100, encoding: .grouped(grouping), firstColumn: 32)
             weight.withRows(0..<20, columns: 32..<96) { w.pack($0, at: 0) }
             #expect((0..<20).allSatisfy { Array(w.floats(row: $0).prefix(64)) == weight.floats($0, 32..<96) })
-            #expect((0..<20).allSatisfy { w.floats(row: $0).suffix(36).allSatisfy { $0 == 0 } } )
+            #expect((0..<20).allSatisfy { w.floats(row: $0).suffix(36).allSatisfy { $0 == 0 } })
             #expect((20..<40).allSatisfy { w.floats(row: $0).allSatisfy { $0 == 0 } })
         }
     }
@@ -151,7 +151,8 @@ import Testing
                 operations.embed(tokens.span, table: table, firstRow: 100, into: y)
                 for (index, token) in tokens.enumerated() {
                     let row = Int(token) - 100
-                    let expected = (0..<37).contains(row) ? weight.floats(row, 0..<90) : [Float](repeating: 0, count: 90)
+                    let expected =
+                        (0..<37).contains(row) ? weight.floats(row, 0..<90) : [Float](repeating: 0, count: 90)
                     #expect(y.row(index).map(\.bitPattern) == expected.map(\.bitPattern))
                 }
             }

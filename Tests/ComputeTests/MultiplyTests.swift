@@ -132,7 +132,9 @@ import Testing
                 reference().multiply(x, tokens: tokens, by: w, into: clean)
                 unsafe w.withRowBytes(0..<9) { bytes, stride in
                     for row in 0..<9 {
-                        for byte in encoding.fileByteCount(rows: 1, columns: 0..<21)..<stride { unsafe bytes[row * stride + byte] = 0xFF }
+                        for byte in encoding.fileByteCount(rows: 1, columns: 0..<21)..<stride {
+                            unsafe bytes[row * stride + byte] = 0xFF
+                        }
                     }
                 }
                 for operations in everyOperations(threads: [1]) {

@@ -106,7 +106,9 @@ import Testing
             let weights = (0..<rows).map { w.floats(row: $0) }
             unsafe w.withRowBytes(0..<rows) { bytes, stride in
                 for row in 0..<rows {
-                    for byte in encoding.fileByteCount(rows: 1, columns: 0..<columns)..<stride { unsafe bytes[row * stride + byte] = 0xFF }
+                    for byte in encoding.fileByteCount(rows: 1, columns: 0..<columns)..<stride {
+                        unsafe bytes[row * stride + byte] = 0xFF
+                    }
                 }
             }
             let x = try bench.buffer(1, tokens * columns + 5).view(from: 5, rows: tokens, columns: columns)

@@ -119,7 +119,8 @@ import Testing
         for exponent in stride(from: -149, through: 127, by: 6) {
             let row = numbers.map { $0 / 2 * Float(sign: .plus, exponent: exponent, significand: 1) }
             let found = Rounded([row], form)
-            #expect(found.tooLargeCount == row.count { Double(abs($0)) > Stored.greatest(form.scale) * Double(integers / (form.hasOffsets ? 1 : 2)) })
+            let largest = Stored.greatest(form.scale) * Double(integers / (form.hasOffsets ? 1 : 2))
+            #expect(found.tooLargeCount == row.count { Double(abs($0)) > largest })
             let greatest = Double(row.map(abs).max() ?? 0)
             // A step of the integers, or of stored scales where these are subnormal.
             let step = max(2 * greatest / Double(integers), Stored.least(form.scale) * Double(integers))

@@ -132,7 +132,8 @@ enum Exhaustive {
         let integers = Double(1 << form.bits)
         let (low, high) = (Double(row.min() ?? 0), Double(row.max() ?? 0))
         let scales = Stored.values(
-            (high - low) / integers / 1.4...(high - low) / integers * 1.6, form.scale, stride: form.scale == .f16 ? 4 : 1)
+            (high - low) / integers / 1.4...(high - low) / integers * 1.6, form.scale,
+            stride: form.scale == .f16 ? 4 : 1)
         return scales.reduce(.infinity) { least, scale in
             let last = max(low + scale / 2, high - (integers - 1.5) * scale)
             return stride(from: low - scale / 2, through: last, by: scale / 24).reduce(least) {

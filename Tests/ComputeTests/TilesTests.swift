@@ -13,7 +13,8 @@ import Testing
                     unsafe source.withUnsafeBytes { source in
                         unsafe tiles.withUnsafeMutableBytes { tiles in
                             unsafe Tiles.cut(
-                                source, rowByteCount: columns, into: tiles, tileRowByteCount: length, tileRows: tileRows)
+                                source, rowByteCount: columns, into: tiles, tileRowByteCount: length, tileRows: tileRows
+                            )
                         }
                     }
                     let expected = (0..<tiles.count).map { place -> UInt8 in

@@ -29,7 +29,8 @@ enum MemoryProbe {
         guard world.rank == 0 else { return }
         let planned = (0..<world.size).reduce(0) { $0 + session.plan.holdings(rank: $1).fileByteCount }
         print(
-            "{\"ranks\":[\(all.joined(separator: ","))],\"read\":\(session.loading.byteCountOfAll),\"planned\":\(planned)}"
+            "{\"ranks\":[\(all.joined(separator: ","))],\"read\":\(session.loading.byteCountOfAll),"
+                + "\"planned\":\(planned)}"
         )
     }
 

@@ -39,8 +39,8 @@ struct GoldenTests {
         }
     }
 
-    /// What a cache rounds off each key and value, relative to the element or of q8 to the greatest of 32, moves the mean
-    /// log-probability of a text by less than as much: errors of either sign average out over tokens.
+    /// What a cache rounds off each key and value, relative to the element or of q8 to the greatest of 32, moves the
+    /// mean log-probability of a text by less than as much: errors of either sign average out over tokens.
     @Test(arguments: [(CacheEncoding.bf16, 0x1p-9), (.f16, 0x1p-12), (.q8, 1.0 / 254)])
     func smallerCachesMoveTheMeanLossByLessThanTheyRoundOff(cache: CacheEncoding, rounding: Double) throws {
         let outcomes = try Self.run(ranks: 2, shares: ["3:1"], cache: cache)
@@ -79,7 +79,8 @@ struct GoldenTests {
         for cache in [CacheEncoding.bf16, .f16, .q8] {
             var bits: [String: Set<String>] = [:]
             for (ranks, shares, threads, chunk) in [(1, "1", 2, 16), (2, "3:1", 1, 7), (3, "5:3:2", 3, 300)] {
-                for outcome in try Self.run(ranks: ranks, shares: [shares], threads: threads, chunk: chunk, cache: cache)
+                for outcome in try Self.run(
+                    ranks: ranks, shares: [shares], threads: threads, chunk: chunk, cache: cache)
                 where outcome.way == "gather" { bits[outcome.model, default: []].insert(outcome.bits) }
             }
             #expect(bits.count == Self.models.count)

@@ -6,7 +6,8 @@ struct OrderTests {
         Order.stop, .gatherLogits, .begin(.greedy),
         .begin(
             Sampling(
-                temperature: 0.7, topK: 40, topP: 0.9, minP: 0.05, repetitionPenalty: 1.1, seed: 0xFEDC_BA98_7654_3210)),
+                temperature: 0.7, topK: 40, topP: 0.9, minP: 0.05, repetitionPenalty: 1.1,
+                seed: 0xFEDC_BA98_7654_3210)),
         .forward(.init(tokens: [5], purpose: .choose)), .forward(.init(tokens: [1, 2, 3])),
         .forward(.init(tokens: [7], purpose: .score, following: 9, topCount: 3)),
         .forward(.init(tokens: [7, 8], purpose: .logits)),

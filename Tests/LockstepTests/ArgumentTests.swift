@@ -5,6 +5,7 @@ extension LockstepTests {
     /// Arguments that are wrong on every rank: one says so, before MPI starts.
     @Suite(.serialized) struct ArgumentTests {
         static let prompt = ["generate", "--prompt", "Alice"]
+        private static let rounded = ["import", "folder", "-o", "model.h5", "--encoding"]
 
         static let wrong: [(arguments: [String], message: String)] = [
             (["generate"], "expected one of --prompt, --prompt-file and --tokens, found none"),
@@ -45,6 +46,11 @@ extension LockstepTests {
             (["translate"], "Unexpected argument 'translate'"),
             (prompt + ["--threads", "100000"], "--threads: expected at most 1024, found 100000"),
             (prompt + ["--deadline", "1e300"], "--deadline: expected 0.1 seconds to 1e9, found 1e+300"),
+            (rounded + ["q3"], "The value 'q3' is invalid for '--encoding <encoding>'"),
+            (rounded + ["q4", "--group", "16"], "--group: expected 32, 64 or 128, found 16"),
+            (rounded + ["bf16", "--group", "32"], "--group: expected an encoding in groups, q4 or q8, found bf16"),
+            (rounded + ["f32", "--offsets"], "--offsets: expected an encoding in groups, q4 or q8, found f32"),
+            (["plan", "--scales", "f16"], "--scales: expected an encoding in groups, q4 or q8, found none"),
         ]
 
         @Test(arguments: wrong) func wrongArgumentsAreToldWithTheUsage(arguments: [String], message: String) throws {

@@ -87,7 +87,8 @@ extension LockstepTests {
             #expect(launch.status == 0, "\(launch.errors)")
             let lines = launch.output.components(separatedBy: "\r\n")
             #expect(lines.count == 5 && lines[4].isEmpty)
-            #expect(Set(lines.dropLast().map { $0.split(separator: ",", omittingEmptySubsequences: false).count }).count == 1)
+            let counts = lines.dropLast().map { $0.split(separator: ",", omittingEmptySubsequences: false).count }
+            #expect(Set(counts).count == 1)
             #expect(lines[0].hasPrefix("model,parameters,"))
             #expect(lines[1].hasPrefix("llama-tiny,252384,bf16 f32,"))
         }
@@ -101,7 +102,8 @@ extension LockstepTests {
             (["--generate", "100000"], 1, "expected at most 512 tokens, the context, found 100001"),
         ]
 
-        @Test(arguments: wrong) func whatCannotBeMeasuredIsSaid(options: [String], status: Int32, message: String) throws {
+        @Test(arguments: wrong)
+        func whatCannotBeMeasuredIsSaid(options: [String], status: Int32, message: String) throws {
             let launch = try lockstep(["bench"] + options)
             #expect(launch.status == status)
             #expect(launch.errors.occurrences(of: message) == 1, "\(launch.errors)")

@@ -4,7 +4,8 @@ import Testing
 extension LockstepTests {
     @Suite(.serialized) struct HelpTests {
         private static let run = [
-            "--model", "--shares", "--shares-file", "--split", "--exact", "--context", "--cache", "--chunk", "--threads",
+            "--model", "--shares", "--shares-file", "--split", "--exact", "--context", "--cache", "--chunk",
+            "--threads",
             "--math", "--deadline",
         ]
 
@@ -14,7 +15,8 @@ extension LockstepTests {
             (
                 "plan",
                 [
-                    "--ranks", "--shares", "--context", "--cache", "--chunk", "--encoding", "--exact", "--split", "--json",
+                    "--ranks", "--shares", "--context", "--cache", "--chunk", "--encoding", "--exact", "--split",
+                    "--json",
                 ]
             ),
             ("tokenize", ["--model", "--text", "--text-file", "--decode", "--no-special", "--json"]),
@@ -25,7 +27,10 @@ extension LockstepTests {
                     "--min-p", "--seed", "--repetition-penalty", "--stop", "--ignore-eos", "--json",
                 ]
             ),
-            ("score", run + ["--text-file", "--tokens", "--tokens-file", "--top", "--logits", "--reference", "--json"]),
+            (
+                "score",
+                run + ["--text-file", "--tokens", "--tokens-file", "--top", "--logits", "--reference", "--json"]
+            ),
             (
                 "bench",
                 run + [

@@ -33,8 +33,8 @@ extension LockstepTests {
             let source = try TinyModel().write(to: folder, type: "I64")
             try expect(
                 source,
-                fails: "/model.safetensors: 'model.embed_tokens.weight': expected elements in F32, F16 or BF16, found I64; "
-                    + "use a checkpoint that is not quantised")
+                fails: "/model.safetensors: 'model.embed_tokens.weight': "
+                    + "expected elements in F32, F16 or BF16, found I64; use a checkpoint that is not quantised")
         }
 
         @Test func anUnexpectedTensorIsNamed() throws {
@@ -73,6 +73,38 @@ extension LockstepTests {
             expectFailure(
                 try lockstep(["import", source, "-o", output]),
                 "lockstep: \(output): expected a folder that can be written, found no such folder")
+        }
+
+        @Test func whatAKilledImportLeftIsNamed() throws {
+            let source = try TinyModel().write(to: folder)
+            // No process has the greatest number; this one has its own.
+            let left = try folder.write("model.h5.partial-\(Int32.max)-7", "")
+            _ = try folder.write("model.h5.partial-\(getpid())-7", "")
+            _ = try folder.write("model.h5.partial", "")
+            let launch = try lockstep(["import", source, "-o", folder.path("model.h5")])
+            #expect(launch.status == 0)
+            #expect(launch.errors.occurrences(of: "warning: \(left) is left of an import that was killed") == 1)
+            #expect(launch.errors.occurrences(of: ".partial") == 1, "\(launch.errors)")
+        }
+
+        @Test(arguments: [("TERM", 128 + 15), ("INT", 128 + 2)])
+        func aStoppedImportLeavesNothing(signal: String, status: Int32) throws {
+            // Large enough to be at work for a while.
+            let source = try TinyModel(vocabulary: 24_000, width: 512, heads: 8, headSize: 64).write(to: folder)
+            let output = folder.path("out")
+            try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
+            // A process that bash starts in the background would ignore SIGINT.
+            let script = """
+                env --default-signal=INT "$1" import "$2" -o "$3/model.h5" --encoding q4 &
+                while kill -0 $! && [[ -z $(ls "$3") ]]; do sleep 0.01; done
+                kill -$4 $!
+                wait $!
+                """
+            let program = Launch.product("lockstep")
+            let launch = try Launch.command(["bash", "-c", script, "bash", program, source, output, signal])
+            #expect(launch.status == status, "\(launch.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: output).isEmpty)
+            #expect(launch.allProcessesAreGone())
         }
 
         @Test(arguments: ["f32", "bf16", "f16"]) func anEncodingIsTakenByEveryMatrix(encoding: String) throws {

@@ -76,13 +76,15 @@ extension LockstepTests {
                 for group in ["tensors", "checksums"] { try root.openGroup(group).remove(name) }
             }
             try expectAllRanks(
-                model, fail: "expected a complete weights file, found '46 of its 47 tensors'; import the checkpoint again")
+                model,
+                fail: "expected a complete weights file, found '46 of its 47 tensors'; import the checkpoint again")
         }
 
         @Test func aFileWithoutItsConfigurationIsRefused() throws {
             let model = try changed { try $0.openGroup("files").remove("config.json") }
             try expectAllRanks(
-                model, fail: "expected a complete weights file, found 'no config.json in it'; import the checkpoint again")
+                model,
+                fail: "expected a complete weights file, found 'no config.json in it'; import the checkpoint again")
         }
 
         @Test func anotherFormatVersionIsRefused() throws {

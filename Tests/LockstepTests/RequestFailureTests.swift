@@ -115,7 +115,8 @@ extension LockstepTests {
                 ranks: 3, "lockstep", ["score", "--tokens", "1,2,3", "--logits", file], limit: 20)
             expectFailure(
                 launch,
-                "lockstep: rank 0 on \(Launch.host): \(file): expected a folder that can be written, found no such folder"
+                "lockstep: rank 0 on \(Launch.host): \(file): "
+                    + "expected a folder that can be written, found no such folder"
             )
         }
     }

@@ -35,6 +35,18 @@ extension LockstepTests {
             #expect(again.output == text)
         }
 
+        @Test func commandsWithoutRanksPrintOnce() throws {
+            for arguments in [["plan"], ["show"], ["tokenize", "--text", "Alice"]] {
+                let launch = try Launch.command(
+                    [Self.script, "-n", "2", "--"] + arguments, environment: Self.program)
+                #expect(launch.status == 0, "\(launch.errors)")
+                #expect(launch.output == (try lockstep(arguments).output))
+            }
+            let launch = try Launch.command([Self.script, "-n", "2", "--", "plan", "/none"], environment: Self.program)
+            #expect(launch.status == 1)
+            #expect(launch.errors.occurrences(of: "lockstep: ") == 1, "\(launch.errors)")
+        }
+
         @Test func sumsOfTwoRanksAreOneExchange() throws {
             let folder = try TemporaryFolder()
             let two = try folder.write("two", "localhost slots=1 # this one\n\nlocalhost slots=1\n")

@@ -49,7 +49,8 @@ import Testing
         let plan = try plan(ranks: ranks)
         let parts = (0..<ranks).map { plan.work(rank: $0, tokens: 3, firstPosition: 5, logitRows: 2) }
         // A key and a value of 128 channels out of a width of 4096, for each of three tokens.
-        let twice = (0..<ranks).reduce(0) { $0 + plan.holdings(rank: $1).keyValueHeadsHeldTwice } * 2 * 128 * 4096 * 2 * 3
+        let twice =
+            (0..<ranks).reduce(0) { $0 + plan.holdings(rank: $1).keyValueHeadsHeldTwice } * 2 * 128 * 4096 * 2 * 3
         #expect(parts.reduce(0) { $0 + $1.operationCount } == alone.operationCount + twice)
         #expect(parts.reduce(0) { $0 + $1.byteCount } >= alone.byteCount)
     }

@@ -54,7 +54,8 @@ import Weights
             let expected = (0..<tensor.rows).flatMap { row in
                 (0..<tensor.columns).map { Float(tensor.element(row, $0)).bitPattern }
             }
-            let isEqual = found == expected.flatMap { bits in (0..<4).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) } }
+            let isEqual =
+                found == expected.flatMap { bits in (0..<4).map { UInt8(truncatingIfNeeded: bits >> (8 * $0)) } }
             #expect(isEqual, "\(tensor.name)")
         }
     }

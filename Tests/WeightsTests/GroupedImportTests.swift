@@ -63,7 +63,8 @@ import Weights
     }
 
     @Test func oneMatrixHasOneEncoding() throws {
-        let config = Numbers.model.config.replacing("\"tie_word_embeddings\": false", with: "\"tie_word_embeddings\": true")
+        let config = Numbers.model.config.replacing(
+            "\"tie_word_embeddings\": false", with: "\"tie_word_embeddings\": true")
         let tied = try Blueprint(configuration: config)
         let (q4, q8) = (try grouped(4), try grouped(8))
         for choices in [
@@ -98,7 +99,8 @@ import Weights
             let info = try #require(file.tensor(name))
             #expect(info.encoding == .f32)
             let found = try file.bytes(name, rows: 0..<info.rows, columns: 0..<info.columns)
-            #expect(found == model.floats(name, columns: info.columns).flatMap(\.bitPattern.littleEndianBytes), "\(name)")
+            #expect(
+                found == model.floats(name, columns: info.columns).flatMap(\.bitPattern.littleEndianBytes), "\(name)")
         }
         let halves = try run(.f16)
         #expect(halves.tensor("lm_head.weight")?.encoding == .f16)
@@ -108,7 +110,8 @@ import Weights
         _ = try AffineModel(to: source)
         for encoding in [try grouped(4), try grouped(8), try grouped(4, size: 64, offsets: true)] {
             let error = try #require(throws: WeightsError.self) { try run(ImportEncoding(.stored(encoding))) }
-            #expect(error.description.contains("expected elements that can become \(encoding.name), found q4g32-offset"))
+            #expect(
+                error.description.contains("expected elements that can become \(encoding.name), found q4g32-offset"))
         }
     }
 }

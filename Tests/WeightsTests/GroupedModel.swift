@@ -13,7 +13,9 @@ struct GroupedModel: CheckpointReader {
     func texts() -> [Checkpoint.Text: String] { [.configuration: sample.config] }
     func hash() -> UInt64 { 1 }
 
-    func tensors() throws(WeightsError) -> [String: any CheckpointTensor] { Dictionary(try all().map { ($0.name, $0) }) { $1 } }
+    func tensors() throws(WeightsError) -> [String: any CheckpointTensor] {
+        Dictionary(try all().map { ($0.name, $0) }) { $1 }
+    }
 
     /// Every tensor that config.json asks for: matrices in groups, vectors in float32.
     func all() throws(WeightsError) -> [GroupedTensor] {

@@ -25,7 +25,9 @@ import Weights
                 let plan = try plan(file, shares, way, cutting)
                 for rank in shares.indices {
                     guard !needsZerosBesideOffsets(plan, rank, grouping) else {
-                        let error = #expect(throws: WeightsError.self) { _ = try self.shard(file, plan, rank, threads: 1) }
+                        let error = #expect(throws: WeightsError.self) {
+                            _ = try self.shard(file, plan, rank, threads: 1)
+                        }
                         #expect(error?.description.contains("padded columns to end with a group") == true)
                         continue
                     }
@@ -66,7 +68,8 @@ import Weights
         model.types = [type]
         let (source, path) = (try TemporaryFolder(), folder.path("model.h5"))
         try model.write(to: source)
-        _ = try Importer.run(source: source.path(""), destination: path, encoding: .keep, programVersion: "0", threads: 2)
+        _ = try Importer.run(
+            source: source.path(""), destination: path, encoding: .keep, programVersion: "0", threads: 2)
         let file = try WeightsFile(path: path)
         let tensors = Dictionary(try model.tensors().map { ($0.weight.name, $0) }) { $1 }
         for way in Way.allCases {
@@ -115,7 +118,8 @@ import Weights
                     #expect(arena.usedByteCount == byteCount)
                     let expected = plan.blueprint.weights.reduce((matrices: 0, vectors: 0)) { total, weight in
                         let slice = plan.slice(of: weight, rank: rank)
-                        let count = file.tensor(weight.name)?.byteCount(reading: slice.rows, columns: slice.columns) ?? 0
+                        let count =
+                            file.tensor(weight.name)?.byteCount(reading: slice.rows, columns: slice.columns) ?? 0
                         return weight.isVector
                             ? (total.matrices, total.vectors + count) : (total.matrices + count, total.vectors)
                     }
@@ -124,6 +128,20 @@ import Weights
                     #expect(seen.last?.0 == expected.matrices && seen.last?.1 == expected.matrices)
                 }
             }
+        }
+    }
+
+    @Test func anArenaWithoutRoomIsSaid() throws {
+        try GroupedModel(grouping: try #require(GroupedModel.groupings.first)).write(to: folder.path("model.h5"))
+        let file = try WeightsFile(path: folder.path("model.h5"))
+        let plan = try plan(file, [1], .sum, .uneven)
+        // Too little for the first matrix, and for a vector after some of them.
+        for part in [16, 2] {
+            let arena = try Arena(byteCount: try Shard.byteCount(plan: plan, rank: 0, file: file) / part)
+            let error = #expect(throws: WeightsError.self) {
+                _ = try Shard(file: file, plan: plan, rank: 0, arena: arena)
+            }
+            #expect(error?.description.hasPrefix("arena: expected ") == true)
         }
     }
 

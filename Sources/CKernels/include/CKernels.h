@@ -65,21 +65,21 @@ void lockstep_narrow(const float *from, size_t count, int encoding, void *to);
 /// Nested scales and offsets are the products of their two factors, which are exact. Scales and offsets are finite, and
 /// without offsets no scale is as great as 2^100.
 ///
-/// Sixteen rows are a panel; a lane of a vector is a row. Columns come in blocks of 32, eight to a span; column 0 of the
-/// matrix is column `first` of its period (256 for nested scales, else the longer of group and block), so that groups
-/// begin at multiples of their size. The first span lacks the blocks before that of column 0; the first block begins with
-/// first % 32 columns that are not part of the matrix; the last block may end with such columns. A product reads a panel
-/// from its start to its end. Each span begins at a multiple of 64 bytes and
-/// consists of these sections:
+/// Sixteen rows are a panel; a lane of a vector is a row. Columns come in blocks of 32, eight to a span; column 0 of
+/// the matrix is column `first` of its period (256 for nested scales, else the longer of group and block), so that
+/// groups begin at multiples of their size. The first span lacks the blocks before that of column 0; the first block
+/// begins with first % 32 columns that are not part of the matrix; the last block may end with such columns. A product
+/// of one token reads a panel from its start to its end. Each span begins at a multiple of 64 bytes and consists of
+/// these sections:
 ///
 /// - scales, [groups of 256 columns, 16]: f16, bf16, f32, or signed bytes;
 /// - offsets likewise, if there are any;
 /// - nested: what the scales are multiplied by, f16 [16], then what the offsets are multiplied by, likewise;
-/// - values, from a multiple of 64 bytes on, 64 x bits bytes a block. A line of 64 bytes has four bytes of each row in row order. With 4 bits, four
-///   lines: byte b of line i has column 8 i + b in its lower half and column 8 i + 4 + b in its upper half. 5 and 6
-///   bits have the same four lines of lowest bits, then one or two lines of high bits: of 5 bits, bit j of byte b
-///   belongs to column 4 j + b; of 6 bits, bits 2 j and 2 j + 1 of byte b of line h to column 16 h + 4 j + b. With 8
-///   bits, eight lines: byte b of line i is column 4 i + b.
+/// - values, from a multiple of 64 bytes on, 64 x bits bytes a block. A line of 64 bytes has four bytes of each row in
+///   row order. With 4 bits, four lines: byte b of line i has column 8 i + b in its lower half and column 8 i + 4 + b
+///   in its upper half. 5 and 6 bits have the same four lines of lowest bits, then one or two lines of high bits: of 5
+///   bits, bit j of byte b belongs to column 4 j + b; of 6 bits, bits 2 j and 2 j + 1 of byte b of line h to column
+///   16 h + 4 j + b. With 8 bits, eight lines: byte b of line i is column 4 i + b.
 ///
 /// Integers and scales that belong to no column of the matrix are zero.
 struct lockstep_grouping {
@@ -93,9 +93,9 @@ struct lockstep_grouping {
 size_t lockstep_panel_bytes(size_t columns, int encoding, const struct lockstep_grouping *grouping);
 
 /// Rows as a weights file has them, part by part (see Grouping.Part), each row `..._stride` bytes after the last one.
-/// Columns [skipped, skipped + columns - absent) of what is given are meant. What is given may begin anywhere: the first
-/// element of each part is the one that its first column shares. Parts that the grouping does not have are not read;
-/// none need be aligned.
+/// Columns [skipped, skipped + columns - absent) of what is given are meant. What is given may begin anywhere: the
+/// first element of each part is the one that its first column shares. Parts that the grouping does not have are not
+/// read; none need be aligned.
 struct lockstep_grouped_rows {
     const uint8_t *values, *high_bits;
     const void *scales, *offsets;
@@ -129,8 +129,8 @@ struct lockstep_product {
     size_t y_stride;
 };
 
-/// Columns [column, column + columns) of rows [row, row + rows) of a product's grouped integers, in f32; rows of `to` are
-/// `to_stride` elements apart.
+/// Columns [column, column + columns) of rows [row, row + rows) of a product's grouped integers, in f32; rows of `to`
+/// are `to_stride` elements apart.
 void lockstep_unpack_rows(
     int instruction_set, const struct lockstep_product *product, size_t row, size_t rows, size_t column, size_t columns,
     float *to, size_t to_stride);
@@ -237,11 +237,12 @@ enum { LOCKSTEP_ATTENTION_BLOCK = 256 };
 /// Causal attention over a cache. The query at position p sees keys j with max(0, p - window + 1) <= j <= p; window 0
 /// means all.
 ///
-/// A score is a chain of fused multiply-adds over a head's elements in increasing order, of a key with a query times the
-/// scale; of q8 there is a chain for each 32 elements, and the chains times their scales are added in such a chain.
-/// Keys are taken in blocks. A block gives its greatest score, weights exp(score - greatest), zero below exp(-86), their
-/// sum (lane = key % 16, then the tree), and the weighted sum of values, a chain in increasing order of keys; q8 scales
-/// are multiplied into the weights. Blocks are then merged in increasing order, so each may be computed anywhere.
+/// A score is a chain of fused multiply-adds over a head's elements in increasing order, of a key with a query times
+/// the scale; of q8 there is a chain for each 32 elements, and the chains times their scales are added in such a chain.
+/// Keys are taken in blocks. A block gives its greatest score, weights exp(score - greatest), zero below exp(-86),
+/// their sum (lane = key % 16, then the tree), and the weighted sum of values, a chain in increasing order of keys; q8
+/// scales are multiplied into the weights. Blocks are then merged in increasing order, so each may be computed
+/// anywhere.
 struct lockstep_attention {
     int instruction_set;
     const float *queries; // [tokens, query_stride]
@@ -340,8 +341,8 @@ void lockstep_restore_cores(const struct lockstep_cores *cores);
 /// Ties the calling thread to one core; 0 where that does not work.
 int lockstep_tie_to_core(int core);
 
-/// Rows, and where they go as grouped integers, as a weights file has them. Columns begin with a group; the last group of
-/// a row may be short. Strides in elements.
+/// Rows, and where they go as grouped integers, as a weights file has them. Columns begin with a group; the last group
+/// of a row may be short. Strides in elements.
 struct lockstep_quantize_work {
     int instruction_set;
     int encoding;                      // LOCKSTEP_Q4 or LOCKSTEP_Q8
