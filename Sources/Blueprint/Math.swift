@@ -7,10 +7,10 @@ public enum Math: String, Sendable, Hashable, Codable, CaseIterable {
     case fast
 
     /// Bytes of one token's rounded input of a product, at most: 64 for every 32 columns, which may begin anywhere in
-    /// the first 32, and an odd number of those, so that tokens do not lie in the same places of a cache.
+    /// the first 32, up to an odd multiple of 512, so that eight tokens lie in different places of a cache.
     public static func roundedByteCount(columns: Int) -> Int {
         let blocks = (columns + 2 * (Grouping.blockColumns - 1)) / Grouping.blockColumns
-        return (blocks | 1) * Encoding.rowAlignment
+        return ((blocks + 7) / 8 | 1) * 8 * Encoding.rowAlignment
     }
 }
 

@@ -5,13 +5,15 @@
 //
 // Columns of a panel count from its first block's start: column `missing + k` is column k of the matrix.
 
-enum { SPAN_BLOCKS = LOCKSTEP_SPAN_COLUMNS / LOCKSTEP_BLOCK_COLUMNS };
+enum { SPAN_SHIFT = 8 };
+_Static_assert(LOCKSTEP_SPAN_COLUMNS == 1 << SPAN_SHIFT, "A span's columns are a power of two.");
 
 /// What a grouping, the integers' bits and the number of columns come to.
 typedef struct {
     int bits;
     size_t size;     // columns of a group
     int size_shift;  // its binary logarithm
+    int span_shift;  // of the columns of a span
     size_t missing;  // columns of the first block that come before the matrix
     size_t end;      // one past the matrix's last column
     size_t origin;   // place of the first block in the first span
@@ -43,31 +45,39 @@ INLINE size_t period_of(const struct lockstep_grouping *g)
 /// Bytes from the panel's start to that of a column's span.
 INLINE size_t span_of(const panel_layout *l, size_t column)
 {
-    const size_t span = (l->origin + column) / LOCKSTEP_SPAN_COLUMNS;
+    const size_t span = (l->origin + column) >> l->span_shift;
     return span ? span * l->span_bytes - l->skipped : 0;
+}
+
+/// A column's place in its span.
+INLINE size_t place_of(const panel_layout *l, size_t column)
+{
+    return (l->origin + column) & (((size_t)1 << l->span_shift) - 1);
 }
 
 /// Bytes from the panel's start to a column's block.
 INLINE size_t block_of(const panel_layout *l, size_t column)
 {
-    const size_t place = l->origin + column, block = place % LOCKSTEP_SPAN_COLUMNS / LOCKSTEP_BLOCK_COLUMNS;
-    return place / LOCKSTEP_SPAN_COLUMNS * l->span_bytes + l->values + block * bytes_per_block(l->bits) - l->skipped;
+    const size_t block = place_of(l, column) / LOCKSTEP_BLOCK_COLUMNS;
+    return ((l->origin + column) >> l->span_shift) * l->span_bytes + l->values + block * bytes_per_block(l->bits)
+           - l->skipped;
 }
 
 /// The place of a column's group in its span.
-INLINE size_t group_of(const panel_layout *l, size_t column)
-{
-    return (l->origin + column) % LOCKSTEP_SPAN_COLUMNS >> l->size_shift;
-}
+INLINE size_t group_of(const panel_layout *l, size_t column) { return place_of(l, column) >> l->size_shift; }
 
-INLINE void lay_out(panel_layout *l, size_t columns, int encoding, const struct lockstep_grouping *g)
+/// Lays spans of 2^span_shift columns out.
+INLINE void lay_out_spans(
+    panel_layout *l, size_t columns, int encoding, const struct lockstep_grouping *g, int span_shift)
 {
-    const size_t scales = LOCKSTEP_SPAN_COLUMNS / g->size * LOCKSTEP_PANEL_ROWS * bytes_per_scale(g->scale);
+    const size_t span_columns = (size_t)1 << span_shift;
+    const size_t scales = span_columns / g->size * LOCKSTEP_PANEL_ROWS * bytes_per_scale(g->scale);
     const size_t super_scales = g->scale == LOCKSTEP_SCALE_NESTED ? LOCKSTEP_PANEL_ROWS * 2 : 0;
     const size_t parts = g->has_offsets ? 2 : 1;
     l->bits = bits_of(encoding);
     l->size = g->size;
     l->size_shift = __builtin_ctzll(g->size);
+    l->span_shift = span_shift;
     l->missing = g->first % LOCKSTEP_BLOCK_COLUMNS;
     l->end = l->missing + columns;
     l->origin = g->first - l->missing;
@@ -76,9 +86,15 @@ INLINE void lay_out(panel_layout *l, size_t columns, int encoding, const struct 
     l->super_scales = parts * scales;
     l->super_offsets = l->super_scales + super_scales;
     l->values = (parts * (scales + super_scales) + 63) / 64 * 64;
-    l->span_bytes = l->values + SPAN_BLOCKS * bytes_per_block(l->bits);
+    l->span_bytes = l->values + span_columns / LOCKSTEP_BLOCK_COLUMNS * bytes_per_block(l->bits);
     l->skipped = l->origin / LOCKSTEP_BLOCK_COLUMNS * bytes_per_block(l->bits);
     l->byte_count = columns ? block_of(l, l->end - 1) + bytes_per_block(l->bits) : 0;
+}
+
+/// The layout of a matrix's panels.
+INLINE void lay_out(panel_layout *l, size_t columns, int encoding, const struct lockstep_grouping *g)
+{
+    lay_out_spans(l, columns, encoding, g, SPAN_SHIFT);
 }
 
 /// Element `index` of scales or offsets, without what nested ones are multiplied by.

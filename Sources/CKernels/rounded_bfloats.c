@@ -29,7 +29,7 @@ enum {
     // A tile's input over so many bytes of its rows stays in the first cache while rows pass.
     TILE_BYTES = 4096,
     // So many rows over as many bytes stay in the second cache while tokens pass.
-    BLOCK_ROWS = 48,
+    BLOCK_ROWS = 96,
     // One token's rows are fetched so many bytes ahead.
     BYTES_AHEAD = 8192,
 };

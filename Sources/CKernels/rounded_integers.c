@@ -47,10 +47,9 @@ typedef int8_t lane_bytes __attribute__((vector_size(16), aligned(1), may_alias)
 enum {
     // Blocks that are widened at a time: they and a tile's input stay in the first cache.
     WIDE_BLOCKS = 32,
-    // Sums of so many tokens are kept at a time.
-    MOST_TOKENS = 128,
-    // The input of the tokens that are taken at a time stays in the second cache.
-    INPUT_BYTES = 512 << 10,
+    WIDE_SHIFT = 10, // of their columns
+    // The input of so many tokens over as many blocks stays in the second cache while panels pass.
+    MOST_TOKENS = 256,
     // The most tokens whose products are cheaper from the packed panel.
     DIRECT_TOKENS = 16,
     // Far enough for memory to answer, near enough for the first cache to keep it.
@@ -117,24 +116,37 @@ INLINE void prepare(wide_panel *wide, const panel_view *v)
 {
     const struct lockstep_grouping grouping = {
         .scale = LOCKSTEP_SCALE_F32, .has_offsets = v->has_offsets, .size = v->l->size == 16 ? 16 : 32};
-    lay_out(&wide->layout, WIDE_BLOCKS * LOCKSTEP_BLOCK_COLUMNS, LOCKSTEP_Q8, &grouping);
+    // One span: rows of tiles pass it often.
+    lay_out_spans(&wide->layout, WIDE_BLOCKS * LOCKSTEP_BLOCK_COLUMNS, LOCKSTEP_Q8, &grouping, WIDE_SHIFT);
     wide->view = (panel_view){
         .panel = wide->panel, .l = &wide->layout, .scale = LOCKSTEP_SCALE_F32, .has_offsets = v->has_offsets};
 }
 
-/// Writes the sums of sixteen rows, and the bias, to the product.
-INLINE void finish_rows(const product *p, size_t token, size_t row, const lanes *sums)
+/// Sixteen rows' sums so far.
+INLINE void resume_rows(lanes *sums, const product *p, size_t token, size_t row)
+{
+    const float *y = p->y + token * p->y_stride + row;
+    if (p->rows - row >= 16) {
+        load(sums, y);
+        return;
+    }
+    *sums = (lanes){0};
+    memcpy(sums, y, (p->rows - row) * sizeof(float));
+}
+
+/// Writes the sums of sixteen rows, with the bias if there is one, to the product.
+INLINE void write_rows(const product *p, const float *bias, size_t token, size_t row, const lanes *sums)
 {
     float *y = p->y + token * p->y_stride + row;
     if (p->rows - row >= 16) {
         lanes result = *sums;
-        if (p->bias)
-            result += *(const unaligned_lanes *)(p->bias + row);
+        if (bias)
+            result += *(const unaligned_lanes *)(bias + row);
         store(y, &result);
         return;
     }
     for (size_t r = 0; r < p->rows - row; r++)
-        y[r] = p->bias ? (*sums)[r] + p->bias[row + r] : (*sums)[r];
+        y[r] = bias ? (*sums)[r] + bias[row + r] : (*sums)[r];
 }
 
 /// The tokens of the next tile: tiles are as equal as can be.
@@ -155,33 +167,48 @@ INLINE void multiply_few(
         memset(sums, 0, sizeof sums);
         add(sums, v, x + t * m->rounded_stride, m->rounded_stride, tokens);
         for (size_t i = 0; i < tokens; i++)
-            finish_rows(p, t + i, row, &sums[i]);
+            write_rows(p, p->bias, t + i, row, &sums[i]);
         t += tokens;
     }
 }
 
-/// One panel for tokens [first, last), at most MOST_TOKENS.
+/// The next WIDE_BLOCKS blocks of one panel from `block` on, for tokens [first, last).
+INLINE void multiply_strip(
+    const multiply *m, const product *p, const panel_view *v, wide_panel *wide, const char *x, size_t row,
+    size_t block, size_t first, size_t last, const multiply_functions *functions)
+{
+    const add_function add = functions->direct(8, wide->layout.size);
+    wide->view.blocks = smaller(WIDE_BLOCKS, v->blocks - block);
+    functions->widen(wide, v, block);
+    const float *bias = block + WIDE_BLOCKS >= v->blocks ? p->bias : NULL;
+    for (size_t t = first; t < last;) {
+        const size_t tokens = next_tile(last - t, functions->widest);
+        lanes sums[8];
+        memset(sums, 0, sizeof sums);
+        for (size_t i = 0; block && i < tokens; i++)
+            resume_rows(&sums[i], p, t + i, row);
+        add(sums, &wide->view, x + t * m->rounded_stride + block * sizeof(rounded_block), m->rounded_stride, tokens);
+        for (size_t i = 0; i < tokens; i++)
+            write_rows(p, bias, t + i, row, &sums[i]);
+        t += tokens;
+    }
+}
+
+/// Panels [first, last) for many tokens: strips of all panels pass the same input.
 INLINE void multiply_many(
-    const multiply *m, const product *p, const panel_view *v, const char *x, size_t row, size_t first, size_t last,
+    const multiply *m, const product *p, panel_view *v, const char *x, size_t first, size_t last,
     const multiply_functions *functions)
 {
     wide_panel wide;
-    lanes sums[MOST_TOKENS];
-    memset(sums, 0, sizeof sums);
     prepare(&wide, v);
-    add_function add = functions->direct(8, wide.layout.size);
-    for (size_t block = 0; block < v->blocks; block += WIDE_BLOCKS) {
-        wide.view.blocks = smaller(WIDE_BLOCKS, v->blocks - block);
-        functions->widen(&wide, v, block);
-        for (size_t t = first; t < last;) {
-            size_t tokens = next_tile(last - t, functions->widest);
-            add(sums + (t - first), &wide.view, x + t * m->rounded_stride + block * sizeof(rounded_block),
-                m->rounded_stride, tokens);
-            t += tokens;
-        }
-    }
-    for (size_t t = first; t < last; t++)
-        finish_rows(p, t, row, &sums[t - first]);
+    const size_t step = next_tile(m->tokens, MOST_TOKENS);
+    for (size_t token = 0; token < m->tokens; token += step)
+        for (size_t block = 0; block == 0 || block < v->blocks; block += WIDE_BLOCKS)
+            for (size_t i = first; i < last; i++) {
+                v->panel = (const char *)p->w + i * p->row_byte_stride;
+                multiply_strip(
+                    m, p, v, &wide, x, i * 16, block, token, smaller(token + step, m->tokens), functions);
+            }
 }
 
 INLINE void multiply_panels(
@@ -191,17 +218,14 @@ INLINE void multiply_panels(
     add_function add = m->tokens > DIRECT_TOKENS ? NULL : functions->direct(l->bits, l->size);
     panel_view v = {
         .l = l, .blocks = l->blocks, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets, .fetches = 1};
-    // Blocks of tokens as equal as can be.
-    size_t most = smaller(MOST_TOKENS, larger(functions->widest, INPUT_BYTES / m->rounded_stride));
-    size_t step = add ? m->tokens : next_tile(m->tokens, most);
-    for (size_t token = 0; token < m->tokens; token += step)
-        for (size_t i = first; i < last; i++) {
-            v.panel = (const char *)p->w + i * p->row_byte_stride;
-            if (add)
-                multiply_few(m, p, &v, x, i * 16, add, functions->widest);
-            else
-                multiply_many(m, p, &v, x, i * 16, token, smaller(token + step, m->tokens), functions);
-        }
+    if (!add) {
+        multiply_many(m, p, &v, x, first, last, functions);
+        return;
+    }
+    for (size_t i = first; i < last; i++) {
+        v.panel = (const char *)p->w + i * p->row_byte_stride;
+        multiply_few(m, p, &v, x, i * 16, add, functions->widest);
+    }
 }
 
 #if HAS_AVX

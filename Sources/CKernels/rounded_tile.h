@@ -10,8 +10,8 @@
 
 /// Adds one block's products, of all its columns or of half of them, which belong to a group of the span.
 INLINE void FORM(add_group)(
-    lanes *sums, const panel_view *v, const char *span, const char *block, size_t group, const rounded_block *const *x,
-    const int tokens, const int bits, const int half, const int halves)
+    lanes *sums, const panel_view *v, const char *span, const char *block, size_t group,
+    const rounded_block *const *x, const int tokens, const int bits, const int half, const int halves)
 {
     lane_integers sums_of[CHAINS][WIDEST];
     UNROLL for (int t = 0; t < tokens; t++)
@@ -53,14 +53,14 @@ INLINE void FORM(add_tile)(
 {
     lanes sums[WIDEST];
     UNROLL for (int t = 0; t < tokens; t++) sums[t] = kept[t];
-    const size_t step = v->l->span_bytes / SPAN_BLOCKS;
+    const size_t step = v->l->span_bytes >> (v->l->span_shift - 5);
     for (size_t b = 0, blocks; b < v->blocks; b += blocks) {
-        const size_t first = v->l->origin / LOCKSTEP_BLOCK_COLUMNS + b, place = first % SPAN_BLOCKS;
+        const size_t place = place_of(v->l, b * 32), left = (((size_t)1 << v->l->span_shift) - place) / 32;
         const char *span = v->panel + span_of(v->l, b * 32), *block = v->panel + block_of(v->l, b * 32);
-        blocks = smaller(v->blocks - b, SPAN_BLOCKS - place);
+        blocks = smaller(v->blocks - b, left);
         for (size_t i = 0; i < blocks; i++, block += bytes_per_block(bits)) {
             const rounded_block *inputs[WIDEST];
-            const size_t column = (place + i) * 32;
+            const size_t column = place + i * 32;
             UNROLL for (int t = 0; t < tokens; t++)
                 inputs[t] = (const rounded_block *)(x + (size_t)t * x_stride) + b + i;
             if (v->fetches)
@@ -138,7 +138,8 @@ INLINE void FORM(widen_blocks)(wide_panel *wide, const panel_view *v, size_t fir
     // Weights without offsets keep the integer of zero, moved to that of 8 bits.
     const uint32_t bias = v->has_offsets ? 0 : (128 - (1u << (bits - 1))) * 0x01010101u;
     for (size_t b = 0; b < wide->view.blocks; b++) {
-        const char *block = v->panel + block_of(v->l, (first + b) * 32), *span = v->panel + span_of(v->l, (first + b) * 32);
+        const char *block = v->panel + block_of(v->l, (first + b) * 32);
+        const char *span = v->panel + span_of(v->l, (first + b) * 32);
         UNROLL for (int j = 0; j < 8; j++)
         {
             lane_words *to = (lane_words *)(wide->panel + block_of(&wide->layout, b * 32) + j * 64);
