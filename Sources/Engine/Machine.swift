@@ -56,6 +56,17 @@ extension Session {
         }
     }
 
+    /// Measures how fast all ranks read memory at the same time; to be called on every rank.
+    ///
+    /// - Returns: bytes per second of all ranks together, on every rank.
+    public func measureReading() throws(MPIError) -> Double {
+        try communicator.barrier()
+        var sum = [try communicator.together { try measureReadBandwidth() }]
+        var span = sum.mutableSpan
+        try communicator.allReduce(&span, .sum)
+        return sum[0]
+    }
+
     /// Several times the last cache of any machine but the largest.
     private static let cachedByteCount = 256 << 20
 

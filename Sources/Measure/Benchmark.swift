@@ -33,40 +33,55 @@ public struct Benchmark: Sendable {
 
     /// Checks the output, measures the machines, then the model, then the machines again; to be called on every rank.
     ///
+    /// Reading is measured before and after every repetition of every test as well: on a shared machine it changes
+    /// within seconds, and a test is held against what could be read around it.
+    ///
     /// - Parameter model: what the report calls the model.
     /// - Returns: the report on rank 0, nil on the others.
     public func run(_ session: Session, model: String) throws -> BenchmarkReport? {
         let check = try OutputCheck.run(session, tolerance: tolerance)
         let errors = session.isLead ? try session.measureErrors() : []
         let before = try session.measureMachines()
-        let tests = try session.run { try measure($0) }
+        let tests = try measure(session)
         let after = try session.measureMachines()
-        guard let check, let tests else { return nil }
+        guard let check else { return nil }
         return BenchmarkReport(
             model: model, plan: session.plan, check: check, errors: errors,
             machines: zip(before, after).map { $0.best(with: $1) }, tests: tests)
     }
 
+    /// On every rank; the timings are there on rank 0.
     private func measure(_ session: Session) throws -> [TimedTest] {
-        var prompt = TimedTest(kind: .prompt, batch: promptCount, firstPosition: 0, stepCount: 1)
+        var tests = [TimedTest(kind: .prompt, batch: promptCount, firstPosition: 0, stepCount: 1)]
         var position = promptCount
-        var steps: [TimedTest] = []
         for batch in batches {
             let count = stepCount(batch: batch)
-            steps.append(TimedTest(kind: .steps, batch: batch, firstPosition: position, stepCount: count))
+            tests.append(TimedTest(kind: .steps, batch: batch, firstPosition: position, stepCount: count))
             position += batch * count
         }
+        var before = try session.measureReading()
         for _ in 0..<repeats {
-            prompt.timings.append(try session.timePrompt(tokens(0..<promptCount, session)))
-            for index in steps.indices {
-                let (first, batch) = (steps[index].firstPosition, steps[index].batch)
-                let chunks = (0..<steps[index].stepCount).map { step in
-                    tokens(first + step * batch..<first + (step + 1) * batch, session)
-                }
-                steps[index].timings.append(try session.timeSteps(chunks))
+            for index in tests.indices {
+                if let timing = try session.run({ try time(tests[index], $0) }) { tests[index].timings.append(timing) }
+                let after = try session.measureReading()
+                tests[index].readings.append((before + after) / 2)
+                before = after
             }
         }
-        return [prompt] + steps
+        return tests
+    }
+
+    /// One repetition.
+    private func time(_ test: TimedTest, _ session: Session) throws -> Session.Timing {
+        switch test.kind {
+        case .prompt: return try session.timePrompt(tokens(0..<test.batch, session))
+        case .steps:
+            let chunks = (0..<test.stepCount).map { step in
+                let first = test.firstPosition + step * test.batch
+                return tokens(first..<first + test.batch, session)
+            }
+            return try session.timeSteps(chunks)
+        }
     }
 
     private func tokens(_ positions: Range<Int>, _ session: Session) -> [Int] {
@@ -88,6 +103,8 @@ struct TimedTest {
     /// Forwards of one repetition.
     var stepCount: Int
     var timings: [Session.Timing] = []  // [repeats]
+    /// Bytes per second that all ranks read around each repetition.
+    var readings: [Double] = []  // [repeats]
 
     var name: String {
         switch kind {

@@ -40,7 +40,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var bytesPerToken: Double
         /// Those bytes per second.
         public var bytesPerSecond: Double
-        /// That as a part of what the machines read at best; nil where caches hold the weights.
+        /// Each repetition's bytes per second as a part of what the machines read at best right before and after it, the
+        /// median; nil where caches hold the weights.
         public var shareOfReading: Double?
         /// Multiplications and additions of all ranks per second, by the plan.
         public var operationsPerSecond: Double
@@ -83,12 +84,13 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         self.errors = errors
         self.tests = []
         let weights = (0..<plan.rankCount).map { plan.holdings(rank: $0).weightByteCount }.max() ?? 0
-        let reading = weights > Self.largestCacheByteCount ? reading : 0
+        let flows = weights > Self.largestCacheByteCount
         self.tests = tests.map { test in
             let work = (0..<plan.rankCount).reduce(Work()) { $0 + test.work(plan, rank: $1) }
             return Test(
                 name: test.name, batch: test.batch, firstPosition: test.firstPosition,
-                tokens: test.batch * test.stepCount, work: work, timings: test.timings, reading: reading, peak: peak)
+                tokens: test.batch * test.stepCount, work: work, timings: test.timings,
+                readings: flows ? test.readings : [], peak: peak)
         }
     }
 
@@ -124,11 +126,12 @@ extension BenchmarkReport.Test {
     /// The figures of repetitions that took `timings`, each with this work of all ranks.
     ///
     /// - Parameters:
-    ///   - reading: bytes per second that all machines read at best; zero where caches hold the weights.
+    ///   - readings: bytes per second that all machines read at best around each repetition; empty where caches hold the
+    ///     weights.
     ///   - peak: operations per second that they do at best; zero where that is not known.
     package init(
         name: String, batch: Int, firstPosition: Int, tokens: Int, work: Work, timings: [Session.Timing],
-        reading: Double, peak: Double
+        readings: [Double], peak: Double
     ) {
         let seconds = timings.map { $0.seconds.reduce(0, +) }
         let rate = BenchmarkReport.Spread(seconds.map { Double(tokens) / $0 })
@@ -140,7 +143,8 @@ extension BenchmarkReport.Test {
         tokensPerSecond = rate
         bytesPerToken = Double(work.byteCount) / Double(tokens)
         bytesPerSecond = Double(work.byteCount) * repetitionsPerSecond
-        shareOfReading = reading > 0 ? bytesPerSecond / reading : nil
+        let shares = zip(seconds, readings).map { Double(work.byteCount) / $0 / $1 }
+        shareOfReading = shares.isEmpty ? nil : BenchmarkReport.Spread(shares).median
         operationsPerSecond = Double(work.operationCount) * repetitionsPerSecond
         shareOfPeak = peak > 0 ? operationsPerSecond / peak : nil
         let all = timings.reduce(0) { $0 + $1.phases.values.reduce(0, +) }
