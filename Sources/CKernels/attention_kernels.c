@@ -85,12 +85,6 @@ enum {
     LEAD = 512
 };
 
-/// chosen = the bits of `a` where the mask is set, else of `b`.
-INLINE void choose(lanes *chosen, const lane_bits *mask, const lanes *a, const lanes *b)
-{
-    *chosen = (lanes)(((lane_bits)*a & *mask) | ((lane_bits)*b & ~*mask));
-}
-
 /// The chains of `at_once` groups of positions, over elements [start, end).
 INLINE void score_chains(
     lanes *sums, const char *keys, const char *ahead, size_t stride, size_t start, size_t end, const float *queries,

@@ -4,8 +4,6 @@
 // Where the elements of a cache lie.
 
 typedef struct lockstep_cache cache;
-typedef int8_t unaligned_bytes __attribute__((vector_size(16), aligned(1), may_alias));
-typedef int32_t lane_integers __attribute__((vector_size(64)));
 
 /// Positions of a group, and elements that share a scale.
 enum { POSITIONS = 16, SCALED = 32 };

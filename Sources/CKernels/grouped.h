@@ -108,8 +108,8 @@ INLINE float scale_at(const void *section, size_t index, int scale)
     }
 }
 
-/// The scale or offset of one row's column, whose section begins `inner` bytes from a span's start, `outer` that of what
-/// nested ones are multiplied by.
+/// The scale or offset of one row's column, whose section begins `inner` bytes from a span's start; that of what nested
+/// ones are multiplied by begins `outer` bytes from there.
 INLINE float scale_of(
     const char *panel, const panel_layout *l, size_t inner, size_t outer, size_t row, size_t column, int scale)
 {
@@ -151,7 +151,6 @@ typedef uint16_t unaligned_half_words __attribute__((vector_size(16), aligned(2)
 typedef _Float16 unaligned_half_halves __attribute__((vector_size(16), aligned(2), may_alias));
 typedef float unaligned_half_lanes __attribute__((vector_size(32), aligned(4), may_alias));
 typedef uint32_t half_lane_bits __attribute__((vector_size(32)));
-typedef int8_t unaligned_bytes __attribute__((vector_size(16), aligned(1), may_alias));
 typedef int8_t unaligned_half_bytes __attribute__((vector_size(8), aligned(1), may_alias));
 
 /// Defines `name##_section`, which loads the numbers of consecutive rows, without what nested ones are multiplied by,

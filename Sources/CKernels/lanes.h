@@ -57,6 +57,8 @@ typedef float lanes __attribute__((vector_size(64)));
 typedef float half_lanes __attribute__((vector_size(32)));
 typedef float quarter_lanes __attribute__((vector_size(16)));
 typedef uint32_t lane_bits __attribute__((vector_size(64)));
+typedef int32_t lane_integers __attribute__((vector_size(64)));
+typedef int8_t unaligned_bytes __attribute__((vector_size(16), aligned(1), may_alias));
 typedef float unaligned_lanes __attribute__((vector_size(64), aligned(4), may_alias));
 typedef uint16_t unaligned_words __attribute__((vector_size(32), aligned(2), may_alias));
 typedef _Float16 unaligned_halves __attribute__((vector_size(32), aligned(2), may_alias));
@@ -225,6 +227,12 @@ INLINE void tree_of_four(float *sums, const lanes *a, const lanes *b, const lane
     quarter_lanes result = __builtin_shufflevector(pairs, pairs, 0, 4, 2, 6)
                            + __builtin_shufflevector(pairs, pairs, 1, 5, 3, 7);
     memcpy(sums, &result, sizeof result);
+}
+
+/// chosen = the bits of `a` where the mask is set, else of `b`.
+INLINE void choose(lanes *chosen, const lane_bits *mask, const lanes *a, const lanes *b)
+{
+    *chosen = (lanes)(((lane_bits)*a & *mask) | ((lane_bits)*b & ~*mask));
 }
 
 /// The canonical sum of one vector.

@@ -64,7 +64,6 @@ INLINE void fill_half(half_lanes *to, float value)
 
 #if HAS_AVX
 
-typedef int32_t lane_integers __attribute__((vector_size(64)));
 
 /// The lowest four bits of each word, as floats: of sixteen rows from a table in a register.
 AVX512 INLINE void numbers_of_nibbles_of_sixteen(lanes *to, const lane_bits *words)

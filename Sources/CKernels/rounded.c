@@ -2,7 +2,6 @@
 
 // Rounding of activations, and the products of what is rounded.
 
-typedef int32_t lane_integers __attribute__((vector_size(64)));
 typedef int8_t lane_bytes __attribute__((vector_size(16), aligned(1), may_alias));
 
 enum { INFINITY_BITS = 0x7f800000, NAN_BITS = 0x7fc00000, SMALLEST_BITS = 7 << 23 };

@@ -40,7 +40,6 @@ static void multiply_portable(
 
 #if HAS_VECTOR_TARGETS
 
-typedef int32_t lane_integers __attribute__((vector_size(64)));
 typedef uint32_t lane_words __attribute__((vector_size(64), may_alias));
 typedef int8_t lane_bytes __attribute__((vector_size(16), aligned(1), may_alias));
 

@@ -1,7 +1,7 @@
 // Products of grouped weights with activations rounded to integers, for one kind of instructions.
 //
-// To be included where functions have that target, with these defined: FORM(name), a name of this kind's own;
-// WIDEST, the most tokens of a tile; CHAINS, the sums that each token's products are shared out to, as many as there are
+// To be included where functions have that target, with these defined: FORM(name), a name of this kind's own; WIDEST,
+// the most tokens of a tile; CHAINS, the sums that each token's products are shared out to, as many as there are
 // registers for; and dot_step(sum, weights, x, bits), which adds to each of sixteen integers the products of its four
 // unsigned bytes of `weights` with the four signed ones at `x`. Where BIASED_BYTES is 1, dot_step takes 128 from each
 // byte of 8 bits.

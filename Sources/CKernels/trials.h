@@ -38,11 +38,6 @@ struct search {
     struct choice tried, fitted;
 };
 
-INLINE void choose(lanes *to, const lane_bits *mask, const lanes *a, const lanes *b)
-{
-    *to = (lanes)(((lane_bits)*a & *mask) | ((lane_bits)*b & ~*mask));
-}
-
 /// To the nearest integer from `low` to `high`, ties to even.
 INLINE void round_between(lanes *x, const lanes *low, const lanes *high)
 {

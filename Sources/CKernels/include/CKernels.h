@@ -1,6 +1,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include "wire.h"
 
 // Kernels on raw memory. None allocates, none knows a model, none keeps state.
 //
@@ -116,8 +117,8 @@ void lockstep_unpack(
     const struct lockstep_grouping *grouping, float *to);
 
 /// y[t, r] = sum over k of w[r, k] * x[t, k] (+ bias[r]), for r < rows, t < tokens.
-/// Rows of `w` start `row_byte_stride` bytes apart, which is a multiple of 16 elements: up to 15 elements after a
-/// row's end are read and ignored. `x` and `y` have strides in elements, and any alignment. `bias` may be null.
+/// Rows of `w` start `row_byte_stride` bytes apart, a multiple of 64: what lies between a row's end and the next row is
+/// read and ignored. `x` and `y` have strides in elements, and any alignment. `bias` may be null.
 struct lockstep_product {
     const void *w; // [rows, columns]
     size_t row_byte_stride;
@@ -361,28 +362,6 @@ struct lockstep_quantize_work {
 ///
 /// Counts those, and finite ones that are too large for the encoding. Sixteen rows at a time cost as much as one.
 void lockstep_quantize(const struct lockstep_quantize_work *work, size_t *not_finite, size_t *too_large);
-
-/// Forms in which vectors travel between ranks, in blocks of 32 elements: as bf16, rounded to nearest, ties to even;
-/// or as signed bytes with an f32 scale before them, element = scale * byte. The greatest byte is 127; a block that
-/// holds infinity or NaN becomes NaN, one whose elements are all below 2^-100 becomes zero.
-enum lockstep_wire_form { LOCKSTEP_WIRE_BF16, LOCKSTEP_WIRE_Q8 };
-enum { LOCKSTEP_WIRE_BLOCK = 32 };
-
-struct lockstep_packing {
-    int instruction_set;
-    int form; // enum lockstep_wire_form
-    const float *from;
-    float *to;
-    size_t count;   // elements of a vector, filled up with zeros to whole blocks
-    size_t blocks;  // blocks of a packed vector, of 16 or 9 words
-    size_t vectors; // packed vectors, one behind the other
-};
-
-/// Packs a vector: from [count], to [blocks, words].
-void lockstep_pack_wire_part(const void *work, int thread, int threads);
-
-/// Adds packed vectors in f32 in their order: from [vectors, blocks, words], to [count].
-void lockstep_add_packed_part(const void *work, int thread, int threads);
 
 /// What a processor can multiply and add.
 enum lockstep_peak_kind {
