@@ -70,8 +70,7 @@ public struct Benchmark: Sendable {
     }
 
     private func tokens(_ positions: Range<Int>, _ session: Session) -> [Int] {
-        let vocabulary = session.plan.blueprint.vocabulary
-        return positions.map { Int((UInt64($0 + 1) &* 0x9E37_79B9_7F4A_7C15) >> 33) % vocabulary }
+        Verification.defaultTokens(vocabulary: session.plan.blueprint.vocabulary, positions: positions)
     }
 }
 
