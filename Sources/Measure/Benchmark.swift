@@ -38,6 +38,7 @@ public struct Benchmark: Sendable {
     public func run(_ session: Session, model: String) throws -> BenchmarkReport? {
         let check = try OutputCheck.run(session, tolerance: tolerance)
         let errors = session.isLead ? try session.measureErrors() : []
+        try Self.check(errors)
         let before = try session.measureMachines()
         let tests = try session.run { try measure($0) }
         let after = try session.measureMachines()
@@ -45,6 +46,20 @@ public struct Benchmark: Sendable {
         return BenchmarkReport(
             model: model, plan: session.plan, check: check, errors: errors,
             machines: zip(before, after).map { $0.best(with: $1) }, tests: tests)
+    }
+
+    /// Refuses products that are further from the exact ones than rounding explains: those of a wrong kernel.
+    package static func check(_ errors: [EncodingError]) throws(MeasureError) {
+        for error in errors {
+            // Sums of float32 stay below 1e-6, input rounded to 8 bits below 5e-3; what is not a number passes neither.
+            let bound = error.math == Math.precise.rawValue ? 1e-5 : 1e-2
+            guard error.error.meanSquare <= bound else {
+                throw .wrongOutput(
+                    expected: "\(error.math) products with \(error.encoding) weights to differ from exact ones by "
+                        + "\(Figure.scientific(bound)) of their size at most",
+                    found: Figure.scientific(error.error.meanSquare))
+            }
+        }
     }
 
     private func measure(_ session: Session) throws -> [TimedTest] {
