@@ -106,7 +106,10 @@ extension LockstepTests {
                 ["--chunk", "\(Int.max)", "--batch", "1,\(Int.max)"], 64,
                 "--batch: expected at most 16777216, found \(Int.max)"
             ),
-            (["--prompt", "16777216", "--batch", "1,2,3"], 1, "expected at most 512 tokens, the context, found 16777410"),
+            (
+                ["--prompt", "16777216", "--batch", "1,2,3"], 1,
+                "expected at most 512 tokens, the context, found 16777410"
+            ),
             (["--generate", "100000"], 1, "expected at most 512 tokens, the context, found 100001"),
         ]
 
