@@ -36,7 +36,7 @@ public struct HDF5Dataset: ~Copyable {
         let chunk = try chunk(of: raw, rank: shape.count, at: location)
         // From here on extents may be multiplied.
         guard isCountable(shape, chunk, elementType) else {
-            throw .shapeMismatch(
+            throw .typeMismatch(
                 location: location, expected: "elements of fewer than 2^63 bytes", found: "extents of \(shape)")
         }
         return HDF5Dataset(
