@@ -13,8 +13,8 @@ struct FileSeries {
         let pieces = name.dropLast(suffix.count).split(separator: "-", omittingEmptySubsequences: false)
         guard pieces.count >= 3, pieces[pieces.count - 2] == "of", let last = pieces.last else { return nil }
         let own = pieces[pieces.count - 3]
-        guard last.utf8.count == own.utf8.count, let count = Self.number(last), count > 0, let number = Self.number(own),
-            (1...count).contains(number)
+        guard last.utf8.count == own.utf8.count, let count = Self.number(last), let number = Self.number(own),
+            number >= 1, number <= count
         else { return nil }
         let stem = pieces.dropLast(3).map { "\($0)-" }.joined()
         names = (1...count).map { number in
