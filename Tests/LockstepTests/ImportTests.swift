@@ -96,7 +96,7 @@ extension LockstepTests {
             #expect(launch.errors.occurrences(of: ".partial") == 1, "\(launch.errors)")
         }
 
-        @Test(arguments: [("TERM", 128 + 15), ("INT", 128 + 2), ("HUP", 128 + 1)])
+        @Test(arguments: [("TERM", 128 + 15), ("INT", 128 + 2), ("HUP", 128 + 1)] as [(String, Int32)])
         func aStoppedImportLeavesNothing(signal: String, status: Int32) throws {
             // Large enough to be at work for a while.
             let source = try TinyModel(vocabulary: 24_000, width: 512, heads: 8, headSize: 64).write(to: folder)
