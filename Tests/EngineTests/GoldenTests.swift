@@ -55,8 +55,8 @@ struct GoldenTests {
 
     /// Fast products round each activation relative to the greatest of 32 to 7 bits and a sign, or to the 8 bits of
     /// bf16, before every matrix: twice as much is room for the mean log-probability of these 300 tokens, over which
-    /// errors of either sign average out, and a hundred times for that of one. A product that were wrong would move them
-    /// by whole units. An instruction set without such products is as precise as ever.
+    /// errors of either sign average out, and a hundred times for that of one. A wrong product would move them by whole
+    /// units. An instruction set without such products is as precise as ever.
     @Test(arguments: [(1, "1"), (3, "5:3:2")])
     func fastProductsMoveTheMeanLossByLessThanTwiceWhatTheyRoundOff(ranks: Int, shares: String) throws {
         for instructionSet in InstructionSet.supported {
