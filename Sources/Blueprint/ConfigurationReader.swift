@@ -71,7 +71,7 @@ struct ConfigurationReader {
         switch value(key) {
         case nil: return nil
         case .integer(let number): return Double(number)
-        case .real(let number): return number
+        case .real(let number) where number.isFinite: return number
         case let other?: throw wrongType(key, "a number", other)
         }
     }

@@ -48,17 +48,31 @@ public enum ConfigurationValue: Hashable, Sendable, Decodable {
 }
 
 extension ConfigurationValue: CustomStringConvertible {
-    /// The value as JSON would write it, objects with sorted keys.
+    /// The value as JSON, objects with sorted keys; what is no number JSON has no words for.
     public var description: String {
         switch self {
         case .null: "null"
         case .boolean(let value): "\(value)"
         case .integer(let value): "\(value)"
         case .real(let value): "\(value)"
-        case .string(let value): "\"\(value)\""
+        case .string(let value): Self.quoted(value)
         case .array(let values): "[\(values.map(\.description).joined(separator: ", "))]"
         case .object(let values):
-            "{\(values.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", "))}"
+            "{\(values.sorted { $0.key < $1.key }.map(Self.member).joined(separator: ", "))}"
         }
+    }
+
+    private static func member(_ key: String, _ value: ConfigurationValue) -> String { "\(quoted(key)): \(value)" }
+
+    private static func quoted(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": quoted += "\\\(scalar)"
+            case "\0"..<" ": quoted += "\\u00\(scalar.value < 16 ? "0" : "")\(String(scalar.value, radix: 16))"
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
     }
 }

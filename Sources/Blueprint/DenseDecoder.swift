@@ -24,6 +24,8 @@ struct DenseDecoder {
 
     /// A thousand times those of the largest published model: byte counts cannot overflow.
     private static let largestChannelCount = 1 << 30
+    /// What the attention of every rank has room for.
+    private static let largestHeadSize = 1024
 
     /// Reads the keys that all dense families spell alike.
     init(
@@ -53,8 +55,9 @@ struct DenseDecoder {
             }
             headSize = width / heads
         }
-        guard headSize.isMultiple(of: 2) else {
-            throw .unsupportedValue(key: "head_dim", expected: "an even number above zero", found: "\(headSize)")
+        guard headSize.isMultiple(of: 2), headSize <= Self.largestHeadSize else {
+            throw .unsupportedValue(
+                key: "head_dim", expected: "an even number from 2 to \(Self.largestHeadSize)", found: "\(headSize)")
         }
         mlpWidth = try reader.count("intermediate_size")
         guard max(heads * headSize, mlpWidth) <= Self.largestChannelCount / layerCount else {

@@ -77,6 +77,11 @@ extension ConfigurationReader {
         guard case .object(let members) = found.value else {
             throw .wrongType(key: found.key, expected: "an object", found: "\(found.value)")
         }
+        // The other libraries say with it whose form it is; mlx has no such key.
+        if let method = members["quant_method"], !method.isOff {
+            throw .unsupportedValue(
+                key: "\(found.key).quant_method", expected: "absent, as mlx leaves it", found: "\(method)")
+        }
         return try Self.quantization(members, prefix: "\(found.key).")
     }
 

@@ -18,12 +18,22 @@ internal import Darwin
     private let handles: [pthread_t]
     private var callerCores: lockstep_cores?
 
+    /// What the process was given, remembered by its first pool, before any thread is tied; nil where it is not known.
+    fileprivate static let coresAtStart: lockstep_cores? = {
+        var cores = lockstep_cores()
+        guard unsafe lockstep_remember_cores(&cores) != 0 else { return nil }
+        cores.thread = 0  // whichever thread takes it over
+        return cores
+    }()
+
     /// Starts `threads` - 1 threads, or as many as the system allows.
     ///
     /// - Parameter cores: the core of each thread, the caller's first, to which they are tied for as long as the pool
-    ///   lives; nil to leave that to the system. What the system refuses changes nothing but speed.
+    ///   lives; nil to leave that to the system, also where another pool has tied the caller. What the system refuses
+    ///   changes nothing but speed.
     public init(threads: Int, cores: [Int]? = nil) {
         precondition(cores.map { $0.count >= threads } ?? true, "There is a core for every thread.")
+        _ = Self.coresAtStart
         let team = Team()
         var handles: [pthread_t] = []
         while handles.count + 1 < threads {
@@ -83,6 +93,15 @@ private final class Member: Sendable {
         self.team = team
     }
 
+    /// Ties the calling thread to its core; without one it may run on any, although it began where its maker is tied.
+    private func chooseCores() {
+        if let core {
+            _ = lockstep_tie_to_core(Int32(clamping: core))
+        } else if var cores = Pool.coresAtStart {
+            unsafe lockstep_restore_cores(&cores)
+        }
+    }
+
     /// Starts the thread; nothing when the system refuses.
     func start() -> pthread_t? {
         let context = unsafe Unmanaged.passRetained(self)
@@ -92,7 +111,7 @@ private final class Member: Sendable {
             { context in
                 guard let context = unsafe context else { return nil }
                 let member = unsafe Unmanaged<Member>.fromOpaque(context).takeRetainedValue()
-                if let core = member.core { _ = lockstep_tie_to_core(Int32(clamping: core)) }
+                member.chooseCores()
                 member.team.serve(index: member.index)
                 return nil
             }, context.toOpaque())

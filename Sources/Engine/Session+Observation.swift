@@ -59,7 +59,8 @@ extension Session {
         let solo = try communicator.split(color: communicator.rank, key: 0)
         guard isLead else { return nil }
         var request = Request(
-            way: plan.policy.way, context: plan.policy.context, chunk: plan.policy.chunk, math: plan.policy.math)
+            way: plan.policy.way, context: plan.policy.context, cache: plan.policy.cache, chunk: plan.policy.chunk,
+            math: plan.policy.math)
         request.threads = threadCount
         return try Placement(request, plan.blueprint, plan.encodings, on: solo).load(source)
     }

@@ -34,6 +34,11 @@ public struct HDF5Dataset: ~Copyable {
         }
         let shape = try shape(of: raw, at: location)
         let chunk = try chunk(of: raw, rank: shape.count, at: location)
+        // From here on extents may be multiplied.
+        guard isCountable(shape, chunk, elementType) else {
+            throw .typeMismatch(
+                location: location, expected: "elements of fewer than 2^63 bytes", found: "extents of \(shape)")
+        }
         return HDF5Dataset(
             location: location, elementType: elementType, shape: shape, chunk: chunk, identifier: identifier)
     }
@@ -151,6 +156,21 @@ extension HDF5Dataset {
             throw .shapeMismatch(
                 location: location, expected: "\(expected) bytes for \(slab)", found: "\(byteCount) bytes")
         }
+    }
+
+    /// Whether the bytes of all elements, also those of chunks that reach over the extents, are a number.
+    private static func isCountable(_ shape: [Int], _ chunk: [Int]?, _ elementType: HDF5ElementType) -> Bool {
+        var (byteCount, storedByteCount) = (elementType.byteCount, elementType.byteCount)
+        for (index, extent) in shape.enumerated() {
+            let step = chunk?[index] ?? 1
+            guard step > 0 else { return false }
+            let (reach, isBeyond) = extent.addingReportingOverflow(step - 1)
+            let (product, overflows) = byteCount.multipliedReportingOverflow(by: extent)
+            let (storedProduct, storedOverflows) = storedByteCount.multipliedReportingOverflow(by: reach)
+            guard !isBeyond, !overflows, !storedOverflows else { return false }
+            (byteCount, storedByteCount) = (product, storedProduct)
+        }
+        return true
     }
 
     private static func shape(of raw: hid_t, at location: String) throws(HDF5Error) -> [Int] {

@@ -41,6 +41,7 @@ public struct Benchmark: Sendable {
     public func run(_ session: Session, model: String) throws -> BenchmarkReport? {
         let check = try OutputCheck.run(session, tolerance: tolerance)
         let errors = session.isLead ? try session.measureErrors() : []
+        try Self.check(errors)
         let before = try session.measureMachines()
         let tests = try measure(session)
         let after = try session.measureMachines()
@@ -48,6 +49,20 @@ public struct Benchmark: Sendable {
         return BenchmarkReport(
             model: model, plan: session.plan, check: check, errors: errors,
             machines: zip(before, after).map { $0.best(with: $1) }, tests: tests)
+    }
+
+    /// Refuses products that are further from the exact ones than rounding explains: those of a wrong kernel.
+    package static func check(_ errors: [EncodingError]) throws(MeasureError) {
+        for error in errors {
+            // Sums of float32 stay below 1e-6, input rounded to 8 bits below 5e-3; what is not a number passes neither.
+            let bound = error.math == Math.precise.rawValue ? 1e-5 : 1e-2
+            guard error.error.meanSquare <= bound else {
+                throw .wrongOutput(
+                    expected: "\(error.math) products with \(error.encoding) weights to differ from exact ones by "
+                        + "\(Figure.scientific(bound)) of their size at most",
+                    found: Figure.scientific(error.error.meanSquare))
+            }
+        }
     }
 
     /// On every rank; the timings are there on rank 0.
@@ -85,8 +100,7 @@ public struct Benchmark: Sendable {
     }
 
     private func tokens(_ positions: Range<Int>, _ session: Session) -> [Int] {
-        let vocabulary = session.plan.blueprint.vocabulary
-        return positions.map { Int((UInt64($0 + 1) &* 0x9E37_79B9_7F4A_7C15) >> 33) % vocabulary }
+        Verification.defaultTokens(vocabulary: session.plan.blueprint.vocabulary, positions: positions)
     }
 }
 

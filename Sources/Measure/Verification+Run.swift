@@ -37,7 +37,12 @@ extension Verification {
 
     /// Tokens from all over a vocabulary, the same on every machine; fewer where the context is short.
     public static func defaultTokens(vocabulary: Int, context: Int, count: Int = 160) -> [Int] {
-        (0..<min(count, context)).map { Int((UInt64($0 + 1) &* 0x9E37_79B9_7F4A_7C15) >> 33) % vocabulary }
+        defaultTokens(vocabulary: vocabulary, positions: 0..<min(count, context))
+    }
+
+    /// Those of the same tokens that stand at some positions.
+    static func defaultTokens(vocabulary: Int, positions: Range<Int>) -> [Int] {
+        positions.map { Int((UInt64($0 + 1) &* 0x9E37_79B9_7F4A_7C15) >> 33) % vocabulary }
     }
 
     /// The last few tokens are run one by one, so that decoding is compared too.

@@ -9,6 +9,7 @@ struct AffineTensor: CheckpointTensor {
     private let offsets: SafetensorsEntry
     private let form: Quantization.Form
     private let scalar: Scalar
+    let shape: [Int]
 
     private static let suffixes = (values: ".weight", scales: ".scales", offsets: ".biases")
 
@@ -60,6 +61,7 @@ struct AffineTensor: CheckpointTensor {
             throw .shapeMismatch(location: part.location, found: part.shape, expected: groups)
         }
         (self.values, self.scales, self.offsets, self.form, self.scalar) = (values, scales, offsets, form, scalar)
+        self.shape = shape
     }
 
     /// The shape of the matrix that packed words hold.
@@ -67,7 +69,12 @@ struct AffineTensor: CheckpointTensor {
         guard values.shape.count == 2 else {
             throw .malformed(location: values.location, expected: "a matrix of words", found: "\(values.shape)")
         }
-        let columns = values.shape[1] * 32 / form.bits
+        // Without rows, the header may state any number of words: no byte need be there for them.
+        let (columns, overflows) = values.shape[1].multipliedReportingOverflow(by: 32 / form.bits)
+        guard !overflows else {
+            throw .malformed(
+                location: values.location, expected: "fewer words in a row", found: "\(values.shape)")
+        }
         guard columns.isMultiple(of: form.groupSize) else {
             throw .malformed(
                 location: values.location, expected: "whole groups of \(form.groupSize) columns",
@@ -76,7 +83,6 @@ struct AffineTensor: CheckpointTensor {
         return [values.shape[0], columns]
     }
 
-    var shape: [Int] { [values.shape[0], values.shape[1] * 32 / form.bits] }
     var byteCount: Int { values.byteCount + scales.byteCount + offsets.byteCount }
     var location: String { values.location }
 

@@ -66,20 +66,8 @@ struct CheckpointFolder {
 
     /// The names that a numbered series lacks: `…-00001-of-00003.safetensors` announces two more.
     private static func missingSiblings(of found: [String]) -> [String] {
-        var missing: Set<String> = []
-        for name in found {
-            let pieces = name.dropLast(".safetensors".count).split(separator: "-", omittingEmptySubsequences: false)
-            guard pieces.count >= 3, pieces[pieces.count - 2] == "of", let last = pieces.last,
-                let count = Int(last), count > 0, count <= 99_999, Int(pieces[pieces.count - 3]) != nil
-            else { continue }
-            let stem = pieces.dropLast(3).joined(separator: "-")
-            for number in 1...count {
-                let digits = "\(number)"
-                let padded = String(repeating: "0", count: max(0, last.count - digits.count)) + digits
-                missing.insert("\(stem)-\(padded)-of-\(last).safetensors")
-            }
-        }
-        return missing.subtracting(found).sorted()
+        let series = found.flatMap { FileSeries(of: $0, suffix: ".safetensors")?.names ?? [] }
+        return Set(series).subtracting(found).sorted()
     }
 
     /// The template in tokenizer_config.json: a text, or a list of named ones of which 'default' is meant.

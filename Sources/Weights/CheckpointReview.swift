@@ -1,4 +1,5 @@
 import Blueprint
+import Compute
 
 /// The checks that a checkpoint must pass before a byte of it is written anywhere.
 struct CheckpointReview {
@@ -15,7 +16,10 @@ struct CheckpointReview {
     /// Names of tensors that have no effect, in order.
     let ignored: [String]
 
-    init(_ checkpoint: Checkpoint, _ blueprint: Blueprint, _ encoding: ImportEncoding) throws(WeightsError) {
+    /// - Parameter instructionSet: what converts the tensors.
+    init(
+        _ checkpoint: Checkpoint, _ blueprint: Blueprint, _ encoding: ImportEncoding, _ instructionSet: InstructionSet
+    ) throws(WeightsError) {
         let (weights, tensors) = (blueprint.weights, try checkpoint.tensors())
         let missing = weights.map(\.name).filter { tensors[$0] == nil }
         guard missing.isEmpty else {
@@ -28,14 +32,15 @@ struct CheckpointReview {
         var items: [Item] = []
         for weight in weights {
             guard let tensor = tensors[weight.name] else { continue }
-            items.append(try Self.item(weight, tensor, encoding))
+            items.append(try Self.item(weight, tensor, encoding, instructionSet))
         }
         self.items = items
         ignored = others
     }
 
     private static func item(
-        _ weight: Weight, _ tensor: any CheckpointTensor, _ encoding: ImportEncoding.Resolved
+        _ weight: Weight, _ tensor: any CheckpointTensor, _ encoding: ImportEncoding.Resolved,
+        _ instructionSet: InstructionSet
     ) throws(WeightsError) -> Item {
         let source = try tensor.encoding
         guard tensor.shape == weight.shape else {
@@ -46,7 +51,7 @@ struct CheckpointReview {
                 location: tensor.location, expected: "a vector or matrix with a plain name", found: "\(tensor.shape)")
         }
         let target = encoding.encoding(of: source, weight)
-        guard let converter = RowConversion.converter(from: source, to: target) else {
+        guard let converter = RowConversion.converter(from: source, to: target, instructionSet: instructionSet) else {
             throw .noConversion(location: tensor.location, from: source.name, to: target.name)
         }
         return Item(

@@ -185,8 +185,9 @@ extension GGUFBlocks {
 
     /// The format subtracts minima, a weights file adds offsets.
     private func storeNegated(_ bytes: UnsafePointer<UInt8>, _ row: Int, _ number: Int) {
-        let negated = unsafe [bytes[0], bytes[1] ^ 0x80]
-        unsafe superOffsets?.bytes(row, number).copyMemory(from: negated, byteCount: 2)
+        guard let target = unsafe superOffsets?.bytes(row, number).assumingMemoryBound(to: UInt8.self) else { return }
+        unsafe target[0] = bytes[0]
+        unsafe target[1] = bytes[1] ^ 0x80
     }
 
     /// Eight scales and eight minima of 6 bits in 12 bytes: of the first four each, a byte's lowest 6 bits; of the

@@ -5,8 +5,12 @@ struct GGUFCursor: ~Copyable {
     private var windowStart = 0
     /// Where the next byte is.
     private(set) var offset = 0
+    private var elementCount = 0
 
     private static let windowByteCount = 1 << 20
+    // Beyond all files, and little beside the memory of a machine that runs a model: a damaged length ends here.
+    private static let maximumElementCount = 1 << 24
+    private static let maximumTextByteCount = 1 << 26
 
     init(_ file: consuming InputFile) { self.file = file }
 
@@ -39,9 +43,23 @@ struct GGUFCursor: ~Copyable {
         return Int(count)
     }
 
-    mutating func text(_ what: String) throws(WeightsError) -> String {
+    /// The number of elements of an array; all arrays of the file together have a limit.
+    mutating func elementCount(_ what: String, minimumByteCount: Int) throws(WeightsError) -> Int {
+        let count = try count("as many elements of \(what)", minimumByteCount: minimumByteCount)
+        guard count <= Self.maximumElementCount - elementCount else {
+            throw malformed(
+                "\(Self.maximumElementCount) elements at most in all arrays together", "\(count) of \(what)")
+        }
+        elementCount += count
+        return count
+    }
+
+    mutating func text(_ what: String, maximumByteCount: Int = maximumTextByteCount) throws(WeightsError) -> String {
         let start = offset
         let count = try count("a length of \(what)", minimumByteCount: 1)
+        guard count <= maximumByteCount else {
+            throw malformed("\(what) of \(maximumByteCount) bytes at most", "\(count)")
+        }
         try load(count, what)
         let bytes = window[(offset - windowStart)..<(offset - windowStart + count)]
         offset += count

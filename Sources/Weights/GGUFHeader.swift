@@ -59,10 +59,8 @@ struct GGUFHeader {
     }
 
     private static func name(_ cursor: inout GGUFCursor, _ what: String) throws(WeightsError) -> String {
-        let name = try cursor.text(what)
-        guard !name.isEmpty, name.utf8.count <= maximumNameByteCount else {
-            throw cursor.malformed("\(what) of 1 to \(maximumNameByteCount) bytes", "\(name.utf8.count)")
-        }
+        let name = try cursor.text(what, maximumByteCount: maximumNameByteCount)
+        guard !name.isEmpty else { throw cursor.malformed("\(what) of 1 to \(maximumNameByteCount) bytes", "0") }
         return name
     }
 

@@ -11,7 +11,7 @@ enum GGUFParts {
         if names.contains(where: isPreferred) { return nil }
         let found = names.filter { $0.hasSuffix(GGUFCheckpoint.suffix) }
         guard let first = found.first else { return nil }
-        let series = Self.series(of: first) ?? [first]
+        let series = FileSeries(of: first, suffix: GGUFCheckpoint.suffix)?.names ?? [first]
         guard Set(found).isSubset(of: series) else {
             throw .malformed(
                 location: path, expected: "a folder with one model, or the path of a file",
@@ -29,8 +29,8 @@ enum GGUFParts {
     /// The file itself, with the others of its series.
     static func names(ofFile path: String) throws(WeightsError) -> [String]? {
         let name = String(path.split(separator: "/").last ?? "")
-        guard let series = Self.series(of: name) else { return [path] }
-        return try complete(series, folder: String(path.dropLast(name.count)))
+        guard let series = FileSeries(of: name, suffix: GGUFCheckpoint.suffix) else { return [path] }
+        return try complete(series.names, folder: String(path.dropLast(name.count)))
     }
 
     /// Refuses parts that don't belong together, as their metadata says.
@@ -65,20 +65,5 @@ enum GGUFParts {
             throw .absent(path: folder.isEmpty ? "." : folder, what: "the parts", names: missing)
         }
         return series.map { prefix + $0 }
-    }
-
-    /// The names of a series that a name is one of.
-    private static func series(of name: String) -> [String]? {
-        let pieces = name.dropLast(GGUFCheckpoint.suffix.count).split(separator: "-", omittingEmptySubsequences: false)
-        guard pieces.count >= 4, pieces[pieces.count - 2] == "of", let last = pieces.last, last.utf8.count == 5,
-            let count = Int(last), (1...99_999).contains(count), pieces[pieces.count - 3].utf8.count == 5,
-            Int(pieces[pieces.count - 3]) != nil
-        else { return nil }
-        let stem = pieces.dropLast(3).joined(separator: "-")
-        return (1...count).map { number in
-            let digits = "\(number)"
-            return
-                "\(stem)-\(String(repeating: "0", count: 5 - digits.count))\(digits)-of-\(last)\(GGUFCheckpoint.suffix)"
-        }
     }
 }

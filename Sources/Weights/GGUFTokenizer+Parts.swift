@@ -76,7 +76,7 @@ extension GGUFTokenizer {
                 "type": .string("Sequence"), "decoders": .array(steps + (addsSpace ? [strip] : [])),
             ]),
             model: .object([
-                "type": .string("BPE"), "unk_token": JSONValue(try token("unknown")), "fuse_unk": .boolean(true),
+                "type": .string("BPE"), "unk_token": JSONValue(try token("unknown")?.text), "fuse_unk": .boolean(true),
                 "byte_fallback": .boolean(true), "vocab": vocabulary,
                 "merges": .array(
                     merges.map { .array([.string($0.left), .string($0.right)]) }),

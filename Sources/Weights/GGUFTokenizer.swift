@@ -72,22 +72,22 @@ struct GGUFTokenizer {
 
     /// Puts the tokens around a text that the file asks for.
     private func postProcessor(addsBeginToken: Bool) throws(WeightsError) -> JSONValue {
-        var names: [String] = []
+        var added: [(id: Int, text: String)] = []
         var parts: [JSONValue] = []
-        func add(_ token: String) {
-            parts.append(.object(["SpecialToken": .object(["id": .string(token), "type_id": .number("0")])]))
-            if !names.contains(token) { names.append(token) }
+        func add(_ token: (id: Int, text: String)) {
+            parts.append(.object(["SpecialToken": .object(["id": .string(token.text), "type_id": .number("0")])]))
+            if !added.contains(where: { $0.id == token.id }) { added.append(token) }
         }
         if try fields.flag("add_bos_token", default: addsBeginToken), let token = try token("bos") { add(token) }
         parts.append(.object(["Sequence": .object(["id": .string("A"), "type_id": .number("0")])]))
         if try fields.flag("add_eos_token", default: false), let token = try token("eos") { add(token) }
-        guard !names.isEmpty else { return .null }
-        let tokens = names.map { name in
-            let id = self.tokens.firstIndex(of: name) ?? 0
-            return JSONValue.Member(
-                key: name,
+        guard !added.isEmpty else { return .null }
+        let tokens = added.map { token in
+            JSONValue.Member(
+                key: token.text,
                 value: .object([
-                    "id": .string(name), "ids": .array([.number("\(id)")]), "tokens": .array([.string(name)]),
+                    "id": .string(token.text), "ids": .array([.number("\(token.id)")]),
+                    "tokens": .array([.string(token.text)]),
                 ]))
         }
         return .object([
@@ -98,16 +98,16 @@ struct GGUFTokenizer {
 
     private func configuration() throws(WeightsError) -> JSONValue {
         .object([
-            "bos_token": JSONValue(try token("bos")), "eos_token": JSONValue(try token("eos")),
-            "unk_token": JSONValue(try token("unknown")), "pad_token": JSONValue(try token("padding")),
+            "bos_token": JSONValue(try token("bos")?.text), "eos_token": JSONValue(try token("eos")?.text),
+            "unk_token": JSONValue(try token("unknown")?.text), "pad_token": JSONValue(try token("padding")?.text),
             "clean_up_tokenization_spaces": .boolean(false), "tokenizer_class": .string("PreTrainedTokenizerFast"),
         ])
     }
 
     /// The token that `tokenizer.ggml.…_token_id` names, if there is one.
-    func token(_ role: String) throws(WeightsError) -> String? {
+    func token(_ role: String) throws(WeightsError) -> (id: Int, text: String)? {
         guard let id = try fields.integer("\(role)_token_id") else { return nil }
         // Some files say with a number beyond all tokens that there is none.
-        return tokens.indices.contains(id) ? tokens[id] : nil
+        return tokens.indices.contains(id) ? (id, tokens[id]) : nil
     }
 }

@@ -67,7 +67,7 @@ enum GGUFValue: Equatable, Sendable {
         case .array:
             guard depth < maximumDepth else { throw cursor.malformed("'\(key)' in \(maximumDepth) levels", "more") }
             let kind = try Self.kind(&cursor, key)
-            let count = try cursor.count("as many elements of '\(key)'", minimumByteCount: kind.minimumByteCount)
+            let count = try cursor.elementCount("'\(key)'", minimumByteCount: kind.minimumByteCount)
             var elements: [GGUFValue] = []
             elements.reserveCapacity(count)
             for _ in 0..<count { elements.append(try value(kind, &cursor, key, depth: depth + 1)) }

@@ -7,8 +7,8 @@ struct RoundingConverter: RowConverter {
     private let quantizer: Quantizer
 
     /// Nil where the groups are not of a form that an import makes.
-    init?(source: Scalar, target: Grouping) {
-        guard let quantizer = Quantizer(target, instructionSet: .fastest) else { return nil }
+    init?(source: Scalar, target: Grouping, instructionSet: InstructionSet) {
+        guard let quantizer = Quantizer(target, instructionSet: instructionSet) else { return nil }
         self.source = source
         self.quantizer = quantizer
     }
@@ -25,16 +25,18 @@ struct RoundingConverter: RowConverter {
 struct WideningConverter: RowConverter {
     private let source: Grouping
     private let target: Scalar
+    private let instructionSet: InstructionSet
 
-    init(source: Grouping, target: Scalar) {
+    init(source: Grouping, target: Scalar, instructionSet: InstructionSet) {
         self.source = source
         self.target = target
+        self.instructionSet = instructionSet
     }
 
     func convert(
         rowCount: Int, columns: Int, from: [UnsafeRawBufferPointer], to: [UnsafeMutableRawBufferPointer]
     ) -> ElementConversion.Findings {
-        let dequantizer = Dequantizer(source, instructionSet: .fastest)
+        let dequantizer = Dequantizer(source, instructionSet: instructionSet)
         let rowByteCounts = source.parts.map { Encoding.grouped(source).rowByteCount(of: $0, columns: columns) }
         var findings = ElementConversion.Findings()
         // A panel at a time bounds the memory.

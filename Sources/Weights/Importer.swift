@@ -1,4 +1,5 @@
 import Blueprint
+public import Compute
 
 /// Makes a weights file of a checkpoint.
 public enum Importer {
@@ -21,28 +22,31 @@ public enum Importer {
     /// - Parameters:
     ///   - source: the checkpoint's folder or file.
     ///   - destination: the file to write.
-    ///   - threads: how many read, convert and write at once.
     ///   - programVersion: noted in the file.
+    ///   - threads: how many read, convert and write at once.
+    ///   - instructionSet: what they convert with; all give the same bytes.
     ///   - progress: is told how far it is, after a piece of each thread.
     ///   - isStopped: is asked whether to stop, once the unfinished file exists and after each piece.
-    /// - Throws: ``WeightsError`` for what is wrong with the checkpoint or the place of the file, or when it is stopped;
-    ///   no unfinished file is left.
+    /// - Throws: ``WeightsError`` for what is wrong with the checkpoint or the place of the file, or when it is
+    ///   stopped; no unfinished file is left.
     public static func run(
         source: String, destination: String, encoding: ImportEncoding, programVersion: String, threads: Int = 1,
-        progress: (Progress) -> Void = { _ in }, isStopped: () -> Bool = { false }
+        instructionSet: InstructionSet = .fastest, progress: (Progress) -> Void = { _ in },
+        isStopped: () -> Bool = { false }
     ) throws(WeightsError) -> ImportSummary {
         try run(
             try Checkpoint(source), destination: destination, encoding: encoding, programVersion: programVersion,
-            threads: threads, progress: progress, isStopped: isStopped)
+            threads: threads, instructionSet: instructionSet, progress: progress, isStopped: isStopped)
     }
 
     /// Imports a checkpoint that is open.
     package static func run(
         _ checkpoint: Checkpoint, destination: String, encoding: ImportEncoding, programVersion: String,
-        threads: Int = 1, progress: (Progress) -> Void = { _ in }, isStopped: () -> Bool = { false }
+        threads: Int = 1, instructionSet: InstructionSet = .fastest, progress: (Progress) -> Void = { _ in },
+        isStopped: () -> Bool = { false }
     ) throws(WeightsError) -> ImportSummary {
         let blueprint = try blueprint(of: checkpoint)
-        let review = try CheckpointReview(checkpoint, blueprint, encoding)
+        let review = try CheckpointReview(checkpoint, blueprint, encoding, instructionSet)
         let origin = WeightsFileWriter.Origin(
             programVersion: programVersion, sourceName: checkpoint.name, sourceHash: try checkpoint.hash())
 

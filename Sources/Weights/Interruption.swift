@@ -2,7 +2,8 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// Notices when the process is asked to end (SIGINT, SIGTERM), so that an unfinished file can be put away first.
+/// Notices when the process is asked to end (SIGINT, SIGTERM, or SIGHUP when its terminal goes), so that an unfinished
+/// file can be put away first.
 ///
 /// Until it is asked for the first time signals do what they always do, and one that the process ignores stays ignored.
 package final class Interruption {
@@ -30,7 +31,7 @@ package final class Interruption {
 
     private func watch() {
         isWatching = true
-        for number in [SIGINT, SIGTERM] {
+        for number in [SIGINT, SIGTERM, SIGHUP] {
             var action = sigaction()
             guard unsafe sigaction(number, nil, &action) == 0 else { continue }
             if unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == Self.ignored { continue }

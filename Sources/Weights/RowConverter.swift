@@ -1,4 +1,5 @@
 package import Blueprint
+package import Compute
 
 /// Turns rows of a tensor from the encoding of a checkpoint into that of a weights file.
 ///
@@ -20,13 +21,17 @@ package protocol RowConverter: Sendable {
 /// The converters that there are.
 package enum RowConversion {
     /// A converter between two encodings; nil where there is none.
-    package static func converter(from source: Encoding, to target: Encoding) -> (any RowConverter)? {
+    package static func converter(
+        from source: Encoding, to target: Encoding, instructionSet: InstructionSet = .fastest
+    ) -> (any RowConverter)? {
         switch (source, target) {
         case (.plain(let source), .plain(let target)): PlainConverter(source: source, target: target)
         // To round what is rounded already would add up both errors.
         case (.grouped, .grouped): source == target ? CopyingConverter() : nil
-        case (.plain(let source), .grouped(let target)): RoundingConverter(source: source, target: target)
-        case (.grouped(let source), .plain(let target)): WideningConverter(source: source, target: target)
+        case (.plain(let source), .grouped(let target)):
+            RoundingConverter(source: source, target: target, instructionSet: instructionSet)
+        case (.grouped(let source), .plain(let target)):
+            WideningConverter(source: source, target: target, instructionSet: instructionSet)
         }
     }
 }

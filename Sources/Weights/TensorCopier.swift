@@ -26,7 +26,8 @@ struct TensorCopier {
 
     /// Copies and converts one tensor, and says what was wrong with its numbers.
     mutating func copy(
-        _ item: CheckpointReview.Item, to writer: TensorWriter, progress: (Importer.Progress) throws(WeightsError) -> Void
+        _ item: CheckpointReview.Item, to writer: TensorWriter,
+        progress: (Importer.Progress) throws(WeightsError) -> Void
     ) throws(WeightsError) -> ElementConversion.Findings {
         let (rowsPerPiece, rowCount, start) = (Self.rowsPerPiece(item), item.info.rows, byteCount)
         let findings = Mutex(ElementConversion.Findings())

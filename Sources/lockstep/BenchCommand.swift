@@ -62,11 +62,19 @@ struct BenchCommand: ParsableCommand {
     var json = false
 
     private static let defaultPrompt = 512
+    // No context is longer, and with it sums of tokens stay far from the limits of `Int`.
+    private static let largestCount = 1 << 24
 
     func validate() throws {
         let counts = [("--generate", generate), ("--repeat", repeats)] + (prompt.map { [("--prompt", $0)] } ?? [])
-        for (option, count) in counts + batch.ids.map({ ("--batch", $0) }) where count < 1 {
-            throw ValidationError("\(option): expected at least 1, found \(count); give a larger number")
+        for (option, count) in counts + batch.ids.map({ ("--batch", $0) }) {
+            if count < 1 {
+                throw ValidationError("\(option): expected at least 1, found \(count); give a larger number")
+            }
+            if count > Self.largestCount {
+                throw ValidationError(
+                    "\(option): expected at most \(Self.largestCount), found \(count); give a smaller number")
+            }
         }
         if let largest = batch.ids.max(), largest > options.chunk {
             throw ValidationError(
@@ -93,8 +101,8 @@ struct BenchCommand: ParsableCommand {
             } else {
                 let model = try world.together { try Model(path: options.model ?? Model.embeddedPath) }
                 benchmark = try world.together { try self.benchmark(context: model.blueprint.maximumContext) }
-                session = try Session.open(
-                    try request(benchmark, on: world), on: world, version: Lockstep.version)
+                session = try options.load(
+                    Preparation(try request(benchmark, on: world), on: world, version: Lockstep.version), on: world)
             }
             guard let report = try benchmark.run(session, model: name) else { return }
             try write(report)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Blueprint
+import Compute
 import Foundation
 import Partition
 import Weights
@@ -31,6 +32,7 @@ struct ImportCommand: SoloCommand {
     @OptionGroup var encodings: EncodingOptions
 
     func run() throws {
+        let instructionSet = try InstructionSet.best
         let bar = ProgressBar("import")
         let interruption = Interruption()
         // Without effect unless a signal has come: then the process ends here, and no unfinished file is left.
@@ -40,7 +42,7 @@ struct ImportCommand: SoloCommand {
         }
         let summary = try Importer.run(
             source: source, destination: output, encoding: encodings.choices, programVersion: Lockstep.version,
-            threads: ProcessInfo.processInfo.activeProcessorCount,
+            threads: ProcessInfo.processInfo.activeProcessorCount, instructionSet: instructionSet,
             progress: { bar.show($0.byteCount, of: $0.totalByteCount) }, isStopped: { interruption.hasCome })
         bar.finish()
         for warning in summary.warnings { Output.remark("warning: \(warning)") }

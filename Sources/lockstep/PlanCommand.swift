@@ -61,13 +61,14 @@ struct PlanCommand: SoloCommand {
 
     private func source() throws -> (Blueprint, [String: Encoding]) {
         let path = try file ?? model ?? Model.embeddedPath
-        if path.hasSuffix(".gguf") {
+        var isFolder: ObjCBool = false
+        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        let isStated = FileManager.default.fileExists(atPath: "\(path)/config.json")
+        if path.hasSuffix(".gguf") || (isFolder.boolValue && !isStated) {
             let checkpoint = try Checkpoint(path)
             let encodings = try checkpoint.tensors().mapValues { try $0.encoding }
             return (try Blueprint(configuration: checkpoint.configuration), encodings)
         }
-        var isFolder: ObjCBool = false
-        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         if isFolder.boolValue || path.hasSuffix(".json") {
             let file = isFolder.boolValue ? "\(path)/config.json" : path
             let text = String(decoding: try TextFile.bytes(file), as: UTF8.self)

@@ -17,10 +17,9 @@ struct RunOptions: ParsableArguments {
 
     @Option(
         help: """
-            How the cache stores keys and values: f32, bf16, f16 or q8. Default: f32; for 'generate' without --exact \
-            f16.
-            """
-    )
+            How the cache stores keys and values: f32, bf16, f16 or q8. Default: f32; for 'generate' and 'bench' \
+            without --exact f16.
+            """)
     var cache: CacheEncoding?
 
     @Option(help: "The most tokens of a prompt in one forward pass.")
@@ -33,8 +32,8 @@ struct RunOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             precise: float32 throughout. fast: activations are rounded where that is faster, to 8-bit integers beside \
-            grouped weights and to bf16 beside bf16 weights. Default: fast for generate, precise for the others and \
-            with --exact.
+            grouped weights and to bf16 beside bf16 weights. Default: fast for generate and bench, precise for the \
+            others and with --exact.
             """))
     var math: Math?
 

@@ -1,4 +1,5 @@
 import Blueprint
+import Foundation
 import Testing
 
 /// Metadata and shapes of GGUF files in the words of config.json.
@@ -53,6 +54,28 @@ import Testing
         #expect(blueprint.finalNorm.epsilon == 1e-5)
         #expect(Set(model.sources.keys) == Set(blueprint.weights.map(\.name)))
         #expect(try self.blueprint(self.model("llama", [:], shapes: ["output.weight": nil])).isTied)
+    }
+
+    @Test func anyTextOfTheFileComesBackFromTheConfig() throws {
+        let text = "li\"near\\ \n\u{1}é\u{1F600}"
+        let changes: [String: ConfigurationValue?] = [
+            "llama.rope.scaling.type": .string(text), "llama.rope.scaling.factor": .real(4),
+        ]
+        let configuration = try model("llama", changes).configuration
+        let value = try JSONDecoder().decode(ConfigurationValue.self, from: Data(configuration.utf8))
+        guard case .object(let members) = value, case .object(let rotary)? = members["rope_parameters"] else {
+            Issue.record("\(configuration)")
+            return
+        }
+        #expect(rotary["rope_type"] == .string(text))
+        let both: ConfigurationValue = .object([text: .array([.real(1e-5), .integer(-3), .boolean(true), .null])])
+        #expect(try JSONDecoder().decode(ConfigurationValue.self, from: Data(both.description.utf8)) == both)
+    }
+
+    @Test(arguments: [Double.nan, .infinity, -.infinity]) func whatIsNoNumberIsRefused(value: Double) throws {
+        for key in ["llama.rope.freq_base", "llama.rope.scaling.factor", "llama.rope.scale_linear"] {
+            #expect(try message([key: .real(value)]).contains("expected '\(key)' to be a number, found \(value)"))
+        }
     }
 
     @Test func rowsOfQueriesAndKeysLieInPairsInOneFamilyOnly() throws {

@@ -119,9 +119,13 @@ import Testing
                 continue
             }
         }
+    }
+
+    @Test(arguments: [127, 1026, 1 << 20]) func aHeadThatIsOddOrTooLargeIsRefused(size: Int) throws {
         #expect(
-            try Self.refusal(["head_dim": .integer(127)])
-                == .unsupportedValue(key: "head_dim", expected: "an even number above zero", found: "127"))
+            try Self.refusal(["head_dim": .integer(size)])
+                == .unsupportedValue(key: "head_dim", expected: "an even number from 2 to 1024", found: "\(size)"))
+        #expect(try Self.refusal(["head_dim": .integer(1024)]) == nil)
     }
 
     @Test func anUnknownArchitectureIsRefusedWithTheListOfKnownOnes() throws {

@@ -72,6 +72,21 @@ import Testing
         #expect(outcome.after == outcome.0)
     }
 
+    @Test func threadsOfASecondPoolAreNotTiedWhereTheCallerIs() async {
+        let outcome = await withCheckedContinuation { continuation in
+            Thread {
+                let before = allowedCores()
+                let tied = Pool(threads: 1, cores: Array(before.prefix(1)))
+                let pool = Pool(threads: 3)
+                let found = Mutex<[Int: [Int]]>([:])
+                pool.run { thread in found.withLock { $0[thread] = allowedCores() } }
+                let inside = (0..<pool.threads).map { thread in found.withLock { $0[thread] ?? [] } }
+                withExtendedLifetime(tied) { continuation.resume(returning: (before, inside)) }
+            }.start()
+        }
+        #expect(outcome.1 == [Array(outcome.0.prefix(1)), outcome.0, outcome.0])
+    }
+
     @Test func aCoreThatDoesNotExistChangesNothing() {
         let counter = Counter()
         Pool(threads: 2, cores: [1 << 20, 8191]).run { _ in counter.value.add(1, ordering: .relaxed) }

@@ -53,6 +53,32 @@ struct GoldenTests {
         #expect(outcomes.contains { $0.logitsError > 1e-5 }, "Rounding must be seen.")
     }
 
+    /// Fast products round each activation relative to the greatest of 32 to 7 bits and a sign, or to the 8 bits of
+    /// bf16, before every matrix: twice as much is room for the mean log-probability of these 300 tokens, over which
+    /// errors of either sign average out, and a hundred times for that of one. A wrong product would move them by whole
+    /// units. An instruction set without such products is as precise as ever.
+    @Test(arguments: [(1, "1"), (3, "5:3:2")])
+    func fastProductsMoveTheMeanLossByLessThanTwiceWhatTheyRoundOff(ranks: Int, shares: String) throws {
+        for instructionSet in InstructionSet.supported {
+            let all = try Self.run(
+                ranks: ranks, shares: [shares], instructionSet: instructionSet.rawValue, math: .fast)
+            let outcomes = all.filter { $0.way == "sum" }
+            #expect(outcomes.count == Self.models.count * 2)
+            for outcome in outcomes {
+                let rounding = Self.isGrouped(outcome.model) ? 1.0 / 254 : 0x1p-9
+                #expect(outcome.meanTextError <= 2 * rounding + 1e-4, "\(instructionSet) \(outcome)")
+                #expect(outcome.textError <= 100 * rounding + 2e-3, "\(instructionSet) \(outcome)")
+                #expect(outcome.ranksAgree, "\(outcome)")
+            }
+            let isRounding = instructionSet != .portable
+            let grouped = outcomes.filter { Self.isGrouped($0.model) }
+            #expect(grouped.count >= 10)
+            #expect(grouped.allSatisfy { ($0.logitsError > 1e-5) == isRounding }, "Rounding must be seen.")
+        }
+    }
+
+    private static func isGrouped(_ model: String) -> Bool { model.hasPrefix("gguf-") || model.hasPrefix("mlx-") }
+
     @Test func exactLogitsHaveTheSameBitsEverywhere() throws {
         var bits: [String: Set<String>] = [:]
         func add(_ outcomes: [GoldenOutcome]) {
@@ -100,13 +126,13 @@ struct GoldenTests {
 
     private static func run(
         ranks: Int, shares: [String], threads: Int = 1, chunk: Int = 16, instructionSet: String = "best",
-        cache: CacheEncoding = .f32
+        cache: CacheEncoding = .f32, math: Math = .precise
     ) throws -> [GoldenOutcome] {
         let launch = try Launch.mpirun(
             ranks: ranks, "EngineProbe",
             [
                 try Reference.importedFolder(), shares.joined(separator: ","), "\(threads)", "\(chunk)", instructionSet,
-                cache.rawValue,
+                cache.rawValue, math.rawValue,
             ],
             limit: 300)
         try #require(launch.status == 0, "\(launch.errors)")

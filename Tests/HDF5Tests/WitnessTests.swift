@@ -38,6 +38,24 @@ import Testing
         #expect(output.contains("CSET H5T_CSET_UTF8"))
     }
 
+    /// A small file may state such extents: chunks that nobody wrote need no room.
+    @Test(
+        .enabled(if: Witness.hasPython, "python3 with h5py is not installed"),
+        arguments: ["(2**62, 1)", "(2**61, 3)", "(2**40, 2**22)", "(1, 2**61)"])
+    func extentsBeyondAllNumbersOfBytesAreRefused(extents: String) throws {
+        let path = folder.path("extents.h5")
+        let program = """
+            import h5py, sys
+            with h5py.File(sys.argv[1], "w") as file:
+                file.create_dataset("values", \(extents), "<f4", chunks=(1, 1))
+            """
+        let made = try Witness.run("python3", ["-c", program, path])
+        try #require(made.status == 0, "\(made.output)")
+        let file = try HDF5File(opening: path)
+        let error = try #require(throws: HDF5Error.self) { _ = try file.root().openDataset("values") }
+        #expect(error.description.contains("expected elements of fewer than 2^63 bytes"), "\(error)")
+    }
+
     @Test(.enabled(if: Witness.hasPython, "python3 with h5py is not installed"))
     func pythonReadsTheSameNumbersAndAttributes() throws {
         let path = folder.path("numbers.h5")

@@ -99,6 +99,17 @@ extension LockstepTests {
             (["--encoding", "q4"], 64, "--encoding: expected with --shape"),
             (["--batch", "1,0"], 64, "--batch: expected at least 1, found 0"),
             (["--batch", "300"], 64, "--batch: expected at most --chunk, 256, found 300"),
+            (["--generate", "\(Int.max)"], 64, "--generate: expected at most 16777216, found \(Int.max)"),
+            (["--prompt", "\(Int.max)"], 64, "--prompt: expected at most 16777216, found \(Int.max)"),
+            (["--repeat", "\(Int.max)"], 64, "--repeat: expected at most 16777216, found \(Int.max)"),
+            (
+                ["--chunk", "\(Int.max)", "--batch", "1,\(Int.max)"], 64,
+                "--batch: expected at most 16777216, found \(Int.max)"
+            ),
+            (
+                ["--prompt", "16777216", "--batch", "1,2,3"], 1,
+                "expected at most 512 tokens, the context, found 16777410"
+            ),
             (["--generate", "100000"], 1, "expected at most 512 tokens, the context, found 100001"),
         ]
 

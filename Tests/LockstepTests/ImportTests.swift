@@ -21,6 +21,15 @@ extension LockstepTests {
             try expect(folder.path("none"), fails: ": expected something readable, found 'no such folder'")
         }
 
+        @Test func anInstructionSetThatIsNoneIsRefused() throws {
+            let source = try TinyModel().write(to: folder)
+            let launch = try Launch.command(
+                [Launch.product("lockstep"), "import", source, "-o", folder.path("model.h5")],
+                environment: ["LOCKSTEP_ISA": "abacus"])
+            expectFailure(launch, "'abacus'")
+            #expect(!FileManager.default.fileExists(atPath: folder.path("model.h5")))
+        }
+
         @Test func missingFilesAreNamed() throws {
             let source = try TinyModel().write(to: folder)
             try FileManager.default.removeItem(atPath: "\(source)/model.safetensors")
@@ -87,7 +96,7 @@ extension LockstepTests {
             #expect(launch.errors.occurrences(of: ".partial") == 1, "\(launch.errors)")
         }
 
-        @Test(arguments: [("TERM", 128 + 15), ("INT", 128 + 2)])
+        @Test(arguments: [("TERM", 128 + 15), ("INT", 128 + 2), ("HUP", 128 + 1)] as [(String, Int32)])
         func aStoppedImportLeavesNothing(signal: String, status: Int32) throws {
             // Large enough to be at work for a while.
             let source = try TinyModel(vocabulary: 24_000, width: 512, heads: 8, headSize: 64).write(to: folder)
@@ -97,7 +106,7 @@ extension LockstepTests {
             // on a busy machine, proves nothing: it is started again.
             let script = """
                 for attempt in {1..8}; do
-                    env --default-signal=INT "$1" import "$2" -o "$3/model.h5" --encoding q4 &
+                    env --default-signal=INT,HUP "$1" import "$2" -o "$3/model.h5" --encoding q4 &
                     while kill -0 $! && [[ -z $(ls "$3") ]]; do sleep 0.01; done
                     kill -$4 $!
                     wait $! || exit $?

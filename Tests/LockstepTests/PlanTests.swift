@@ -65,6 +65,16 @@ extension LockstepTests {
             #expect(plan.rankCount == 2)
         }
 
+        @Test func aFolderMayHoldAGGUFFile() throws {
+            let file = Alice.package.appending(
+                path: "Tests/EngineTests/Resources/reference/gguf-llama-a-q8_0/model-Q8_0.gguf")
+            try FileManager.default.copyItem(atPath: file.path(percentEncoded: false), toPath: folder.path("m.gguf"))
+            let plan = try lockstep(["plan", folder.path(""), "--ranks", "2"])
+            #expect(plan.status == 0, "\(plan.errors)")
+            #expect(plan.output == (try lockstep(["plan", folder.path("m.gguf"), "--ranks", "2"])).output)
+            #expect(plan.output.contains("q8"), "\(plan.output)")
+        }
+
         static let wrong: [(arguments: [String], status: Int32, message: String)] = [
             (["--ranks", "0"], 64, "--ranks: expected 1 to 4096, found 0"),
             (["--ranks", "1000000"], 64, "--ranks: expected 1 to 4096, found 1000000"),
@@ -83,7 +93,7 @@ extension LockstepTests {
             (["--chunk", "0"], 1, "chunk: expected at least 1 token, found 0; use --chunk 1 or more"),
             (["none.h5"], 1, "none.h5: expected something readable, found 'No such file or directory'"),
             (["none.json"], 1, "none.json: expected a readable file, found none; give another path"),
-            (["/"], 1, "/config.json: expected a readable file, found none; give another path"),
+            (["/"], 1, "expected the file 'config.json', found none"),
         ]
 
         @Test(arguments: wrong) func whatCannotWorkIsRefused(

@@ -75,6 +75,27 @@ extension LockstepTests {
             #expect(launch.errors.contains(" on 3 ranks x "), "\(launch.errors)")
         }
 
+        @Test func runHandsTheSharesOfAHostfileToMeasurementsToo() throws {
+            let folder = try TemporaryFolder()
+            let hostfile = try folder.write("hosts", "localhost slots=2\n")
+            try folder.write("hosts.shares", "\(Launch.host) 2\n")
+            let launch = try Launch.command(
+                [
+                    Self.script, "--hostfile", hostfile, "--", "bench", "--shape", "llama-tiny", "--prompt", "8",
+                    "--generate", "2", "--repeat", "1", "--threads", "1",
+                ], environment: Self.program)
+            #expect(launch.status == 0, "\(launch.errors)")
+            #expect(launch.errors.contains(" --shares-file \(hostfile).shares"), "\(launch.errors)")
+        }
+
+        @Test(arguments: [[], ["source"], ["--help"]]) func encodingsSaysHowItIsUsed(arguments: [String]) throws {
+            let script = Alice.package.appending(path: "launch/encodings").path(percentEncoded: false)
+            let launch = try Launch.command([script] + arguments, environment: Self.program)
+            #expect(launch.status == (arguments == ["--help"] ? 0 : 64))
+            let said = arguments == ["--help"] ? launch.output : launch.errors
+            #expect(said.contains("launch/encodings SOURCE TEXT"), "\(said)")
+        }
+
         @Test(
             arguments: [
                 ([], "expected a command of lockstep, found none"),

@@ -51,6 +51,14 @@ extension LockstepTests {
             #expect(found.greedyTokensAgree && found.ranksAgree)
         }
 
+        @Test(arguments: ["bf16", "f16", "q8"]) func withExactNothingDiffersForAnyCache(cache: String) throws {
+            let found: Verification = try decoded(
+                ranks: 3, ["verify", "--json", "--exact", "--cache", cache, "--shares", "5:3:2"])
+            #expect(found.differences.map(\.place) == Self.places)
+            #expect(found.differences.allSatisfy { $0.largest == 0 })
+            #expect(found.greedyTokensAgree && found.ranksAgree)
+        }
+
         @Test(arguments: [2, 3, 5, 7], ["bf16", "q8"])
         func allRanksHoldTheSameBitsOfSumsThatTravelInFewer(ranks: Int, wire: String) throws {
             let found: Verification = try decoded(ranks: ranks, ["verify", "--json", "--wire", wire])

@@ -53,6 +53,20 @@ import Testing
         #expect(test.shareOfReading == nil && test.shareOfPeak == nil)
     }
 
+    @Test(arguments: [("precise", 1e-6, 2e-5), ("fast", 5e-3, 2e-2)])
+    func productsFurtherFromExactOnesThanRoundingExplainsAreRefused(math: String, sound: Double, wrong: Double) throws {
+        func check(_ error: Double) throws {
+            let text = """
+                [{"encoding": "q8", "math": "precise", "error": {"meanSquare": 1e-7, "largest": 1e-6}},
+                {"encoding": "q4", "math": "\(math)", "error": {"meanSquare": \(error), "largest": 0.1}}]
+                """
+            try Benchmark.check(JSONDecoder().decode([EncodingError].self, from: Data(text.utf8)))
+        }
+        try check(sound)
+        let error = try #require(throws: MeasureError.self) { try check(wrong) }
+        #expect(error.description.contains("expected \(math) products with q4 weights"), "\(error)")
+    }
+
     @Test func fieldsOfATableAreQuotedWhereTheyMust() throws {
         var report = try JSONDecoder().decode(BenchmarkReport.self, from: Data(Self.report.utf8))
         report.model = "a \"fast\", small\nmodel"

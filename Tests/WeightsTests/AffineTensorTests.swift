@@ -60,6 +60,10 @@ import Weights
         changed = sound
         changed[0] = ("m.weight", "U32", [2, 7], 56)
         #expect(try refusal(changed)?.contains("whole groups of 32 columns, found 56 columns of 4 bits") == true)
+        changed = sound
+        changed[0] = ("m.weight", "U32", [0, 1 << 60], 0)
+        #expect(
+            try refusal(changed)?.contains("'m.weight': expected fewer words in a row, found [0, \(1 << 60)]") == true)
         #expect(try refusal(sound, "\"m\": false")?.contains("as config.json has 'm' not quantised") == true)
     }
 

@@ -44,6 +44,16 @@ import Weights
         try write(["model-00002-of-00003.safetensors": part("a")])
         let message = try message()
         #expect(message.contains("'model-00001-of-00003.safetensors', 'model-00003-of-00003.safetensors'"))
+        try folder.remove("model-00002-of-00003.safetensors")
+        try write(["2-of-2.safetensors": part("a")])
+        #expect(try self.message().contains("expected the parts '1-of-2.safetensors', found none"))
+        try folder.remove("2-of-2.safetensors")
+        for name in ["a-3-of-2", "a-0-of-2", "a-02-of-2", "a-+2-of-02", "a-2-of-", "a-1-of-0", "a-000001-of-000002"] {
+            try write(["\(name).safetensors": part("a")])
+            #expect(try Checkpoint(folder.path("")).tensors().count == 1, "\(name)")
+            try folder.remove("\(name).safetensors")
+        }
+        try write(["model-00002-of-00003.safetensors": part("a")])
         try write([:], index: ["a": "model-00002-of-00003.safetensors", "b": "other.safetensors"])
         #expect(try self.message().contains("expected the parts 'other.safetensors', found none"))
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import Weights
 
@@ -71,6 +72,41 @@ import Weights
             try message { $0.tensors[2].extents = [1 << 40, 1 << 40] }
                 .contains("expected 'blk.0.attn_q.weight' to fit into the file"))
         #expect(try message { $0.tensors[2].extents = [.max, 1] }.contains("above zero"))
+    }
+
+    /// Lengths for which the file is large enough, but no such file is meant: it is full of holes.
+    @Test func lengthsThatNoModelHasAreRefusedBeforeAnythingIsRead() throws {
+        func message(_ change: (inout GGUFText) -> Void) throws -> String {
+            var text = GGUFText.smallModel
+            change(&text)
+            try folder.write("bad.gguf", text.bytes)
+            let file = try FileHandle(forUpdating: URL(filePath: folder.path("bad.gguf")))
+            try file.truncate(atOffset: 1 << 40)
+            try file.close()
+            let error = #expect(throws: WeightsError.self) { _ = try Checkpoint(folder.path("bad.gguf")) }
+            return try #require(error).description
+        }
+        let (many, length) = (little(UInt64(1 << 38)), little(UInt64(1 << 39)))
+        #expect(
+            try message { $0.set("a", .other(8, length)) }
+                .contains("expected 'a' of 67108864 bytes at most, found \(1 << 39)"))
+        for kind in 0..<UInt8(2) {
+            #expect(
+                try message { $0.set("a", .other(9, [kind, 0, 0, 0] + many)) }
+                    .contains("16777216 elements at most in all arrays together, found \(1 << 38) of 'a'"))
+        }
+        // Each array is small enough, but not all of them.
+        let half = [0, 0, 0, 0] + little(UInt64(1 << 23)) + [UInt8](repeating: 0, count: 1 << 23)
+        let halves = try message {
+            for key in ["a", "b", "c"] { $0.set(key, .other(9, half)) }
+        }
+        #expect(halves.contains("16777216 elements at most in all arrays together, found \(1 << 23) of 'c'"))
+        let name = try message {
+            $0.tensors = []
+            $0.tensorCount = 1
+            $0.metadata = [("k", .unsigned32(1)), ("l", .other(4, [0, 0, 0, 0] + length))]
+        }
+        #expect(name.contains("expected a tensor's name of 65536 bytes at most, found \(1 << 39)"))
     }
 
     @Test func valuesThatAreNoneAreRefused() throws {

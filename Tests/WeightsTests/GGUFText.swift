@@ -105,6 +105,6 @@ extension GGUFText.Tensor {
     }
 }
 
-private func little<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
+func little<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {
     (0..<Number.bitWidth / 8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
 }

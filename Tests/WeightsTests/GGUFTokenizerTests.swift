@@ -102,6 +102,21 @@ import Weights
         #expect(try both.encode("a", addSpecialTokens: false) == [64])
     }
 
+    /// Two ways to write é, which a comparison of texts takes for the same.
+    @Test func aTokenWithARoleIsTheOneOfItsNumber() throws {
+        let reference = try Self.byteLevel.get()
+        let kinds = reference.tokens.map { _ in Int32(1) } + reference.special.map { _ in Int32(3) }
+        let both = try tokenizer("qwen2") {
+            $0.set("tokenizer.ggml.tokens", .texts(reference.tokens + reference.special + ["<e\u{301}>", "<\u{e9}>"]))
+            $0.set("tokenizer.ggml.token_type", .signed32s(kinds + [3, 3]))
+            $0.set("tokenizer.ggml.bos_token_id", .unsigned32(1009))
+            $0.set("tokenizer.ggml.eos_token_id", .unsigned32(1010))
+            $0.set("tokenizer.ggml.add_bos_token", .boolean(1))
+            $0.set("tokenizer.ggml.add_eos_token", .boolean(1))
+        }
+        #expect(try both.encode("a") == [1009, 64, 1010])
+    }
+
     @Test func controlTokensAreFoundInTextAndFillersAreNot() throws {
         let reference = try Self.byteLevel.get()
         let kinds = reference.tokens.map { _ in Int32(1) }

@@ -13,10 +13,12 @@ import Weights
         target = try TemporaryFolder()
     }
 
-    private func run(_ encoding: ImportEncoding, threads: Int = 1) throws -> WeightsFile {
+    private func run(
+        _ encoding: ImportEncoding, threads: Int = 1, instructionSet: InstructionSet = .fastest
+    ) throws -> WeightsFile {
         _ = try Importer.run(
             source: source.path(""), destination: destination, encoding: encoding, programVersion: "0",
-            threads: threads)
+            threads: threads, instructionSet: instructionSet)
         return try WeightsFile(path: destination)
     }
 
@@ -49,6 +51,16 @@ import Weights
                     #expect(found == bytes, "\(tensor.weight.name) \(part)")
                 }
             }
+        }
+    }
+
+    @Test func everyInstructionSetMakesTheSameModel() throws {
+        try Numbers.model.write(to: source)
+        for encoding in [try grouped(4), try grouped(8, size: 64, offsets: true)] {
+            let hashes = try InstructionSet.supported.map {
+                try run(ImportEncoding(.stored(encoding)), instructionSet: $0).modelHash
+            }
+            #expect(Set(hashes).count == 1, "\(hashes)")
         }
     }
 
