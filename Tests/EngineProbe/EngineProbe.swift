@@ -8,7 +8,7 @@ import Weights
 /// Runs the models of a folder in every way asked for, and prints a JSON object per case.
 ///
 /// Arguments: the folder; the shares to try, `5:3:2,1:1:1`; threads; chunk; the instruction set, or `best`; the
-/// cache's encoding.
+/// cache's encoding; how much products may round.
 @main
 struct EngineProbe {
     static func main() {
@@ -36,6 +36,7 @@ struct EngineProbe {
                             request.threads = Int(arguments[3])
                             request.chunk = Int(arguments[4]) ?? 256
                             request.cache = CacheEncoding(rawValue: arguments[6]) ?? .f32
+                            request.math = Math(rawValue: arguments[7]) ?? .precise
                             try run(request, named: String(name.dropLast(3)), golden, on: world)
                         }
                     }

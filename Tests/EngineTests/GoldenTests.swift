@@ -53,6 +53,39 @@ struct GoldenTests {
         #expect(outcomes.contains { $0.logitsError > 1e-5 }, "Rounding must be seen.")
     }
 
+    /// Inputs of products are rounded to bf16, or to bytes in steps of 1/127 of the greatest of 32. Through all layers
+    /// logits move by less than 50 times as much, in units of their spread; over a text errors average out.
+    @Test(arguments: InstructionSet.supported)
+    func fastMathMovesLogitsAndLossesLittle(instructionSet: InstructionSet) throws {
+        func run(_ math: Math) throws -> [GoldenOutcome] {
+            try Self.run(ranks: 2, shares: ["3:1"], instructionSet: instructionSet.rawValue, math: math)
+        }
+        let (outcomes, precise) = (try run(.fast), try run(.precise))
+        #expect(outcomes.count == Self.models.count * 4)
+        #expect(outcomes.map(\.model) == precise.map(\.model) && outcomes.map(\.way) == precise.map(\.way))
+        for (outcome, precise) in zip(outcomes, precise) {
+            #expect(outcome.ranksAgree, "\(outcome)")
+            guard outcome.way == "sum", let rounding = Self.rounding(outcome.model, instructionSet) else {
+                #expect(outcome.bits == precise.bits, "\(outcome)")
+                continue
+            }
+            #expect(outcome.logitsError <= 50 * rounding, "\(outcome)")
+            #expect(outcome.hiddenError <= 50 * rounding, "\(outcome)")
+            #expect(outcome.textError <= 100 * rounding, "\(outcome)")
+            #expect(outcome.meanTextError <= 3 * rounding, "\(outcome)")
+            #expect(outcome.logitsError > 1e-4, "Rounding must be seen: \(outcome)")
+        }
+    }
+
+    /// What fast math rounds off of an input, nil where it leaves a model alone.
+    ///
+    /// A model's name says how its weights are stored.
+    private static func rounding(_ model: String, _ instructionSet: InstructionSet) -> Double? {
+        guard let dot = DotProduct.best(for: instructionSet), !model.hasSuffix("-f32") else { return nil }
+        guard model.hasSuffix("-bf16") else { return 1.0 / 254 }
+        return dot.takesBFloats ? 0x1p-9 : nil
+    }
+
     @Test func exactLogitsHaveTheSameBitsEverywhere() throws {
         var bits: [String: Set<String>] = [:]
         func add(_ outcomes: [GoldenOutcome]) {
@@ -99,13 +132,13 @@ struct GoldenTests {
 
     private static func run(
         ranks: Int, shares: [String], threads: Int = 1, chunk: Int = 16, instructionSet: String = "best",
-        cache: CacheEncoding = .f32
+        cache: CacheEncoding = .f32, math: Math = .precise
     ) throws -> [GoldenOutcome] {
         let launch = try Launch.mpirun(
             ranks: ranks, "EngineProbe",
             [
                 try Reference.importedFolder(), shares.joined(separator: ","), "\(threads)", "\(chunk)", instructionSet,
-                cache.rawValue,
+                cache.rawValue, math.rawValue,
             ],
             limit: 300)
         try #require(launch.status == 0, "\(launch.errors)")
