@@ -187,11 +187,12 @@ import Testing
         }
     }
 
-    /// The input rounded to bf16, to even: all that remains is the order of a sum. A term passes through an addition for
-    /// every second element of its lane, one for each element of a lane on Arm, which rounds away up to a whole step,
-    /// and those of lanes, column blocks and bias.
+    /// Of products with the input rounded to bf16 only the additions round: a lane has a sixteenth of the columns, on
+    /// Arm a fourth and roundings of up to a whole step, and a few follow for lanes, blocks of columns and the bias.
     @Test func bfloatProductsAreSumsOverTheRoundedInput() throws {
-        for (columns, rows, tokens) in [(1, 1, 2), (31, 5, 3), (32, 4, 7), (257, 18, 13), (1040, 21, 40), (4999, 9, 7)] {
+        for (columns, rows, tokens) in [
+            (1, 1, 2), (31, 5, 3), (32, 4, 7), (257, 18, 13), (1040, 21, 40), (4999, 9, 7),
+        ] {
             let bench = try Workbench(seed: UInt64(columns))
             let w = try bench.matrix(rows, columns, .bf16)
             let bias = try bench.vector(rows)
