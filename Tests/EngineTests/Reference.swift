@@ -5,11 +5,18 @@ import Weights
 enum Reference {
     private static let folder = Bundle.module.bundleURL.appendingPathComponent("Resources/reference")
 
-    /// The names of the checkpoints.
-    static let names: [String] = {
-        let found = try? FileManager.default.contentsOfDirectory(atPath: folder.path)
-        return (found ?? []).sorted()
-    }()
+    /// The names of the checkpoints: one that is missing is a failure.
+    static let names = [
+        "gguf-llama-a-q8_0", "gguf-llama-b-q4_0", "gguf-llama-c-k", "llama-a-h84-i82-q7kv1-f32",
+        "llama-b-h96-i410-q12kv2-bf16", "mistral-a-h72-i82-q6kv3-bf16", "mlx-llama-a-q4g32", "mlx-llama-b-q8g64-tied",
+        "mlx-qwen3-a-q4g64", "mlx-qwen3-b-q4g128-mixed", "qwen2-a-h84-i82-q7kv1-bf16", "qwen2-b-h96-i410-q12kv2-f32",
+        "qwen3-a-h72-i82-q7kv1-bf16", "qwen3-b-h96-i410-q12kv2-f32",
+    ]
+
+    /// The names of the folders that there are.
+    static func folders() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+    }
 
     /// A folder with a weights file and the reference's outputs for each checkpoint, made once.
     static func importedFolder() throws -> String { try imported.get() }

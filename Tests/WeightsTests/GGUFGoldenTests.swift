@@ -6,7 +6,7 @@ import Weights
 
 /// The reference's GGUF files, against what the reference has beside them.
 @Suite struct GGUFGoldenTests {
-    private static let names = ["gguf-llama-a-q8_0", "gguf-llama-b-q4_0"]
+    private static let names = ["gguf-llama-a-q8_0", "gguf-llama-b-q4_0", "gguf-llama-c-k"]
 
     /// They are kept with the tests that compute with them.
     private static func folder(_ name: String) -> URL {
