@@ -26,7 +26,7 @@ public enum Importer {
     ///   - threads: how many read, convert and write at once.
     ///   - instructionSet: what they convert with; all give the same bytes.
     ///   - progress: is told how far it is, after a piece of each thread.
-    ///   - isStopped: is asked whether to stop, once the unfinished file exists and after each piece.
+    ///   - isStopped: is asked whether to stop: before there is an unfinished file, once there is, after each piece.
     /// - Throws: ``WeightsError`` for what is wrong with the checkpoint or the place of the file, or when it is
     ///   stopped; no unfinished file is left.
     public static func run(
@@ -50,6 +50,8 @@ public enum Importer {
         let origin = WeightsFileWriter.Origin(
             programVersion: programVersion, sourceName: checkpoint.name, sourceHash: try checkpoint.hash())
 
+        // Asked first: from now on a signal that comes is noticed, and what is begun is put away.
+        if isStopped() { throw .stopped(path: destination) }
         var writer = try WeightsFileWriter(
             destination: destination, expecting: expectedByteCount(checkpoint, review))
         if isStopped() { throw .stopped(path: destination) }
