@@ -1,4 +1,5 @@
 import MPI
+import Partition
 
 /// The part of a mixer that one rank computes.
 protocol MixerLayer {

@@ -1,5 +1,5 @@
 import Blueprint
-import Partition
+public import Partition
 
 /// Forwards for the sake of their duration.
 extension Session {
