@@ -23,19 +23,43 @@ typedef struct lockstep_elementwise elementwise;
 
 INLINE float silu(float x) { return x / (1.0f + exponential(-x)); }
 
-INLINE void silu_multiply_body(const float *a, const float *b, float *y, size_t count)
+/// x * Phi(x), where Phi is the normal distribution's, by its approximation with a hyperbolic tangent:
+/// x / 2 * (1 + tanh(u)) = x / (1 + exp(-2 u)).
+INLINE float gelu(float x)
 {
-    IN_SIXTEENS(count, y, i, silu(a[i]) * b[i]);
+    float u = 0x1.988454p-1f * __builtin_fmaf(0.044715f * x * x, x, x);
+    return x / (1.0f + exponential(-2.0f * u));
 }
 
-FOR_EVERY_TARGET(void, silu_multiply, (const float *a, const float *b, float *y, size_t count), (a, b, y, count))
-
-INLINE void add_body(const float *a, const float *b, float *y, size_t count)
+INLINE float squared_relu(float x)
 {
-    IN_SIXTEENS(count, y, i, a[i] + b[i]);
+    float positive = x < 0 ? 0 : x;
+    return positive * positive;
 }
 
-FOR_EVERY_TARGET(void, add, (const float *a, const float *b, float *y, size_t count), (a, b, y, count))
+/// limit * tanh(x / limit), by tanh(u) = 1 - 2 / (1 + exp(2 u)).
+INLINE float capped(float x, float limit) { return limit - 2 * limit / (1.0f + exponential(2 * (x / limit))); }
+
+#define PARAMETERS (const float *a, const float *b, float factor, float *y, size_t count)
+#define ARGUMENTS (a, b, factor, y, count)
+
+/// Compiles an operation for every instruction set.
+#define OPERATION(name, expression)                                                                                    \
+    INLINE void name##_body PARAMETERS                                                                                 \
+    {                                                                                                                  \
+        (void)b, (void)factor;                                                                                         \
+        IN_SIXTEENS(count, y, i, expression);                                                                          \
+    }                                                                                                                  \
+    FOR_EVERY_TARGET(void, name, PARAMETERS, ARGUMENTS)
+
+OPERATION(silu_multiply, silu(a[i]) * b[i])
+OPERATION(gelu_multiply, gelu(a[i]) * b[i])
+OPERATION(gelu_of, gelu(a[i]))
+OPERATION(squared_relu_of, squared_relu(a[i]))
+OPERATION(add, a[i] + b[i])
+OPERATION(add_multiple, factor * a[i] + b[i])
+OPERATION(scale, factor * a[i])
+OPERATION(cap, capped(a[i], factor))
 
 INLINE void exp_body(const float *x, size_t count, float *y)
 {
@@ -44,30 +68,37 @@ INLINE void exp_body(const float *x, size_t count, float *y)
 
 FOR_EVERY_TARGET(void, exp, (const float *x, size_t count, float *y), (x, count, y))
 
-/// A thread's part: whole rows when there are many, else a range of columns.
-static void for_part(
-    const elementwise *e, int thread, int threads, void (*operation)(const float *, const float *, float *, size_t))
+typedef void operation PARAMETERS;
+
+/// The operation for an instruction set.
+static operation *chosen(enum lockstep_elementwise_operation name, int instruction_set)
 {
+    switch (name) {
+    case LOCKSTEP_SILU_MULTIPLY: return silu_multiply(instruction_set);
+    case LOCKSTEP_GELU_MULTIPLY: return gelu_multiply(instruction_set);
+    case LOCKSTEP_GELU: return gelu_of(instruction_set);
+    case LOCKSTEP_SQUARED_RELU: return squared_relu_of(instruction_set);
+    case LOCKSTEP_ADD: return add(instruction_set);
+    case LOCKSTEP_ADD_MULTIPLE: return add_multiple(instruction_set);
+    case LOCKSTEP_SCALE: return scale(instruction_set);
+    case LOCKSTEP_CAP: return cap(instruction_set);
+    }
+    return 0;
+}
+
+/// A thread's part: whole rows when there are many, else a range of columns.
+void lockstep_elementwise_part(const void *work, int thread, int threads)
+{
+    const elementwise *e = work;
+    operation *operation = chosen(e->operation, e->instruction_set);
     size_t first = 0, last = e->rows, start = 0, end = e->columns;
     if (e->rows >= 4 * (size_t)threads)
         part_of(e->rows, 1, thread, threads, &first, &last);
     else
         part_of(e->columns, 64, thread, threads, &start, &end);
     for (size_t row = first; row < last; row++)
-        operation(e->a + row * e->a_stride + start, e->b + row * e->b_stride + start,
+        operation(e->a + row * e->a_stride + start, e->b ? e->b + row * e->b_stride + start : 0, e->factor,
             e->y + row * e->y_stride + start, end - start);
-}
-
-void lockstep_silu_multiply_part(const void *work, int thread, int threads)
-{
-    const elementwise *e = work;
-    for_part(e, thread, threads, silu_multiply(e->instruction_set));
-}
-
-void lockstep_add_part(const void *work, int thread, int threads)
-{
-    const elementwise *e = work;
-    for_part(e, thread, threads, add(e->instruction_set));
 }
 
 void lockstep_exp(int instruction_set, const float *x, size_t count, float *y)

@@ -1,7 +1,7 @@
 #include "lanes.h"
 #include <math.h>
 
-// Root-mean-square norm. The sum of squares is a dot product in the canonical order.
+// Root-mean-square norm, and the one that is centered first. The sum of squares is a dot product in the canonical order.
 
 typedef struct lockstep_normalize normalize;
 
@@ -79,6 +79,26 @@ static void piece(const normalize *n, const float *x, float *y)
     piece_portable(n, x, y);
 }
 
+INLINE void center_body(const float *x, float *y, size_t size)
+{
+    float sums[16] = {0}, mean;
+    for (size_t k = 0; k < size; k++)
+        sums[k % 16] += x[k];
+    mean = tree(sums) / (float)size;
+    for (size_t k = 0; k < size; k++)
+        y[k] = x[k] - mean;
+}
+
+FOR_EVERY_TARGET(void, center, (const float *x, float *y, size_t size), (x, y, size))
+
+INLINE void shift_body(const float *bias, float *y, size_t size)
+{
+    for (size_t k = 0; k < size; k++)
+        y[k] += bias[k];
+}
+
+FOR_EVERY_TARGET(void, shift, (const float *bias, float *y, size_t size), (bias, y, size))
+
 void lockstep_normalize_part(const void *work, int thread, int threads)
 {
     const normalize *n = work;
@@ -86,6 +106,12 @@ void lockstep_normalize_part(const void *work, int thread, int threads)
     part_of(n->tokens * n->heads, 1, thread, threads, &first, &last);
     for (size_t i = first; i < last; i++) {
         size_t token = i / n->heads, start = i % n->heads * n->size;
-        piece(n, n->x + token * n->x_stride + start, n->y + token * n->y_stride + start);
+        const float *x = n->x + token * n->x_stride + start;
+        float *y = n->y + token * n->y_stride + start;
+        if (n->is_centered)
+            center(n->instruction_set)(x, y, n->size);
+        piece(n, n->is_centered ? y : x, y);
+        if (n->bias)
+            shift(n->instruction_set)(n->bias, y, n->size);
     }
 }

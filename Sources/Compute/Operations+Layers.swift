@@ -1,28 +1,35 @@
+public import Blueprint
 internal import CKernels
 
 extension Operations {
-    /// Root-mean-square norm of each row: y = x / sqrt(mean(x * x) + epsilon) * weight. y may be x.
-    public func normalize(_ x: Buffer, tokens: Int, weight: Vector, epsilon: Float, into y: Buffer) {
+    /// A norm of each row: y = x / sqrt(mean(x * x) + epsilon) * weight; where there is a bias, of x - mean(x), and the
+    /// bias is added. y may be x.
+    public func normalize(
+        _ x: Buffer, tokens: Int, weight: Vector, bias: Vector? = nil, epsilon: Float, into y: Buffer
+    ) {
         precondition(y.columns == x.columns, "The output's rows must be as long as the input's.")
         Self.check(y, tokens: tokens, columns: x.columns)
-        normalize(x, tokens, heads: 1, size: x.columns, weight, epsilon, y)
+        normalize(x, tokens, heads: 1, size: x.columns, weight, bias, epsilon, y)
     }
 
     /// Root-mean-square norm of each head of each row, in place; the weight [headSize] is shared by the heads.
     public func normalizeHeads(
         _ x: Buffer, tokens: Int, heads: Int, headSize: Int, weight: Vector, epsilon: Float
     ) {
-        normalize(x, tokens, heads: heads, size: headSize, weight, epsilon, x)
+        normalize(x, tokens, heads: heads, size: headSize, weight, nil, epsilon, x)
     }
 
     private func normalize(
-        _ x: Buffer, _ tokens: Int, heads: Int, size: Int, _ weight: Vector, _ epsilon: Float, _ y: Buffer
+        _ x: Buffer, _ tokens: Int, heads: Int, size: Int, _ weight: Vector, _ bias: Vector?, _ epsilon: Float,
+        _ y: Buffer
     ) {
         precondition(weight.count == size, "The weight must have one element for each that is normalised.")
+        precondition(bias?.count ?? size == size, "The bias must have one element for each that is normalised.")
         Self.check(x, tokens: tokens, columns: heads * size)
         let work = unsafe lockstep_normalize(
             instruction_set: instructionSet.code, x: x.start, y: y.start, x_stride: x.columns, y_stride: y.columns,
-            weight: weight.buffer.start, epsilon: epsilon, tokens: tokens, heads: heads, size: size)
+            weight: weight.buffer.start, bias: bias?.buffer.start, is_centered: bias == nil ? 0 : 1, epsilon: epsilon,
+            tokens: tokens, heads: heads, size: size)
         unsafe run(lockstep_normalize_part, work, elements: tokens * heads * size)
     }
 
@@ -41,16 +48,37 @@ extension Operations {
         unsafe run(lockstep_rotate_part, work, elements: tokens * heads * rotarySize)
     }
 
-    /// y = silu(gate) * up, with silu(g) = g / (1 + exp(-g)), for [tokens, columns]. y may be gate or up.
-    public func siluMultiply(gate: Buffer, up: Buffer, tokens: Int, into y: Buffer) {
-        precondition(gate.columns == y.columns && up.columns == y.columns, "Gate, up and output have one width.")
-        unsafe elementwise(lockstep_silu_multiply_part, gate, up, tokens, y)
+    /// y = activation(gate) * up, for [tokens, columns]; without gate y = activation(up). y may be gate or up.
+    public func activate(_ activation: Activation, gate: Buffer?, up: Buffer, tokens: Int, into y: Buffer) {
+        precondition(gate?.columns ?? y.columns == y.columns && up.columns == y.columns, "All have one width.")
+        let operation =
+            switch activation {
+            case .silu: gate == nil ? nil : LOCKSTEP_SILU_MULTIPLY
+            case .gelu: gate == nil ? LOCKSTEP_GELU : LOCKSTEP_GELU_MULTIPLY
+            case .squaredReLU: gate == nil ? LOCKSTEP_SQUARED_RELU : nil
+            }
+        guard let operation else { preconditionFailure("\(activation) is not implemented in this form.") }
+        elementwise(operation, gate ?? up, gate == nil ? nil : up, tokens, y)
     }
 
     /// y += x, for [tokens, columns].
     public func add(_ x: Buffer, to y: Buffer, tokens: Int) {
-        precondition(x.columns == y.columns, "Both have one width.")
-        unsafe elementwise(lockstep_add_part, x, y, tokens, y)
+        elementwise(LOCKSTEP_ADD, x, y, tokens, y)
+    }
+
+    /// y += factor * x, for [tokens, columns].
+    public func add(_ x: Buffer, times factor: Float, to y: Buffer, tokens: Int) {
+        elementwise(LOCKSTEP_ADD_MULTIPLE, x, y, tokens, y, factor: factor)
+    }
+
+    /// y *= factor, for [tokens, columns].
+    public func scale(_ y: Buffer, by factor: Float, tokens: Int) {
+        elementwise(LOCKSTEP_SCALE, y, nil, tokens, y, factor: factor)
+    }
+
+    /// y = limit * tanh(y / limit), for [tokens, columns].
+    public func cap(_ y: Buffer, at limit: Float, tokens: Int) {
+        elementwise(LOCKSTEP_CAP, y, nil, tokens, y, factor: limit)
     }
 
     /// y[t] += bias, for each of the first `tokens` rows.
@@ -58,19 +86,24 @@ extension Operations {
         precondition(bias.count == y.columns, "The bias must have one element for each column.")
         Self.check(y, tokens: tokens, columns: y.columns)
         let work = unsafe lockstep_elementwise(
-            instruction_set: instructionSet.code, a: bias.buffer.start, b: y.start, y: y.start, a_stride: 0,
-            b_stride: y.columns, y_stride: y.columns, rows: tokens, columns: y.columns)
-        unsafe run(lockstep_add_part, work, elements: tokens * y.columns)
+            instruction_set: instructionSet.code, operation: LOCKSTEP_ADD, a: bias.buffer.start, b: y.start, y: y.start,
+            a_stride: 0, b_stride: y.columns, y_stride: y.columns, rows: tokens, columns: y.columns, factor: 1)
+        unsafe run(lockstep_elementwise_part, work, elements: tokens * y.columns)
     }
 
-    private func elementwise(_ part: lockstep_part, _ a: Buffer, _ b: Buffer, _ tokens: Int, _ y: Buffer) {
+    private func elementwise(
+        _ operation: lockstep_elementwise_operation, _ a: Buffer, _ b: Buffer?, _ tokens: Int, _ y: Buffer,
+        factor: Float = 1
+    ) {
+        precondition(a.columns == y.columns && b?.columns ?? a.columns == y.columns, "All have one width.")
         Self.check(a, tokens: tokens, columns: y.columns)
-        Self.check(b, tokens: tokens, columns: y.columns)
+        if let b { Self.check(b, tokens: tokens, columns: y.columns) }
         Self.check(y, tokens: tokens, columns: y.columns)
         let work = unsafe lockstep_elementwise(
-            instruction_set: instructionSet.code, a: a.start, b: b.start, y: y.start, a_stride: a.columns,
-            b_stride: b.columns, y_stride: y.columns, rows: tokens, columns: y.columns)
-        unsafe run(part, work, elements: tokens * y.columns)
+            instruction_set: instructionSet.code, operation: operation, a: a.start, b: b?.start, y: y.start,
+            a_stride: a.columns, b_stride: b?.columns ?? 0, y_stride: y.columns, rows: tokens, columns: y.columns,
+            factor: factor)
+        unsafe run(lockstep_elementwise_part, work, elements: tokens * y.columns)
     }
 
     /// y[t] = the embedding of tokens[t]: row tokens[t] - firstRow of the table; zero when the table does not hold it.

@@ -21,6 +21,10 @@ static void digest_heads(size_t tokens, size_t heads, size_t size)
         .heads = heads, .size = size};
     run(lockstep_normalize_part, &normalize);
     digest(y, tokens * stride, "normalize %zu x %zu heads of %zu", tokens, heads, size);
+    normalize.is_centered = 1;
+    normalize.bias = numbers(size, 1);
+    run(lockstep_normalize_part, &normalize);
+    digest(y, tokens * stride, "normalize centered %zu x %zu heads of %zu", tokens, heads, size);
     struct lockstep_rotate rotate = {.instruction_set = settings.instruction_set, .x = x, .stride = stride,
         .tokens = tokens, .heads = heads, .head_size = size, .rotary_size = rotary,
         .table = numbers((tokens + 5) * rotary, 1), .first_position = 5};
@@ -33,14 +37,22 @@ static void digest_elements(size_t rows, size_t columns)
 {
     const size_t stride = columns + pick(3);
     float *y = numbers(rows * stride, 0);
+    static const char *const names[] = {
+        [LOCKSTEP_SILU_MULTIPLY] = "silu multiply", [LOCKSTEP_GELU_MULTIPLY] = "gelu multiply", [LOCKSTEP_GELU] = "gelu",
+        [LOCKSTEP_SQUARED_RELU] = "squared relu", [LOCKSTEP_ADD] = "add", [LOCKSTEP_ADD_MULTIPLE] = "add multiple",
+        [LOCKSTEP_SCALE] = "scale", [LOCKSTEP_CAP] = "cap"};
     struct lockstep_elementwise e = {.instruction_set = settings.instruction_set, .a = wild_numbers(rows * stride, 9),
         .b = numbers(rows * stride, 2), .y = y, .a_stride = stride, .b_stride = stride, .y_stride = stride,
-        .rows = rows, .columns = columns};
-    run(lockstep_silu_multiply_part, &e);
-    digest(y, rows * stride, "silu %zux%zu", rows, columns);
+        .rows = rows, .columns = columns, .factor = 3.7f};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        e.operation = (enum lockstep_elementwise_operation)i;
+        run(lockstep_elementwise_part, &e);
+        digest(y, rows * stride, "%s %zux%zu", names[i], rows, columns);
+    }
+    e.operation = LOCKSTEP_ADD;
     e.b_stride = 0;
-    run(lockstep_add_part, &e);
-    digest(y, rows * stride, "add %zux%zu", rows, columns);
+    run(lockstep_elementwise_part, &e);
+    digest(y, rows * stride, "add one row %zux%zu", rows, columns);
     release();
 }
 

@@ -181,14 +181,16 @@ void lockstep_round_part(const void *multiply, int thread, int threads);
 /// of the two scales is added by a fused multiply-add, then the offset times the scaled sum of the input.
 void lockstep_multiply_rounded_part(const void *multiply, int thread, int threads);
 
-/// Each of `heads` pieces of `size` elements of each row of x: y = x / sqrt(mean(x * x) + epsilon) * weight.
-/// y may be x.
+/// Each of `heads` pieces of `size` elements of each row of x: y = x / sqrt(mean(x * x) + epsilon) * weight; where it is
+/// centered, of x - mean(x), and bias is added. y may be x.
 struct lockstep_normalize {
     int instruction_set;
     const float *x; // [tokens, x_stride]
     float *y;       // [tokens, y_stride]
     size_t x_stride, y_stride;
     const float *weight; // [size], shared by the heads
+    const float *bias;   // [size] or null
+    int is_centered;
     float epsilon;
     size_t tokens, heads, size;
 };
@@ -266,19 +268,30 @@ void lockstep_attention_merge_part(const void *work, int thread, int threads);
 /// The pieces among which lockstep_attention_part deals the work to threads.
 size_t lockstep_attention_tasks(const struct lockstep_attention *attention);
 
-/// Elementwise on rows of `columns` elements: y = silu(a) * b, with silu(g) = g / (1 + exp(-g)). y may be a or b.
-/// Strides in elements.
+/// What is done to each element.
+enum lockstep_elementwise_operation {
+    LOCKSTEP_SILU_MULTIPLY, // y = silu(a) * b, with silu(g) = g / (1 + exp(-g))
+    LOCKSTEP_GELU_MULTIPLY, // y = gelu(a) * b, with gelu(g) = g / 2 * (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3)))
+    LOCKSTEP_GELU,          // y = gelu(a)
+    LOCKSTEP_SQUARED_RELU,  // y = max(a, 0)^2
+    LOCKSTEP_ADD,           // y = a + b
+    LOCKSTEP_ADD_MULTIPLE,  // y = factor * a + b, each rounded
+    LOCKSTEP_SCALE,         // y = factor * a
+    LOCKSTEP_CAP            // y = factor * tanh(a / factor)
+};
+
+/// An operation on rows of `columns` elements. y may be a or b; b is null where the operation has none. Strides in
+/// elements; a stride of 0 repeats one row.
 struct lockstep_elementwise {
     int instruction_set;
+    enum lockstep_elementwise_operation operation;
     const float *a, *b;
     float *y;
     size_t a_stride, b_stride, y_stride;
     size_t rows, columns;
+    float factor;
 };
-void lockstep_silu_multiply_part(const void *work, int thread, int threads);
-
-/// y = a + b, elementwise; y may be a or b. A stride of 0 repeats one row.
-void lockstep_add_part(const void *work, int thread, int threads);
+void lockstep_elementwise_part(const void *work, int thread, int threads);
 
 /// y = exp(x), at most 2 units in the last place off. y may be x.
 void lockstep_exp(int instruction_set, const float *x, size_t count, float *y);
