@@ -227,6 +227,7 @@ INLINE void dot_step_avx2(lane_integers *sum, const lane_words *weights, const i
 }
 
 #include "rounded_tile.h"
+#include "rounded_streams.h"
 #pragma clang attribute pop
 #undef FORM
 #undef WIDEST
@@ -299,7 +300,7 @@ static integers_form form_of(const multiply *m, const panel_layout *l)
     if (dot == LOCKSTEP_DOT_AVX_VNNI)
         return multiply_avx_vnni;
     if (dot == LOCKSTEP_DOT_AVX2)
-        return multiply_avx2;
+        return multiply_streams_avx2;
 #elif HAS_NEON
     if (dot == LOCKSTEP_DOT_NEON)
         return multiply_neon;
