@@ -33,7 +33,9 @@ struct Plot: Sendable {
         set border 3 lc rgb "#444444"
         set tics nomirror out
         set grid ytics lt 1 lw 1 lc rgb "#DDDDDD"
-        set key outside bottom center horizontal
+        set key outside top center horizontal
+        set rmargin 4
+        set pointintervalbox 0
         set yrange [0:*]
         set style fill solid 1 noborder
 
@@ -75,9 +77,11 @@ struct RunLabels {
             "\"\(row.ranks)\(isTight ? " x " : "\\n")\(shortened(row))\" \(index)"
         }
         let tics = "set xtics scale 0 (\(names.joined(separator: ", ")))"
+        // Few bars would fill the picture.
+        let edge = max(0.6, 0.6 + Double(4 - rows.count) / 2)
         return """
-            set xlabel "ranks and how the model is divided"
-            set xrange [-0.6:\(Double(rows.count) - 0.4)]
+            set xlabel "ranks and how the model is divided"\(isTight ? "" : " offset 0,-1")
+            set xrange [\(-edge):\(Double(rows.count) - 1 + edge)]
             \(tics)\(isTight ? " rotate by 35 right" : "")
 
             """

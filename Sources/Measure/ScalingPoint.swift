@@ -59,8 +59,12 @@ struct ScalingPoint: Sendable {
         var points: [ScalingPoint] = []
         for name in names.sorted() {
             let path = "\(folder)/\(name)"
-            if name.hasSuffix(".json"), let point = ScalingPoint(name: String(name.dropLast(5)), outcome: .failed(message: "")) {
-                points.append(point.with(.measured(try ScalingRun(path: path))))
+            if name.hasSuffix(".json") {
+                guard var point = ScalingPoint(name: String(name.dropLast(5)), outcome: .failed(message: "")) else {
+                    continue
+                }
+                point.outcome = .measured(try ScalingRun(path: path))
+                points.append(point)
             } else if name.hasSuffix(".error"), !names.contains("\(name.dropLast(6)).json") {
                 let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
                 let message = text.trimmingCharacters(in: .whitespacesAndNewlines)
@@ -70,10 +74,6 @@ struct ScalingPoint: Sendable {
         }
         guard !points.isEmpty else { throw .noRuns(folder: folder, found: "none") }
         return points.sorted { $0.place < $1.place }
-    }
-
-    private func with(_ outcome: Outcome) -> ScalingPoint {
-        ScalingPoint(ranks: ranks, division: division, shares: shares, outcome: outcome)
     }
 
     private var place: (Int, Int, String) {

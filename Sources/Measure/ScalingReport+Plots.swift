@@ -63,7 +63,8 @@ extension ScalingReport {
             """
         var things: [String] = []
         if let ideal, let baseRanks {
-            things.append("\(ideal) * x / \(baseRanks) with lines dt 2 lw 2 lc rgb \"\(Plot.Color.gray.rawValue)\" title \"ideal\"")
+            let color = Plot.Color.gray.rawValue
+            things.append("\(ideal) * x / \(baseRanks) with lines dt 2 lw 2 lc rgb \"\(color)\" title \"ideal\"")
         }
         for (index, (division, title, color)) in Self.divisions.enumerated() {
             let shift = Double(index) * step
@@ -72,7 +73,8 @@ extension ScalingReport {
             guard !points.isEmpty else { continue }
             commands += Plot.data(division.rawValue, points)
             let style = "\(division == .equal ? "yerrorlines" : "yerrorbars") pt \(5 + 2 * index) ps 0.9 lw 2"
-            things.append("$\(division.rawValue) using 1:2:3:4 with \(style) lc rgb \"\(color.rawValue)\" title \"\(title)\"")
+            things.append(
+                "$\(division.rawValue) using 1:2:3:4 with \(style) lc rgb \"\(color.rawValue)\" title \"\(title)\"")
         }
         let path = rows.compactMap { row in computed(row).map { [Double(row.ranks) - step, $0] } }
         if !path.isEmpty {
@@ -122,13 +124,14 @@ extension ScalingReport {
             }
             guard !bars.isEmpty else { continue }
             commands += Plot.data(division.rawValue, bars)
-            things.append("$\(division.rawValue) using 1:2:(0.6) with boxes lc rgb \"\(color.rawValue)\" title \"\(title)\"")
+            things.append(
+                "$\(division.rawValue) using 1:2:(0.6) with boxes lc rgb \"\(color.rawValue)\" title \"\(title)\"")
         }
         let spreads = rows.enumerated().compactMap { index, row in
             row.tokensPerSecond.map { [Double(index), $0.median, $0.least, $0.greatest] }
         }
         commands += Plot.data("spreads", spreads)
-        things.append("$spreads using 1:2:3:4 with yerrorbars pt 0 lw 2 lc rgb \"#222222\" notitle")
+        things.append("$spreads using 1:2:3:4 with yerrorbars pt 0 ps 0 lw 2 lc rgb \"#222222\" notitle")
         return Plot(
             title: "Equal and weighted shares",
             caption: "Medians, from the least to the greatest of the repetitions.",
@@ -152,7 +155,8 @@ extension ScalingReport {
             }
             guard !bars.isEmpty else { continue }
             commands += Plot.data("kind\(place)", bars)
-            things.append("$kind\(place) using 1:2:(0.24) with boxes lc rgb \"\(kind.color.rawValue)\" title \"\(kind.title)\"")
+            things.append(
+                "$kind\(place) using 1:2:(0.24) with boxes lc rgb \"\(kind.color.rawValue)\" title \"\(kind.title)\"")
         }
         return Plot(
             title: "Predicted and measured", caption: "Predicted from the cluster's profile before the run.",
