@@ -35,12 +35,13 @@ enum Page {
         <meta name="viewport" content="width=device-width, initial-scale=1"/>
         <title>\(escaped(title))</title>
         <style>
-        body { font-family: sans-serif; line-height: 1.4; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+        body { font-family: sans-serif; line-height: 1.4; color: #222; }
+        body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
         h1, td, pre { overflow-wrap: anywhere; }
         .wide { overflow-x: auto; }
         table { border-collapse: collapse; font-size: 0.85rem; }
         th, td { border-bottom: 1px solid #ccc; padding: 0.25rem 0.6rem; text-align: left; vertical-align: top; }
-        .number { text-align: right; white-space: nowrap; }
+        .number { text-align: right; }
         pre { background: #f4f4f4; padding: 0.7rem; white-space: pre-wrap; }
         figure { margin: 1.5rem 0; }
         figcaption { font-size: 0.9rem; color: #444; }

@@ -35,7 +35,6 @@ struct Plot: Sendable {
         set grid ytics lt 1 lw 1 lc rgb "#DDDDDD"
         set key outside top center horizontal
         set rmargin 4
-        set pointintervalbox 0
         set yrange [0:*]
         set style fill solid 1 noborder
 

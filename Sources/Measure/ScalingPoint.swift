@@ -47,8 +47,8 @@ struct ScalingPoint: Sendable {
         }
     }
 
-    /// The runs of a folder, by ranks and with equal shares first: `NAME.json` of one that was measured, `NAME.error` of
-    /// one that failed.
+    /// The runs of a folder, by ranks and with equal shares first: `NAME.json` of one that was measured, `NAME.error`
+    /// of one that failed.
     ///
     /// - Throws: ``MeasureError`` where there are none, or one is not complete.
     static func all(folder: String) throws(MeasureError) -> [ScalingPoint] {

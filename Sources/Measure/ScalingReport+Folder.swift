@@ -15,9 +15,9 @@ extension ScalingReport {
     /// - Throws: ``MeasureError`` where it does not.
     public static func check(run path: String) throws(MeasureError) { _ = try ScalingRun(path: path) }
 
-    /// Writes scaling.csv, scaling.json and, where it is wanted, scaling.html into the folder, each whole or not at all.
+    /// Writes scaling.csv, scaling.json and, where wanted, scaling.html into the folder, each whole or not at all.
     ///
-    /// - Throws: ``MeasureError`` where one cannot be written; the tables are there even where the page cannot be drawn.
+    /// - Throws: ``MeasureError`` where one cannot be written; the tables are there even where no page can be drawn.
     public func write(to folder: String, withPage: Bool) throws(MeasureError) {
         try Self.write(csv, to: "\(folder)/scaling.csv")
         let encoder = JSONEncoder()

@@ -52,8 +52,8 @@ extension ScalingReport {
         if rows.contains(where: { $0.criticalPathSecondsPerToken != nil }) {
             remarks.append(
                 "The critical path is computed, not measured: for each phase the largest computing time of a rank, and "
-                    + "the cost of the exchange. Where ranks share cores, it says what a core for each would give, which "
-                    + "the clock on the wall does not.")
+                    + "the cost of the exchange. Where ranks share cores, it says what a core for each would give, "
+                    + "which the clock on the wall does not.")
         }
         return remarks
     }
@@ -66,7 +66,7 @@ extension ScalingReport {
             missing.append("Nothing was measured with weighted shares: launch/scaling --shares 5:3:2 does.")
         }
         if !rows.contains(where: { $0.predictedSecondsPerToken != nil }) {
-            missing.append("There are no predictions: they need the profile of a cluster, launch/scaling --cluster FILE.")
+            missing.append("There are no predictions: they need a cluster's profile, launch/scaling --cluster FILE.")
         }
         return missing
     }
@@ -87,8 +87,8 @@ extension ScalingReport {
         }
         // A column that says nothing would only take room.
         let used = titles.indices.filter { column in cells.contains { $0[column] != "-" } }
-        return "<div class=\"wide\">"
-            + Page.table(used.map { titles[$0] }, cells.map { row in used.map { row[$0] } }, textColumns: 2) + "</div>\n"
+        let table = Page.table(used.map { titles[$0] }, cells.map { row in used.map { row[$0] } }, textColumns: 2)
+        return "<div class=\"wide\">\(table)</div>\n"
     }
 
     private static func threadsText(_ threads: [Int]) -> String {

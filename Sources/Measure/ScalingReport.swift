@@ -1,8 +1,8 @@
 /// How speed changes with the number of ranks and their shares; the names of the JSON keys are those of the properties
 /// and stay as they are.
 public struct ScalingReport: Sendable, Hashable, Codable {
-    /// One kind of forward on one division of the model; or a run that failed, which has only ranks, division, shares and
-    /// the message.
+    /// One kind of forward on one division of the model; or a run that failed, which has only ranks, division, shares
+    /// and the message.
     public struct Row: Sendable, Hashable, Codable {
         /// Ranks that took part.
         public var ranks: Int
@@ -125,7 +125,8 @@ extension ScalingReport {
                 "model", "ranks", "division", "shares", "hosts", "threads", "test", "tokensPerSecond", "least",
                 "greatest", "speedUp", "secondsPerToken",
             ] + Self.phases.map { "\($0)SecondsPerToken" } + [
-                "imbalance", "slowestRank", "criticalPathSecondsPerTokenComputed", "predictedSecondsPerToken", "message",
+                "imbalance", "slowestRank", "criticalPathSecondsPerTokenComputed", "predictedSecondsPerToken",
+                "message",
             ]
         let lines = rows.map { row in
             [

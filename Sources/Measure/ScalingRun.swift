@@ -77,8 +77,8 @@ extension ScalingRun.Test {
         secondsPerForward.map { seconds / $0.median * secondsPerToken } ?? seconds / Double(batch)
     }
 
-    /// Seconds for a token of each phase, the mean over the ranks and with `wait` apart; where ranks are not known, those
-    /// of rank 0.
+    /// Seconds for a token of each phase, the mean over the ranks and with `wait` apart; where ranks are not known,
+    /// those of rank 0.
     var phaseSeconds: [String: Double] {
         guard let ranks, !ranks.isEmpty else { return phases.mapValues { $0 * secondsPerToken } }
         var sums: [String: Double] = [:]
