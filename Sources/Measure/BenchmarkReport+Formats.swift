@@ -86,12 +86,6 @@ extension BenchmarkReport {
                 "\(test.operationsPerSecond)", test.shareOfPeak.map { "\($0)" } ?? "",
             ] + Phase.allCases.map { "\(test.phases[$0.rawValue] ?? 0)" }
         }
-        return ([titles] + rows).map { $0.map(Self.field).joined(separator: ",") + "\r\n" }.joined()
-    }
-
-    /// A field as RFC 4180 writes it.
-    private static func field(_ text: String) -> String {
-        guard text.contains(where: { ",\"\r\n".contains($0) }) else { return text }
-        return "\"" + text.replacing("\"", with: "\"\"") + "\""
+        return CommaTable.text([titles] + rows)
     }
 }

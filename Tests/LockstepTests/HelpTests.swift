@@ -38,6 +38,7 @@ extension LockstepTests {
                     "--json",
                 ]
             ),
+            ("scaling", ["--no-page", "--check"]),
             ("verify", run + ["--prompt", "--tokens", "--reference", "--tolerance", "--json"]),
         ]
 
