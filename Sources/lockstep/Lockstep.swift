@@ -28,6 +28,7 @@ struct Lockstep: ParsableCommand {
         subcommands: [
             ImportCommand.self, ShowCommand.self, PlanCommand.self, TokenizeCommand.self, GenerateCommand.self,
             ScoreCommand.self, VerifyCommand.self, BenchCommand.self,
+            ProbeCommand.self,
         ])
 
     static func main() {

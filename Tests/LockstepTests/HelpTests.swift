@@ -38,6 +38,7 @@ extension LockstepTests {
                     "--json",
                 ]
             ),
+            ("probe", ["-o, --output", "--threads", "--quick", "--deadline"]),
             ("verify", run + ["--prompt", "--tokens", "--reference", "--tolerance", "--json"]),
         ]
 
