@@ -73,12 +73,12 @@ public struct Operations: Sendable {
     func run<Work>(_ part: lockstep_part, _ work: Work, elements: Int) {
         var work = work
         unsafe withUnsafePointer(to: &work) { work in
-            guard let slowdown else { return unsafe run(part, work, elements: elements) }
-            unsafe slowdown.prolong(part, work) { unsafe run($0, $1, elements: elements) }
+            guard let slowdown else { return unsafe share(part, work, elements: elements) }
+            unsafe slowdown.prolong(part, work) { unsafe share($0, $1, elements: elements) }
         }
     }
 
-    private func run(_ part: lockstep_part, _ work: UnsafeRawPointer, elements: Int) {
+    private func share(_ part: lockstep_part, _ work: UnsafeRawPointer, elements: Int) {
         if elements < Self.sharedFrom {
             unsafe part(work, 0, 1)
         } else {
