@@ -8,8 +8,8 @@ extension RankProbe {
     /// Tokens of a chunk.
     static let chunk = 256
     private static let columns = 2048
-    /// Rows of the products of one call: an attention's output, its queries, keys and values, an MLP's gate and up.
-    private static let tokenCalls = [[256], [1024, 256, 256], [4096, 4096]]
+    /// Rows of the products of one call, from a small share of a layer to queries, keys and values, and a gate and up.
+    private static let tokenCalls = [[64], [256], [1024, 256, 256], [4096, 4096]]
     private static let chunkCall = [1024, 1024]
 
     /// Measures every encoding with precise and with fast math; to be called on every rank.

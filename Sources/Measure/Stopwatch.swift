@@ -11,7 +11,7 @@ final class Stopwatch {
     private var widest = ""
 
     // Runs that differ more than this were disturbed.
-    private static let acceptedSpread = 0.3
+    private static let acceptedSpread = 0.5
 
     init(
         world: Communicator, isQuick: Bool, total: Int,
