@@ -14,12 +14,15 @@ struct Placement {
     let threads: Int
     /// A core for each thread; nil where the system places them.
     let cores: [Int]?
+    /// Makes this rank look slow; nil for its own speed.
+    let slowdown: Slowdown?
 
     /// - Parameter encodings: how each weight is stored, by its name; f32 where it is not named.
     init(
         _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], on communicator: Communicator
     ) throws(MPIError) {
         self.communicator = communicator
+        slowdown = request.slowdown
         plan = try Self.agreedPlan(request, blueprint, encodings, communicator)
         // Every rank takes part in this, also one that was told its threads.
         let fair = try communicator.fairCores()

@@ -42,7 +42,8 @@ public final class Session {
         let buffers = try Buffers(workspace, in: arena)
         let operations = Operations(
             pool: Pool(threads: placement.threads, cores: placement.cores), instructionSet: try .best,
-            isExact: plan.policy.way == .gather, math: plan.policy.math, rounded: buffers.rounded)
+            isExact: plan.policy.way == .gather, math: plan.policy.math, rounded: buffers.rounded,
+            slowdown: placement.slowdown)
         let firstByte = arena.usedByteCount
         let slices = try source.slices(
             plan: plan, rank: rank, arena: arena, pool: operations.pool, progress: progress)

@@ -39,6 +39,7 @@ extension LockstepTests {
                 ]
             ),
             ("scaling", ["--no-page", "--check"]),
+            ("probe", ["-o, --output", "--threads", "--quick", "--deadline"]),
             ("verify", run + ["--prompt", "--tokens", "--reference", "--tolerance", "--json"]),
         ]
 
