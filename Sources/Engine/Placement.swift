@@ -14,6 +14,8 @@ struct Placement {
     let threads: Int
     /// A core for each thread; nil where the system places them.
     let cores: [Int]?
+    /// Whether threads of the job take turns on a core of this rank's host.
+    let sharesCores: Bool
 
     /// - Parameter encodings: how each weight is stored, by its name; f32 where it is not named.
     init(
@@ -25,6 +27,7 @@ struct Placement {
         let fair = try communicator.fairCores()
         threads = request.threads ?? fair
         cores = try communicator.distinctCores(threads: threads)
+        sharesCores = try communicator.sharesCores(threads: threads)
     }
 
     /// The plan from rank 0's shares; all ranks hold the same one.

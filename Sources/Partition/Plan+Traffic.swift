@@ -27,10 +27,24 @@ extension Plan {
     }
 
     /// What one greedily decoded token exchanges: the order, a forward of one token, and each rank's best candidate.
-    public var decodingTraffic: Traffic {
+    public var decodingTraffic: Traffic { stepTraffic(tokens: 1, choosesToken: true) }
+
+    /// What one step exchanges: the order, of more than one token with a message of their ids, the forward, and each
+    /// rank's best candidate where a token is chosen greedily.
+    public func stepTraffic(tokens: Int, choosesToken: Bool) -> Traffic {
         guard rankCount > 1 else { return .none }
-        return Traffic(collectives: 1, byteCount: Self.orderByteCount) + traffic(tokens: 1)
-            + Traffic(collectives: 1, byteCount: Self.candidateByteCount * rankCount)
+        func message(_ byteCount: Int) -> Traffic { Traffic(collectives: 1, byteCount: byteCount) }
+        return message(Self.orderByteCount)
+            + (tokens > 1 ? message(MemoryLayout<Int32>.stride * tokens) : .none) + traffic(tokens: tokens)
+            + (choosesToken ? message(Self.candidateByteCount * rankCount) : .none)
+    }
+
+    /// What a prompt exchanges up to the choice of the token after it.
+    public func promptTraffic(tokens: Int) -> Traffic {
+        stride(from: 0, to: tokens, by: policy.chunk).reduce(.none) { traffic, first in
+            let count = min(policy.chunk, tokens - first)
+            return traffic + stepTraffic(tokens: count, choosesToken: first + count == tokens)
+        }
     }
 
     /// Bytes that a rank puts into what one decoded token exchanges; none on one rank.
