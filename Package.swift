@@ -42,7 +42,7 @@ let package = Package(
             name: "Engine", dependencies: ["Blueprint", "Partition", "Compute", "Weights", "MPI", "Text"],
             resources: [.copy("Resources/alice")], swiftSettings: swiftSettings),
         .target(
-            name: "Measure", dependencies: ["Engine", "Blueprint", "Compute", "MPI", "Partition", "Weights"],
+            name: "Measure", dependencies: ["Engine", "Blueprint", "Compute", "JSON", "MPI", "Partition", "Weights"],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "lockstep",

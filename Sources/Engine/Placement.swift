@@ -16,6 +16,8 @@ struct Placement {
     let cores: [Int]?
     /// Makes this rank look slow; nil for its own speed.
     let slowdown: Slowdown?
+    /// Whether threads of the job take turns on a core of this rank's host.
+    let sharesCores: Bool
 
     /// - Parameter encodings: how each weight is stored, by its name; f32 where it is not named.
     init(
@@ -28,6 +30,7 @@ struct Placement {
         let fair = try communicator.fairCores()
         threads = request.threads ?? fair
         cores = try communicator.distinctCores(threads: threads)
+        sharesCores = try communicator.sharesCores(threads: threads)
     }
 
     /// The plan from rank 0's shares; all ranks hold the same one.

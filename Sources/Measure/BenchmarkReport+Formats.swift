@@ -24,6 +24,7 @@ extension BenchmarkReport {
                 + "operations in Gop/s: \(limits.joined(separator: ", "))",
         ]
         return lines.map { $0 + "\n\n" }.joined() + table
+            + tests.map { "\n" + $0.activity.text($0.name) }.joined()
     }
 
     private var layout: String {

@@ -18,7 +18,22 @@ extension Plan {
     }
 
     /// What one greedily decoded token exchanges: the order, a forward of one token, and each rank's best candidate.
-    public var decodingTraffic: Traffic { Traffic(orderExchanges) + traffic(tokens: 1) + Traffic(choiceExchanges) }
+    public var decodingTraffic: Traffic { stepTraffic(tokens: 1, choosesToken: true) }
+
+    /// What one step exchanges: the order, of more than one token with a message of their ids, the forward, and each
+    /// rank's best candidate where a token is chosen greedily.
+    public func stepTraffic(tokens: Int, choosesToken: Bool) -> Traffic {
+        Traffic(orderExchanges) + (tokens > 1 ? Traffic(tokenExchanges(tokens: tokens)) : .none)
+            + traffic(tokens: tokens) + (choosesToken ? Traffic(choiceExchanges) : .none)
+    }
+
+    /// What a prompt exchanges up to the choice of the token after it.
+    public func promptTraffic(tokens: Int) -> Traffic {
+        stride(from: 0, to: tokens, by: policy.chunk).reduce(.none) { traffic, first in
+            let count = min(policy.chunk, tokens - first)
+            return traffic + stepTraffic(tokens: count, choosesToken: first + count == tokens)
+        }
+    }
 
     /// The order that tells the ranks what to do.
     var orderExchanges: [Exchange] { exchange(.broadcast, Self.orderByteCount) }
