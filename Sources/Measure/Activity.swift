@@ -29,6 +29,12 @@ public struct Activity: Sendable, Hashable, Codable {
         public var planned: Double
         /// What it came to.
         public var counted: Double
+
+        /// A figure and its count.
+        public init(planned: Double, counted: Double) {
+            self.planned = planned
+            self.counted = counted
+        }
     }
 
     /// Seconds of a forward: all phases and the waiting of any rank.
