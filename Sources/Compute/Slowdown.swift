@@ -27,7 +27,7 @@ public struct Slowdown: Sendable {
     }
 
     /// Does work on the calling thread, then keeps its core busy.
-    func prolong<R>(_ work: () -> R) -> R {
+    package func prolong<R>(_ work: () -> R) -> R {
         let start = processorTime()
         let result = work()
         let nanoseconds = Double(processorTime() - start) * factor

@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@testable import Compute
+import Compute
 
 @Suite struct SlowdownTests {
     /// A clock that goes on by one with each look, and remembers how many there were.

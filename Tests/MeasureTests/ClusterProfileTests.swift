@@ -3,7 +3,7 @@ import Foundation
 import Partition
 import Testing
 
-@testable import Measure
+import Measure
 
 @Suite struct ClusterProfileTests {
     private static let profile = ClusterProfile(

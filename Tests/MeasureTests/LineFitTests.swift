@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Measure
+import Measure
 
 @Suite struct LineFitTests {
     @Test func pointsOnALineGiveTheLine() {
