@@ -14,7 +14,7 @@ extension ClusterProfile {
     }
 
     /// The same with as many digits as repeated measurements might agree on.
-    var rounded: ClusterProfile {
+    package var rounded: ClusterProfile {
         var profile = self
         for rank in ranks.indices { profile.ranks[rank].round() }
         for link in links.indices {
