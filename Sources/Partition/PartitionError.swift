@@ -20,6 +20,8 @@ public enum PartitionError: Error, Sendable, Hashable {
     case hostWithoutShare(host: String, known: [String])
     /// A shares file has several hosts with the short form of one that it does not name.
     case hostAmbiguous(host: String, found: [String])
+    /// A memory limit is not written as a number above zero with a unit.
+    case memoryNotASize(rank: Int, found: String)
     /// There are more or fewer memory limits than ranks.
     case memoryCount(expected: Int, found: Int)
     /// The context is shorter than one token or longer than the model was made for.
@@ -63,6 +65,9 @@ extension PartitionError: CustomStringConvertible {
         case .hostAmbiguous(let host, let found):
             "shares file: expected one line for host \(host), found \(found.joined(separator: " and ")); "
                 + "write the name as \(host)"
+        case .memoryNotASize(let rank, let found):
+            "memory: expected a number above zero with a unit such as GB or GiB for rank \(rank), found '\(found)'; "
+                + "write limits as 128GB:48GB"
         case .memoryCount(let expected, let found):
             "memory: expected one limit for each of \(expected) ranks, found \(found); give \(expected)"
         case .context(let found, let longest):

@@ -4,7 +4,7 @@ extension Plan {
     /// What a user should know about the plan, in sentences.
     public var remarks: [String] {
         guard rankCount > 1 else { return [] }
-        return headDealings.flatMap(remarks) + borderRemarks + blockRemarks + emptyRemarks + shareRemarks
+        return (memoryRemark.map { [$0] } ?? []) + headDealings.flatMap(remarks) + borderRemarks + blockRemarks + emptyRemarks + shareRemarks
             + paddingRemarks
     }
 

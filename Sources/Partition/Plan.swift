@@ -19,6 +19,8 @@ public struct Plan: Sendable, Hashable {
     let weights: [Weight]
     let attentions: [Attention]
     let mlps: [GatedMLP]
+    /// Why shares are not equal, where memory has decided.
+    var refusedEqualShares: MemoryShortage?
 
     /// Ranges of channels and rows are multiples of it where that costs next to nothing: a kernel computes so many
     /// rows at a time.

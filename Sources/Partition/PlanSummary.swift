@@ -116,11 +116,14 @@ extension Plan {
         precondition(hosts.map { $0.count == rankCount } ?? true, "hosts are named for every rank or for none")
         let chunkTraffic = traffic(tokens: policy.chunk)
         let sharesReached = sharesReached
+        let held = (0..<rankCount).map { holdings(rank: $0) }
+        let limits = memoryLimits(held.map(\.peakByteCount))
         return PlanSummary(
             model: modelSummary, rankCount: rankCount, way: policy.way, split: policy.cutting,
             wire: policy.wire, context: policy.context, cache: policy.cache, chunk: policy.chunk, math: policy.math,
             ranks: (0..<rankCount).map { rank in
-                var summary = rankSummary(rank, holdings(rank: rank), shareReached: sharesReached[rank])
+                var summary = rankSummary(
+                    rank, held[rank], shareReached: sharesReached[rank], memoryLimit: limits[rank])
                 summary.host = hosts?[rank]
                 return summary
             },
@@ -143,7 +146,9 @@ extension Plan {
             layerCount: blueprint.layers.count, byteCounts: byteCounts)
     }
 
-    private func rankSummary(_ rank: Int, _ holdings: Holdings, shareReached: Double) -> PlanSummary.Rank {
+    private func rankSummary(
+        _ rank: Int, _ holdings: Holdings, shareReached: Double, memoryLimit: Int?
+    ) -> PlanSummary.Rank {
         func units(_ axis: Axis?) -> PlanSummary.Units {
             PlanSummary.Units(axis.map { split(of: $0)[rank] } ?? 0..<0)
         }
@@ -155,6 +160,6 @@ extension Plan {
             fileByteCount: holdings.fileByteCount, keyValueHeadsHeldTwice: holdings.keyValueHeadsHeldTwice,
             cacheByteCount: holdings.cacheByteCount, workspaceByteCount: holdings.workspaceByteCount,
             peakByteCount: holdings.peakByteCount, sentByteCount: sentByteCount(rank: rank),
-            memoryByteCount: policy.memoryByteCounts?[rank])
+            memoryByteCount: memoryLimit)
     }
 }

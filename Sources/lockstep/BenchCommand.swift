@@ -104,6 +104,7 @@ struct BenchCommand: ParsableCommand {
                 session = try options.load(
                     Preparation(try request(benchmark, on: world), on: world, version: Lockstep.version), on: world)
             }
+            RunOptions.remark(on: session.plan, world)
             guard let report = try benchmark.run(session, model: name) else { return }
             try write(report)
         }

@@ -65,8 +65,15 @@ struct RunOptions: ParsableArguments {
     func prepare(
         on world: Communicator, math preferred: Math = .precise, cache fallback: CacheEncoding = .f32
     ) throws -> Preparation {
-        try Preparation(
+        let preparation = try Preparation(
             try request(on: world, math: preferred, cache: fallback), on: world, version: Lockstep.version)
+        Self.remark(on: preparation.plan, world)
+        return preparation
+    }
+
+    /// Says on rank 0 where memory and not the user has decided on shares.
+    static func remark(on plan: Plan, _ world: Communicator) {
+        if world.rank == 0, let remark = plan.memoryRemark { Output.remark(remark) }
     }
 
     /// What these options ask for; the parameters are those of ``prepare(on:math:cache:)``.
