@@ -14,6 +14,7 @@ struct PlanFigures: Decodable {
         var fileByteCount: Int
         var cacheByteCount: Int
         var peakByteCount: Int
+        var memoryByteCount: Int?
     }
 
     struct Messages: Decodable {
@@ -38,4 +39,5 @@ struct PlanFigures: Decodable {
     var ranks: [Rank]
     var decodedToken: Messages
     var fingerprint: String
+    var remarks: [String]
 }
