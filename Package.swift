@@ -42,7 +42,7 @@ let package = Package(
             name: "Engine", dependencies: ["Blueprint", "Partition", "Compute", "Weights", "MPI", "Text"],
             resources: [.copy("Resources/alice")], swiftSettings: swiftSettings),
         .target(
-            name: "Measure", dependencies: ["Engine", "Blueprint", "Compute", "MPI", "Partition", "Weights"],
+            name: "Measure", dependencies: ["Engine", "Blueprint", "Compute", "JSON", "MPI", "Partition", "Weights"],
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "lockstep",
@@ -84,9 +84,11 @@ let package = Package(
             dependencies: ["Engine", "EngineProbe", "Launching", "Blueprint", "Compute", "Weights"],
             resources: [.copy("Resources")], swiftSettings: swiftSettings),
         .testTarget(
-            name: "MeasureTests", dependencies: ["Measure", "Engine", "Partition"], swiftSettings: swiftSettings),
+            name: "MeasureTests", dependencies: ["Measure", "Engine", "Partition", "Blueprint"],
+            swiftSettings: swiftSettings),
         .testTarget(
-            name: "LockstepTests", dependencies: ["lockstep", "Launching", "Weights", "HDF5"],
+            name: "LockstepTests",
+            dependencies: ["lockstep", "Launching", "Weights", "HDF5", "Partition", "Blueprint"],
             swiftSettings: swiftSettings),
     ],
     swiftLanguageModes: [.v6],

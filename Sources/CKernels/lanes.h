@@ -74,6 +74,14 @@ INLINE void part_of(size_t count, size_t block, int thread, int threads, size_t 
     *last = smaller(count, blocks * (size_t)(thread + 1) / (size_t)threads * block);
 }
 
+/// How many pieces of `byte_count` bytes lie from one stream to the next where `count` of them, which lie side by side,
+/// are read as `streams` streams at once: so many that the streams do not share pages.
+INLINE size_t stream_distance(size_t count, size_t streams, size_t byte_count)
+{
+    const size_t enough = 1 << 16;
+    return smaller(count / streams, byte_count ? (enough + byte_count - 1) / byte_count : enough);
+}
+
 INLINE size_t bytes_per_element(int encoding) { return encoding == LOCKSTEP_F32 ? 4 : 2; }
 
 INLINE float float_of_bits(uint32_t bits)

@@ -293,7 +293,7 @@ void lockstep_multiply_part(const void *work, int thread, int threads)
             continue;
         }
         if (m->instruction_set == LOCKSTEP_AVX2) {
-            multiply_avx2(m, p, first, last);
+            (m->tokens == 1 ? multiply_streams : multiply_avx2)(m, p, first, last);
             continue;
         }
 #elif HAS_NEON

@@ -1,4 +1,5 @@
-#include "rounded.h"
+#include "rounded_pairs.h"
+#include "rounded_panels.h"
 
 #if HAS_AVX
 #include <immintrin.h>
@@ -40,9 +41,6 @@ static void multiply_portable(
 
 #if HAS_VECTOR_TARGETS
 
-typedef uint32_t lane_words __attribute__((vector_size(64), may_alias));
-typedef int8_t lane_bytes __attribute__((vector_size(16), aligned(1), may_alias));
-
 enum {
     // Blocks that are widened at a time: they and a tile's input stay in the first cache.
     WIDE_BLOCKS = 32,
@@ -51,19 +49,11 @@ enum {
     MOST_TOKENS = 256,
     // The most tokens whose products are cheaper from the packed panel.
     DIRECT_TOKENS = 16,
+    // From so many tokens on, by AVX2, products are cheaper from panels unpacked for all.
+    FEWEST_PAIRS = 2,
     // Far enough for memory to answer, near enough for the first cache to keep it.
     BYTES_AHEAD = 6144,
 };
-
-/// A panel, or consecutive blocks of its beginning.
-typedef struct {
-    const char *panel;
-    const panel_layout *l;
-    size_t blocks;
-    int scale, has_offsets;
-    // Whether what comes BYTES_AHEAD behind is fetched meanwhile.
-    int fetches;
-} panel_view;
 
 /// Blocks with 8 bits for every integer and f32 scales: a panel like others.
 typedef struct {
@@ -81,36 +71,6 @@ typedef struct {
     size_t widest;
 } multiply_functions;
 
-/// Sixteen rows' scales or offsets of a span's group, from a section `inner` bytes from the span's start; what nested
-/// ones are multiplied by is at `outer`.
-INLINE void load_scales_of_rows(
-    lanes *to, const panel_view *v, const char *span, size_t inner, size_t outer, size_t group)
-{
-    load_section(to, span + inner + group * LOCKSTEP_PANEL_ROWS * bytes_per_scale(v->scale), v->scale);
-    if (v->scale == LOCKSTEP_SCALE_NESTED)
-        *to *= __builtin_convertvector(*(const unaligned_halves *)(span + outer), lanes);
-}
-
-/// Columns 4 j to 4 j + 3 of a block, a byte each.
-INLINE void unpack_line(lane_words *to, const char *block, const int j, const int bits)
-{
-    const lane_words *lines = (const lane_words *)block;
-    if (bits == 8) {
-        *to = lines[j];
-        return;
-    }
-    lane_words low = (j % 2 ? lines[j / 2] >> 4 : lines[j / 2]) & 0x0f0f0f0f;
-    if (bits == 5) {
-        lane_words high = j < 4 ? lines[4] << (4 - j) : lines[4] >> (j - 4);
-        low |= high & 0x10101010;
-    }
-    if (bits == 6) {
-        lane_words high = j % 4 < 2 ? lines[4 + j / 4] << (4 - j % 4 * 2) : lines[4 + j / 4] >> (j % 4 * 2 - 4);
-        low |= high & 0x30303030;
-    }
-    *to = low;
-}
-
 INLINE void prepare(wide_panel *wide, const panel_view *v)
 {
     const struct lockstep_grouping grouping = {
@@ -119,40 +79,6 @@ INLINE void prepare(wide_panel *wide, const panel_view *v)
     lay_out_spans(&wide->layout, WIDE_BLOCKS * LOCKSTEP_BLOCK_COLUMNS, LOCKSTEP_Q8, &grouping, WIDE_SHIFT);
     wide->view = (panel_view){
         .panel = wide->panel, .l = &wide->layout, .scale = LOCKSTEP_SCALE_F32, .has_offsets = v->has_offsets};
-}
-
-/// Sixteen rows' sums so far.
-INLINE void resume_rows(lanes *sums, const product *p, size_t token, size_t row)
-{
-    const float *y = p->y + token * p->y_stride + row;
-    if (p->rows - row >= 16) {
-        load(sums, y);
-        return;
-    }
-    *sums = (lanes){0};
-    memcpy(sums, y, (p->rows - row) * sizeof(float));
-}
-
-/// Writes the sums of sixteen rows, with the bias if there is one, to the product.
-INLINE void write_rows(const product *p, const float *bias, size_t token, size_t row, const lanes *sums)
-{
-    float *y = p->y + token * p->y_stride + row;
-    if (p->rows - row >= 16) {
-        lanes result = *sums;
-        if (bias)
-            result += *(const unaligned_lanes *)(bias + row);
-        store(y, &result);
-        return;
-    }
-    for (size_t r = 0; r < p->rows - row; r++)
-        y[r] = bias ? (*sums)[r] + bias[row + r] : (*sums)[r];
-}
-
-/// The tokens of the next tile: tiles are as equal as can be.
-INLINE size_t next_tile(size_t left, size_t widest)
-{
-    size_t tiles = (left + widest - 1) / widest;
-    return (left + tiles - 1) / tiles;
 }
 
 /// One panel for few tokens.
@@ -301,6 +227,7 @@ INLINE void dot_step_avx2(lane_integers *sum, const lane_words *weights, const i
 }
 
 #include "rounded_tile.h"
+#include "rounded_streams.h"
 #pragma clang attribute pop
 #undef FORM
 #undef WIDEST
@@ -362,20 +289,23 @@ int lockstep_multiplies_integers(int dot)
 typedef void (*integers_form)(
     const multiply *m, const product *p, const panel_layout *l, const char *rounded, size_t first, size_t last);
 
-static integers_form form_of(int dot)
+static integers_form form_of(const multiply *m, const panel_layout *l)
 {
+    const int dot = m->dot;
 #if HAS_AVX
+    if (dot == LOCKSTEP_DOT_AVX2 && m->tokens >= FEWEST_PAIRS && l->size > 16)
+        return lockstep_multiply_pairs;
     if (dot == LOCKSTEP_DOT_AVX512)
         return multiply_avx512;
     if (dot == LOCKSTEP_DOT_AVX_VNNI)
         return multiply_avx_vnni;
     if (dot == LOCKSTEP_DOT_AVX2)
-        return multiply_avx2;
+        return multiply_streams_avx2;
 #elif HAS_NEON
     if (dot == LOCKSTEP_DOT_NEON)
         return multiply_neon;
 #endif
-    (void)dot;
+    (void)dot, (void)l;
     return multiply_portable;
 }
 
@@ -387,6 +317,6 @@ void lockstep_multiply_integers(const multiply *m, const char *rounded, int thre
         size_t first, last;
         part_of((p->rows + 15) / 16, 1, thread, threads, &first, &last);
         lay_out(&l, p->columns, p->encoding, &p->grouping);
-        form_of(m->dot)(m, p, &l, rounded, first, last);
+        form_of(m, &l)(m, p, &l, rounded, first, last);
     }
 }

@@ -86,6 +86,21 @@ extension Matrix {
     }
 }
 
+extension Matrix {
+    /// Writes all its memory, each thread the rows that it reads in products, so that there are pages to be read.
+    ///
+    /// Every element becomes a number that is neither zero nor denormal, which products might take another time for.
+    package func occupy(on pool: Pool) {
+        pool.run { thread in
+            let own = rows(ofThread: thread, of: pool.threads)
+            guard !own.isEmpty else { return }
+            let part = rows(own)
+            let byteCount = encoding.memoryByteCount(rows: own.count, columns: firstColumn..<firstColumn + columns)
+            unsafe part.start.initializeMemory(as: UInt8.self, repeating: 0x21, count: byteCount)
+        }
+    }
+}
+
 extension lockstep_grouped_rows {
     /// Says where the first row of a part begins, and how far it is from one row to the next.
     mutating func set(_ part: Grouping.Part, _ found: GroupedRows.Part) {

@@ -77,13 +77,15 @@ extension Operations {
     public func embed(_ tokens: Span<Int32>, table: Matrix, firstRow: Int, into y: Buffer) {
         precondition(y.columns == table.columns, "The output's rows must be as long as the table's.")
         Self.check(y, tokens: tokens.count, columns: table.columns)
-        for token in tokens.indices {
-            let row = Int(tokens[token]) - firstRow
-            let target = unsafe y.start + token * y.columns
-            if row >= 0, row < table.rows {
-                unsafe table.widen(row: row, by: instructionSet, into: target)
-            } else {
-                unsafe target.update(repeating: 0, count: y.columns)
+        alone {
+            for token in tokens.indices {
+                let row = Int(tokens[token]) - firstRow
+                let target = unsafe y.start + token * y.columns
+                if row >= 0, row < table.rows {
+                    unsafe table.widen(row: row, by: instructionSet, into: target)
+                } else {
+                    unsafe target.update(repeating: 0, count: y.columns)
+                }
             }
         }
     }
@@ -94,8 +96,10 @@ extension Operations {
         precondition(column >= 0 && (0...x.columns).contains(columns), "The columns must lie in both.")
         Self.check(x, tokens: tokens, columns: columns)
         Self.check(y, tokens: tokens, columns: column + columns)
-        for token in 0..<tokens {
-            unsafe (y.start + token * y.columns + column).update(from: x.start + token * x.columns, count: columns)
+        alone {
+            for token in 0..<tokens {
+                unsafe (y.start + token * y.columns + column).update(from: x.start + token * x.columns, count: columns)
+            }
         }
     }
 }

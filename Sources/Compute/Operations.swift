@@ -18,6 +18,7 @@ public struct Operations: Sendable {
 
     private(set) var openBLAS: OpenBLAS?
     private(set) var rounding: Rounding?
+    private let slowdown: Slowdown?
 
     /// Operations on a pool, with one instruction set.
     ///
@@ -27,22 +28,26 @@ public struct Operations: Sendable {
     ///   - math: how much products may round; exact operations are always precise.
     ///   - rounded: for fast math, where products round their input to: at least `Math.roundedByteCount` bytes of it
     ///     for every token.
+    ///   - slowdown: makes the machine look slow; nil for its own speed.
     public init(
-        pool: Pool, instructionSet: InstructionSet, isExact: Bool = true, math: Math = .precise, rounded: Buffer? = nil
+        pool: Pool, instructionSet: InstructionSet, isExact: Bool = true, math: Math = .precise, rounded: Buffer? = nil,
+        slowdown: Slowdown? = nil
     ) {
         self.init(
             pool: pool, instructionSet: instructionSet, isExact: isExact, math: math, rounded: rounded,
-            dot: DotProduct.best(for: instructionSet))
+            dot: DotProduct.best(for: instructionSet), slowdown: slowdown)
     }
 
     /// The same with the instructions that multiply rounded input; nil where none of them is faster.
     package init(
-        pool: Pool, instructionSet: InstructionSet, isExact: Bool, math: Math, rounded: Buffer?, dot: DotProduct?
+        pool: Pool, instructionSet: InstructionSet, isExact: Bool, math: Math, rounded: Buffer?, dot: DotProduct?,
+        slowdown: Slowdown? = nil
     ) {
         precondition(InstructionSet.supported.contains(instructionSet), "This machine must have the instruction set.")
         self.pool = pool
         self.instructionSet = instructionSet
         self.isExact = isExact
+        self.slowdown = slowdown
         openBLAS = isExact || OpenBLAS.fewestTokens(instructionSet) == nil ? nil : OpenBLAS(pool: pool)
         guard !isExact, math == .fast, let dot else { return }
         guard let rounded else { preconditionFailure("Fast math needs a buffer for rounded input.") }
@@ -68,12 +73,23 @@ public struct Operations: Sendable {
     func run<Work>(_ part: lockstep_part, _ work: Work, elements: Int) {
         var work = work
         unsafe withUnsafePointer(to: &work) { work in
-            if elements < Self.sharedFrom {
-                unsafe part(work, 0, 1)
-            } else {
-                unsafe pool.run(part, work)
-            }
+            guard let slowdown else { return unsafe share(part, work, elements: elements) }
+            unsafe slowdown.prolong(part, work) { unsafe share($0, $1, elements: elements) }
         }
+    }
+
+    private func share(_ part: lockstep_part, _ work: UnsafeRawPointer, elements: Int) {
+        if elements < Self.sharedFrom {
+            unsafe part(work, 0, 1)
+        } else {
+            unsafe pool.run(part, work)
+        }
+    }
+
+    /// Does what the caller does alone, whatever there is to do.
+    func alone<R>(_ work: () -> R) -> R {
+        guard let slowdown else { return work() }
+        return slowdown.prolong(work)
     }
 
     static func check(_ buffer: Buffer, tokens: Int, columns: Int, _ what: StaticString = #function) {

@@ -14,15 +14,13 @@ final class Group {
     private let exchange: Buffer  // [ranks, tokens, longest part] as one run of floats
     private let packed: Buffer  // [1, words]
     private let received: Buffer  // [1, words]
-    private let clock: PhaseClock
 
-    init(communicator: Communicator, plan: Plan, buffers: Buffers, clock: PhaseClock) {
+    init(communicator: Communicator, plan: Plan, buffers: Buffers) {
         self.communicator = communicator
         self.plan = plan
         exchange = buffers.exchange
         packed = buffers.packed
         received = buffers.received
-        self.clock = clock
     }
 
     var rank: Int { communicator.rank }
@@ -35,8 +33,6 @@ final class Group {
     /// and zeros elsewhere.
     func shareEmbedding(of tokens: [Int32], _ buffer: Buffer) throws(MPIError) {
         guard !isAlone else { return }
-        let phase = clock.enter(.communication)
-        defer { clock.enter(phase) }
         let vocabulary = plan.split(of: plan.blueprint.vocabularyAxis)
         if tokens.count == 1, let owner = vocabulary.ranges.firstIndex(where: { $0.contains(Int(tokens[0])) }) {
             try buffer.withMutableSpan(rows: 1) { span throws(MPIError) in
@@ -50,8 +46,6 @@ final class Group {
     /// Sums `[tokens, width]` over the ranks; afterwards all hold the same bits.
     func sum(_ buffer: Buffer, tokens: Int, _ operations: Operations) throws(MPIError) {
         guard !isAlone else { return }
-        let phase = clock.enter(.communication)
-        defer { clock.enter(phase) }
         let summation = plan.summation(tokens: tokens)
         guard usesWire, let packing = Packing(summation.wire) else { return try reduce(buffer, tokens: tokens) }
         let vector = buffer.view(rows: 1, columns: summation.count)
@@ -114,8 +108,6 @@ final class Group {
     func gather(
         _ part: Buffer, _ gathering: Gathering, tokens: Int, into whole: Buffer, _ operations: Operations
     ) throws(MPIError) {
-        let phase = clock.enter(.communication)
-        defer { clock.enter(phase) }
         let parts = gathering.parts(tokens: tokens)
         try part.withSpan(rows: tokens) { mine throws(MPIError) in
             try exchange.view(rows: 1, columns: parts.total).withMutableSpan(rows: 1) { all throws(MPIError) in

@@ -24,13 +24,19 @@ package enum Order: Hashable {
         package var following: Int32
         /// Best tokens wanted per position, where positions are scored.
         package var topCount: Int32
+        /// Whether the processor's time is read in it.
+        package var samplesProcessor: Bool
 
         /// A forward pass of these tokens; without more, nothing becomes of their logits.
-        package init(tokens: [Int32], purpose: Purpose = .none, following: Int32 = -1, topCount: Int32 = 0) {
+        package init(
+            tokens: [Int32], purpose: Purpose = .none, following: Int32 = -1, topCount: Int32 = 0,
+            samplesProcessor: Bool = false
+        ) {
             self.tokens = tokens
             self.purpose = purpose
             self.following = following
             self.topCount = topCount
+            self.samplesProcessor = samplesProcessor
         }
     }
 
@@ -42,6 +48,8 @@ package enum Order: Hashable {
     case forward(Step)
     /// The logits of the last position are gathered: the candidates of a choice were too few.
     case gatherLogits
+    /// The following steps are measured, or have been.
+    case measure(begins: Bool)
 }
 
 extension Order {
@@ -49,16 +57,19 @@ extension Order {
     package static let headerCount = 8
 
     private enum Kind: Int32 {
-        case stop, begin, forward, gatherLogits
+        case stop, begin, forward, gatherLogits, measure
     }
 
-    /// `[kind, purpose, token count, first token, following token, top count, 0, 0]`
+    /// `[kind, purpose, token count, first token, following token, top count, sampled, 0]`
     package var header: [Int32] {
         var header = [Int32](repeating: 0, count: Self.headerCount)
         switch self {
         case .stop: header[0] = Kind.stop.rawValue
         case .begin: header[0] = Kind.begin.rawValue
         case .gatherLogits: header[0] = Kind.gatherLogits.rawValue
+        case .measure(let begins):
+            header[0] = Kind.measure.rawValue
+            header[1] = begins ? 1 : 0
         case .forward(let step):
             header[0] = Kind.forward.rawValue
             header[1] = step.purpose.rawValue
@@ -66,6 +77,7 @@ extension Order {
             header[3] = step.tokens[0]
             header[4] = step.following
             header[5] = step.topCount
+            header[6] = step.samplesProcessor ? 1 : 0
         }
         return header
     }
@@ -73,7 +85,7 @@ extension Order {
     /// What follows the header, empty where the header says all.
     package var remainder: [Int32] {
         switch self {
-        case .stop, .gatherLogits: []
+        case .stop, .gatherLogits, .measure: []
         case .begin(let sampling): sampling.words
         case .forward(let step): step.tokens.count > 1 ? step.tokens : []
         }
@@ -82,7 +94,7 @@ extension Order {
     /// Integers that follow a header.
     package static func remainderCount(header: [Int32]) -> Int {
         switch Kind(rawValue: header[0]) {
-        case .stop, .gatherLogits, nil: 0
+        case .stop, .gatherLogits, .measure, nil: 0
         case .begin: Sampling.wordCount
         case .forward: header[2] > 1 ? Int(header[2]) : 0
         }
@@ -94,6 +106,7 @@ extension Order {
         case .stop: self = .stop
         case .begin: self = .begin(Sampling(words: remainder))
         case .gatherLogits: self = .gatherLogits
+        case .measure: self = .measure(begins: header[1] == 1)
         case .forward:
             guard let purpose = Purpose(rawValue: header[1]) else {
                 preconditionFailure("A forward of purpose \(header[1]) arrived, which no rank sends.")
@@ -101,7 +114,8 @@ extension Order {
             self = .forward(
                 Step(
                     tokens: remainder.isEmpty ? [header[3]] : remainder,
-                    purpose: purpose, following: header[4], topCount: header[5]))
+                    purpose: purpose, following: header[4], topCount: header[5],
+                    samplesProcessor: header[6] == 1))
         case nil: preconditionFailure("An order of kind \(header[0]) arrived, which no rank sends.")
         }
     }

@@ -4,4 +4,6 @@ struct Outcome {
     var token: Int?
     /// One per token of the chunk that has a follower.
     var scores: [TokenScore] = []
+    /// What the measured steps took.
+    var measurement: Measurement?
 }

@@ -14,17 +14,23 @@ struct Placement {
     let threads: Int
     /// A core for each thread; nil where the system places them.
     let cores: [Int]?
+    /// Makes this rank look slow; nil for its own speed.
+    let slowdown: Slowdown?
+    /// Whether threads of the job take turns on a core of this rank's host.
+    let sharesCores: Bool
 
     /// - Parameter encodings: how each weight is stored, by its name; f32 where it is not named.
     init(
         _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], on communicator: Communicator
     ) throws(MPIError) {
         self.communicator = communicator
+        slowdown = request.slowdown
         plan = try Self.agreedPlan(request, blueprint, encodings, communicator)
         // Every rank takes part in this, also one that was told its threads.
         let fair = try communicator.fairCores()
         threads = request.threads ?? fair
         cores = try communicator.distinctCores(threads: threads)
+        sharesCores = try communicator.sharesCores(threads: threads)
     }
 
     /// The plan from rank 0's shares; all ranks hold the same one.

@@ -44,7 +44,7 @@ extension Session {
 
 extension Communicator {
     /// Refuses ranks that run another version of the program.
-    func requireSameVersion(_ version: String) throws(MPIError) {
+    package func requireSameVersion(_ version: String) throws(MPIError) {
         try requireSame("program version", version, remedy: "install the same version of lockstep on every host")
     }
 }

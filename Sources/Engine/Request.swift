@@ -1,4 +1,5 @@
 public import Blueprint
+public import Compute
 public import Partition
 
 /// How a job wants its model run.
@@ -23,6 +24,8 @@ public struct Request: Sendable {
     public var math: Math
     /// Threads of this rank; nil for its fair part of the host's cores.
     public var threads: Int?
+    /// Makes this rank look slow, for studies and tests; nil for its own speed.
+    public var slowdown: Slowdown?
 
     /// The context where none is asked for and the model has a longer one.
     public static let defaultContext = 4096
@@ -31,7 +34,7 @@ public struct Request: Sendable {
     public init(
         modelPath: String? = nil, shares: Shares? = nil, way: Way = .sum, cutting: Cutting = .uneven,
         wire: Wire = .f32, context: Int? = nil, cache: CacheEncoding = .f32, chunk: Int = 256, math: Math = .precise,
-        threads: Int? = nil
+        threads: Int? = nil, slowdown: Slowdown? = nil
     ) {
         self.modelPath = modelPath
         self.shares = shares
@@ -43,5 +46,6 @@ public struct Request: Sendable {
         self.chunk = chunk
         self.math = math
         self.threads = threads
+        self.slowdown = slowdown
     }
 }

@@ -87,8 +87,6 @@ extension Session {
     /// Every rank's candidates on rank 0, best first; each rank sends `count`, filled up with nothing.
     func gather(_ offered: [Candidate], count: Int) throws(MPIError) -> [Candidate] {
         guard rankCount > 1 else { return offered }
-        let phase = bench.clock.enter(.communication)
-        defer { bench.clock.enter(phase) }
         var part = [Int32](repeating: -1, count: 2 * count)
         for (index, candidate) in offered.prefix(count).enumerated() {
             part[2 * index] = candidate.id

@@ -16,6 +16,10 @@ extension Session {
         public var decodingSeconds = 0.0
         /// Collectives and their payload for the tokens after the first.
         public var decodingTraffic = MPI.Traffic()
+        /// What every rank did for the prompt, where that is measured.
+        public var promptMeasurement: Measurement?
+        /// What every rank did for the tokens after the first, where that is measured.
+        public var decodingMeasurement: Measurement?
 
         /// Tokens after the first per second.
         public var decodingRate: Double {
@@ -57,9 +61,13 @@ extension Session {
         let clock = ContinuousClock()
         let start = clock.now
         _ = try perform(.begin(sampling))
+        try beginMeasuring()
         var next = try feed(prompt.map { Int32($0) })
+        let prompted = clock.now
+        generation.promptMeasurement = try endMeasuring()
+        try beginMeasuring()
         let first = clock.now
-        generation.promptSeconds = (first - start).seconds
+        generation.promptSeconds = (prompted - start).seconds
         let trafficAtFirst = traffic
         var receiving = Duration.zero
         while true {
@@ -84,6 +92,7 @@ extension Session {
         }
         generation.decodingSeconds = (clock.now - first - receiving).seconds
         generation.decodingTraffic = traffic - trafficAtFirst
+        generation.decodingMeasurement = try endMeasuring()
         return generation
     }
 
@@ -143,6 +152,14 @@ extension Session {
             outcome = try perform(.forward(step))
         }
         return try chosen(outcome)
+    }
+
+    private func beginMeasuring() throws {
+        if measuresGenerations { _ = try perform(.measure(begins: true)) }
+    }
+
+    private func endMeasuring() throws -> Measurement? {
+        measuresGenerations ? try perform(.measure(begins: false)).measurement : nil
     }
 
     private func chosen(_ outcome: Outcome) throws -> Int {

@@ -1,19 +1,19 @@
 import Blueprint
-public import Partition
+import Partition
 
 /// Forwards for the sake of their duration.
 extension Session {
     /// What some forwards took.
     public struct Timing: Sendable {
-        /// Seconds of each.
-        public var seconds: [Double] = []
-        /// Seconds of all by what rank 0 did.
-        public var phases: [Phase: Double] = [:]
+        /// Seconds of each; of a prompt one figure for all its chunks.
+        public var seconds: [Double]
+        /// What every rank did in them.
+        public var measurement: Measurement
 
-        /// What was measured; nothing yet.
-        public init(seconds: [Double] = [], phases: [Phase: Double] = [:]) {
+        /// What was measured.
+        public init(seconds: [Double], measurement: Measurement) {
             self.seconds = seconds
-            self.phases = phases
+            self.measurement = measurement
         }
     }
 
@@ -45,19 +45,19 @@ extension Session {
         }
     }
 
-    private func timed(_ body: () throws -> [Double]) rethrows -> Timing {
-        bench.clock.start()
-        defer { bench.clock.stop() }
-        var timing = Timing()
-        timing.seconds = try body()
-        bench.clock.stop()
-        timing.phases = bench.clock.seconds
-        return timing
+    private func timed(_ body: () throws -> [Double]) throws -> Timing {
+        _ = try perform(.measure(begins: true))
+        let seconds = try body()
+        guard let measurement = try perform(.measure(begins: false)).measurement else {
+            preconditionFailure("Rank 0, which leads, has what was measured.")
+        }
+        return Timing(seconds: seconds, measurement: measurement)
     }
 
+    /// Seconds by the clock that the phases are measured with, so that both add up to the same.
     private func measured(_ body: () throws -> Void) rethrows -> Double {
-        let start = ContinuousClock.now
+        let start = bench.clock.elapsed
         try body()
-        return (ContinuousClock.now - start).seconds
+        return Double(bench.clock.elapsed - start) * 1e-9
     }
 }

@@ -15,6 +15,8 @@ public final class Session {
     /// What loading took.
     public internal(set) var loading: Loading
     let communicator: Communicator
+    /// Whether threads of the job take turns on a core of this rank's host.
+    let sharesCores: Bool
     let transformer: Transformer
     let state: SequenceState
     let bench: Workbench
@@ -26,6 +28,12 @@ public final class Session {
     var lastLogits: LocalLogits?
     /// Receives the logits that an order asked for, on rank 0: `[rows, vocabulary]` and the position of the first row.
     var receiveLogits: ((_ firstPosition: Int, _ logits: [Float]) throws -> Void)?
+    /// Whether generations are measured rank by rank; what counts is rank 0's.
+    public var measuresGenerations = false
+    /// This rank's clock at the begin of a trace, and how far it was ahead of rank 0's.
+    var traceStart: (time: Int64, ahead: Int64)?
+    /// The collectives before the measured steps.
+    var trafficBefore = MPI.Traffic()
 
     /// Reads this rank's slices into one arena and builds its layers on them.
     ///
@@ -42,19 +50,21 @@ public final class Session {
         let buffers = try Buffers(workspace, in: arena)
         let operations = Operations(
             pool: Pool(threads: placement.threads, cores: placement.cores), instructionSet: try .best,
-            isExact: plan.policy.way == .gather, math: plan.policy.math, rounded: buffers.rounded)
+            isExact: plan.policy.way == .gather, math: plan.policy.math, rounded: buffers.rounded,
+            slowdown: placement.slowdown)
         let firstByte = arena.usedByteCount
         let slices = try source.slices(
             plan: plan, rank: rank, arena: arena, pool: operations.pool, progress: progress)
         self.source = source
         self.plan = plan
         self.communicator = communicator
+        sharesCores = placement.sharesCores
         self.arena = arena
         weightBytes = firstByte..<arena.usedByteCount
-        let clock = PhaseClock()
+        let clock = PhaseClock(threads: operations.pool.threads)
         bench = Workbench(
             operations: operations, buffers: buffers,
-            group: Group(communicator: communicator, plan: plan, buffers: buffers, clock: clock), clock: clock)
+            group: Group(communicator: communicator, plan: plan, buffers: buffers), clock: clock)
         transformer = Transformer(plan: plan, shard: slices, bench: bench)
         state = try SequenceState(plan: plan, rank: rank, in: arena)
         loading = Loading(byteCounts: [slices.byteCountRead])
@@ -90,11 +100,16 @@ public final class Session {
 
     /// Runs `body` without a deadline on rank 0: it waits for something outside, such as a terminal.
     public func waiting<R, Failure: Error>(_ body: () throws(Failure) -> R) throws(Failure) -> R {
-        try communicator.watchdog.idle(body)
+        try bench.clock.pausing { () throws(Failure) in try communicator.watchdog.idle(body) }
     }
 
     /// Sends an order and obeys it.
     func perform(_ order: Order) throws -> Outcome {
+        var order = order
+        if bench.clock.affordsSample, case .forward(var step) = order {
+            step.samplesProcessor = true
+            order = .forward(step)
+        }
         try send(order)
         return try obey(order)
     }
@@ -109,8 +124,6 @@ public final class Session {
 
     private func send(_ order: Order) throws(MPIError) {
         guard rankCount > 1 else { return }
-        let phase = bench.clock.enter(.communication)
-        defer { bench.clock.enter(phase) }
         var header = order.header
         var remainder = order.remainder
         var span = header.mutableSpan
@@ -141,18 +154,30 @@ public final class Session {
             self.sampling = sampling
             state.clear()
             return Outcome()
+        case .measure(let begins):
+            return Outcome(measurement: try measure(begins))
         case .gatherLogits:
+            bench.clock.stepBegins(isSampled: false)
+            defer { bench.clock.stepEnds(tokens: 0) }
             return Outcome(token: try chooseFromAll(sampling))
         case .forward(let step):
-            try transformer.forward(step.tokens, state: state)
-            switch step.purpose {
-            case .none: return Outcome()
-            case .choose: return Outcome(token: try choose(sampling, lastRow: step.tokens.count - 1))
-            case .score: return Outcome(scores: try score(step))
-            case .logits:
-                try gatherLogits(step)
-                return Outcome()
-            }
+            bench.clock.stepBegins(isSampled: step.samplesProcessor)
+            let outcome = try forward(step)
+            bench.clock.stepEnds(tokens: step.tokens.count)
+            try makeRoomForMeetings()
+            return outcome
+        }
+    }
+
+    private func forward(_ step: Order.Step) throws -> Outcome {
+        try transformer.forward(step.tokens, state: state)
+        switch step.purpose {
+        case .none: return Outcome()
+        case .choose: return Outcome(token: try choose(sampling, lastRow: step.tokens.count - 1))
+        case .score: return Outcome(scores: try score(step))
+        case .logits:
+            try gatherLogits(step)
+            return Outcome()
         }
     }
 }

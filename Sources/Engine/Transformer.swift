@@ -65,7 +65,7 @@ final class Transformer {
                     buffers.hidden, tokens: chunk.tokens, weight: residual.norm.weight,
                     epsilon: residual.norm.epsilon,
                     into: buffers.normed)
-                try bench.clock.measure(residual.mixer.phase) { () throws(MPIError) in
+                try bench.clock.measure(residual.mixer.phase, layer: index) { () throws(MPIError) in
                     try residual.mixer.forward(chunk, state: state, on: bench)
                 }
                 operations.add(buffers.branch, to: buffers.hidden, tokens: chunk.tokens)
@@ -78,11 +78,11 @@ final class Transformer {
 
     /// This rank's part of the logits of some tokens of the last chunk.
     func logits(_ rows: Range<Int>) -> LocalLogits {
-        let phase = bench.clock.enter(.head)
-        defer {
-            bench.clock.enter(phase)
-            bench.group.progressed()
-        }
+        defer { bench.group.progressed() }
+        return bench.clock.measure(.head) { localLogits(rows) }
+    }
+
+    private func localLogits(_ rows: Range<Int>) -> LocalLogits {
         let hidden = bench.buffers.hidden.rows(rows)
         let logits = bench.buffers.logits.viewed(columns: head.rows)
         bench.operations.normalize(

@@ -187,11 +187,13 @@ extension Communicator {
 }
 
 extension Communicator {
-    /// Makes one call of the MPI library that waits for other ranks, in view of the watchdog.
+    /// Makes one call of the MPI library that waits for other ranks, in view of the watchdog and of the observer.
     func collective(_ function: StaticString, _ call: () -> Int32) throws(MPIError) {
+        observer?.collectiveBegins(function)
         watchdog.arrive()
         let code = call()
         watchdog.leave()
+        observer?.collectiveEnds(function)
         try check(function, code)
     }
 

@@ -21,6 +21,15 @@ extension Communicator {
         let counts = try neighbours.gatherStrings("\(threads)").map { Int($0) ?? 1 }
         return CoreShare.distinct(threads: counts, allowed: lists, siblings: CoreShare.siblings)?[neighbours.rank]
     }
+
+    /// Whether threads of the job must take turns on a core of this rank's host; all ranks of the job call it, each
+    /// with its number of threads.
+    public func sharesCores(threads: Int) throws(MPIError) -> Bool {
+        let neighbours = try ranksOfThisHost()
+        let lists = try neighbours.gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed)
+        let counts = try neighbours.gatherStrings("\(threads)").map { Int($0) ?? 1 }
+        return CoreShare.isCrowded(threads: counts, allowed: lists)
+    }
 }
 
 /// How cores are divided among the ranks of a host.
@@ -90,6 +99,15 @@ extension CoreShare {
             }
         }
         return threads.indices.map { rank in matching.owners.filter { $0.value == rank }.keys.sorted() }
+    }
+
+    /// Whether the threads of a host's ranks cannot all have a core of their own, where `allowed` lists the cores that
+    /// each rank may run on.
+    package static func isCrowded(threads: [Int], allowed: [[Int]]) -> Bool {
+        var matching = CoreMatching(allowed: allowed, order: Set(allowed.joined()).sorted())
+        return threads.enumerated().contains { rank, count in
+            !(0..<count).allSatisfy { _ in matching.addCore(for: rank) }
+        }
     }
 }
 

@@ -26,6 +26,9 @@ internal import CMPI
     /// `together`, `split`.
     public var traffic = Traffic()
 
+    /// Is told of every collective, where somebody measures.
+    public var observer: (any CollectiveObserver)?
+
     /// The most elements that one call of MPI is given; tests lower it to see vectors sent in pieces.
     package var largestPiece = Int(Int32.max)
 

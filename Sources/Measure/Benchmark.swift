@@ -1,7 +1,7 @@
 import Blueprint
 import Compute
 public import Engine
-import Partition
+public import Partition
 
 /// How fast a model runs, beside what its machines could do.
 public struct Benchmark: Sendable {
@@ -36,9 +36,14 @@ public struct Benchmark: Sendable {
     /// Reading is measured before and after every repetition of every test as well: on a shared machine it changes
     /// within seconds, and a test is held against what could be read around it.
     ///
-    /// - Parameter model: what the report calls the model.
+    /// - Parameters:
+    ///   - model: what the report calls the model.
+    ///   - predict: what a forward of so many tokens after so many others takes, where that is predicted.
     /// - Returns: the report on rank 0, nil on the others.
-    public func run(_ session: Session, model: String) throws -> BenchmarkReport? {
+    public func run(
+        _ session: Session, model: String,
+        predict: ((_ tokens: Int, _ firstPosition: Int) -> Prediction?)? = nil
+    ) throws -> BenchmarkReport? {
         let check = try OutputCheck.run(session, tolerance: tolerance)
         let errors = session.isLead ? try session.measureErrors() : []
         try Self.check(errors)
@@ -48,7 +53,8 @@ public struct Benchmark: Sendable {
         guard let check else { return nil }
         return BenchmarkReport(
             model: model, plan: session.plan, check: check, errors: errors,
-            machines: zip(before, after).map { $0.best(with: $1) }, tests: tests)
+            machines: zip(before, after).map { $0.best(with: $1) }, tests: tests,
+            predictions: tests.map { predict?($0.batch, $0.firstPosition + $0.batch * ($0.stepCount / 2)) })
     }
 
     /// Refuses products that are further from the exact ones than rounding explains: those of a wrong kernel.
@@ -124,6 +130,17 @@ struct TimedTest {
         switch kind {
         case .prompt: "prompt of \(batch)"
         case .steps: batch == 1 ? "decoding" : "batch of \(batch)"
+        }
+    }
+
+    /// What one repetition exchanges by the plan.
+    func traffic(_ plan: Plan) -> Traffic {
+        switch kind {
+        case .prompt: plan.promptTraffic(tokens: batch)
+        case .steps:
+            (0..<stepCount).reduce(Traffic.none) { traffic, _ in
+                traffic + plan.stepTraffic(tokens: batch, choosesToken: true)
+            }
         }
     }
 

@@ -47,8 +47,26 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var operationsPerSecond: Double
         /// That as a part of the machines' peak; nil where it is not known.
         public var shareOfPeak: Double?
-        /// The part of rank 0's time that each phase took.
+        /// The part of rank 0's time that each phase took, waiting with communication.
         public var phases: [String: Double]
+        /// Seconds of a forward, or of the whole prompt, of each repetition.
+        public var secondsPerForward: Spread
+        /// What each rank did in the repetition of median time, as ``Activity/ranks``.
+        public var ranks: [Activity.Rank]
+        /// Whether ranks take turns on cores.
+        public var sharesCores: Bool
+        /// The computing of the slowest rank over the mean of all.
+        public var imbalance: Double
+        /// The rank that computes longest.
+        public var slowestRank: Int
+        /// What a forward would take if no rank shared cores, computed; nil where none does.
+        public var criticalPathSeconds: Double?
+        /// The seconds that were predicted for a forward.
+        public var predictedSeconds: Double?
+        /// Collectives of a forward.
+        public var messages: Activity.Count
+        /// Bytes of their complete vectors.
+        public var bytes: Activity.Count
     }
 
     /// The model.
@@ -72,7 +90,7 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
 
     init(
         model: String, plan: Plan, check: OutputCheck, errors: [EncodingError], machines: [Machine],
-        tests: [TimedTest]
+        tests: [TimedTest], predictions: [Prediction?]
     ) {
         self.model = model
         parameterCount = plan.blueprint.parameterCount
@@ -85,12 +103,12 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         self.tests = []
         let weights = (0..<plan.rankCount).map { plan.holdings(rank: $0).weightByteCount }.max() ?? 0
         let flows = weights > Self.largestCacheByteCount
-        self.tests = tests.map { test in
+        self.tests = zip(tests, predictions).map { test, prediction in
             let work = (0..<plan.rankCount).reduce(Work()) { $0 + test.work(plan, rank: $1) }
             return Test(
                 name: test.name, batch: test.batch, firstPosition: test.firstPosition,
                 tokens: test.batch * test.stepCount, work: work, timings: test.timings,
-                readings: flows ? test.readings : [], peak: peak)
+                readings: flows ? test.readings : [], peak: peak, planned: test.traffic(plan), prediction: prediction)
         }
     }
 
@@ -131,7 +149,7 @@ extension BenchmarkReport.Test {
     ///   - peak: operations per second that they do at best; zero where that is not known.
     package init(
         name: String, batch: Int, firstPosition: Int, tokens: Int, work: Work, timings: [Session.Timing],
-        readings: [Double], peak: Double
+        readings: [Double], peak: Double, planned: Traffic, prediction: Prediction? = nil
     ) {
         let seconds = timings.map { $0.seconds.reduce(0, +) }
         let rate = BenchmarkReport.Spread(seconds.map { Double(tokens) / $0 })
@@ -147,11 +165,25 @@ extension BenchmarkReport.Test {
         shareOfReading = shares.isEmpty ? nil : BenchmarkReport.Spread(shares).median
         operationsPerSecond = Double(work.operationCount) * repetitionsPerSecond
         shareOfPeak = peak > 0 ? operationsPerSecond / peak : nil
-        let all = timings.reduce(0) { $0 + $1.phases.values.reduce(0, +) }
+        let byTime = timings.indices.sorted { seconds[$0] < seconds[$1] }
+        let median = timings[byTime[(byTime.count - 1) / 2]]
+        let count = median.seconds.count
+        guard let activity = Activity(median.measurement, count: count, planned: planned, prediction: prediction)
+        else { preconditionFailure("A repetition has a forward.") }
+        secondsPerForward = BenchmarkReport.Spread(seconds.map { $0 / Double(count) })
+        (ranks, sharesCores) = (activity.ranks, activity.sharesCores)
+        (imbalance, slowestRank) = (activity.imbalance, activity.slowestRank)
+        let paths = timings.compactMap {
+            Activity($0.measurement, count: count, planned: planned, prediction: prediction)?.criticalPathSeconds
+        }
+        criticalPathSeconds = paths.isEmpty ? nil : BenchmarkReport.Spread(paths).median
+        predictedSeconds = activity.predictedSeconds
+        (messages, bytes) = (activity.messages, activity.bytes)
+        let lead = activity.ranks[0]
         phases = Dictionary(
             uniqueKeysWithValues: Phase.allCases.map { phase in
-                let own = timings.reduce(0) { $0 + ($1.phases[phase] ?? 0) }
-                return (phase.rawValue, all > 0 ? own / all : 0)
+                let own = (lead.seconds[phase] ?? 0) + (phase == .communication ? lead.waitSeconds : 0)
+                return (phase.rawValue, lead.totalSeconds > 0 ? own / lead.totalSeconds : 0)
             })
     }
 }

@@ -53,10 +53,10 @@ public struct RankProfile: Sendable, Hashable, Codable {
     public var products: [ProductProfile]
     /// How fast its kernels read the cache, for each way of storing it.
     public var attention: [AttentionProfile]
-    /// Seconds for one element of one token in all that is neither product nor attention: norms, rotation, activation
-    /// and adding a branch; of many tokens.
+    /// Seconds for each element that a norm, a rotation, an activation, a sum of a branch, or storing keys and values
+    /// writes; of many tokens.
     public var secondsPerElement: Double
-    /// Seconds that a layer of one token takes beside its products, attention and exchange.
+    /// Seconds that a layer of one token takes beside its products, cached positions, elements and exchange.
     public var secondsPerLayer: Double
 
     /// A profile of these measurements.
@@ -85,7 +85,7 @@ public struct ProductProfile: Sendable, Hashable, Codable {
     public var math: Math
     /// Bytes of weights per second in products of one token, from memory.
     public var tokenBytesPerSecond: Double
-    /// Seconds that a product of one token takes beside reading its weights.
+    /// Seconds that a call of one to three products of one token takes beside reading their weights.
     public var tokenSeconds: Double
     /// Multiplications and additions per second in products of a chunk of 256 tokens.
     public var chunkOperationsPerSecond: Double

@@ -9,7 +9,7 @@ extension Plan {
         for weight in weights {
             let slice = slice(of: weight, rank: rank)
             let encoding = encoding(of: weight)
-            let byteCount = Self.byteCount(of: slice, of: weight, in: encoding)
+            let byteCount = memoryByteCount(of: weight, slice)
             holdings.weightByteCount += byteCount
             holdings.replicatedByteCount += weight.distribution == .replicated ? byteCount : 0
             holdings.fileByteCount += encoding.fileByteCount(rows: slice.rows.count, columns: slice.columns)
@@ -21,15 +21,6 @@ extension Plan {
             holdings.keyValueHeadsHeldTwice += split(of: attention.keyValueAxis).repeatedUnitCount(rank: rank)
         }
         return holdings
-    }
-
-    /// Bytes of a slice in memory; a vector is one row.
-    private static func byteCount(of slice: Slice, of weight: Weight, in encoding: Encoding) -> Int {
-        weight.isVector
-            ? Scalar.f32.rowByteCount(slice.heldRows)
-            : encoding.memoryByteCount(
-                rows: slice.heldRows,
-                columns: slice.columns.lowerBound..<slice.columns.lowerBound + slice.heldColumns)
     }
 
     /// The buffers of a forward on a rank.

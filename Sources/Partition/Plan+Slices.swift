@@ -4,29 +4,32 @@ extension Plan {
     /// The part of a weight that a rank holds.
     ///
     /// In way gather a last projection is split by the rows of the width axis and keeps all its columns.
-    public func slice(of weight: Weight, rank: Int) -> Slice {
+    public func slice(of weight: Weight, rank: Int) -> Slice { slice(of: weight, Extents(self, rank: rank)) }
+
+    /// The part of a weight that a rank with these extents holds.
+    func slice(of weight: Weight, _ extents: Extents) -> Slice {
         switch weight.distribution {
         case .replicated:
             return Slice(
                 rows: 0..<weight.rows, columns: 0..<weight.columns, heldRows: weight.rows, heldColumns: weight.columns)
         case .rows(let axis, let perUnit):
-            return rows(of: weight, axis, perUnit: perUnit, rank: rank)
+            return rows(of: weight, axis, perUnit: perUnit, extents)
         case .columns(let axis, let perUnit):
             switch policy.way {
             case .sum:
                 return Slice(
-                    rows: 0..<weight.rows, columns: split(of: axis)[rank].scaled(by: perUnit),
-                    heldRows: weight.rows, heldColumns: heldCount(axis, rank: rank) * perUnit)
+                    rows: 0..<weight.rows, columns: extents.range(axis).scaled(by: perUnit),
+                    heldRows: weight.rows, heldColumns: extents.heldCount(axis) * perUnit)
             case .gather:
-                return rows(of: weight, blueprint.widthAxis, perUnit: 1, rank: rank)
+                return rows(of: weight, blueprint.widthAxis, perUnit: 1, extents)
             }
         }
     }
 
-    private func rows(of weight: Weight, _ axis: Axis, perUnit: Int, rank: Int) -> Slice {
+    private func rows(of weight: Weight, _ axis: Axis, perUnit: Int, _ extents: Extents) -> Slice {
         Slice(
-            rows: split(of: axis)[rank].scaled(by: perUnit), columns: 0..<weight.columns,
-            heldRows: heldCount(axis, rank: rank) * perUnit, heldColumns: weight.columns)
+            rows: extents.range(axis).scaled(by: perUnit), columns: 0..<weight.columns,
+            heldRows: extents.heldCount(axis) * perUnit, heldColumns: weight.columns)
     }
 
     /// The heads of an attention that a rank computes.

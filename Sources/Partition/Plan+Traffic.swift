@@ -13,24 +13,55 @@ extension Plan {
     /// times. Then per branch one sum in way sum; in way gather one gather of the inner activations and one of the
     /// output.
     public func traffic(tokens: Int) -> Traffic {
-        guard rankCount > 1 else { return .none }
-        func vector(_ count: Int) -> Traffic {
-            Traffic(collectives: 1, byteCount: Scalar.f32.byteCount(tokens * count))
-        }
-        return blueprint.layers.flatMap(\.branches).reduce(vector(blueprint.width)) { traffic, branch in
-            switch policy.way {
-            case .sum: traffic + summation(tokens: tokens).traffic
-            case .gather:
-                traffic + vector(gatheredInnerCount(branch.mixer)) + vector(gatheredCount(blueprint.widthAxis))
-            }
-        }
+        let branches = blueprint.layers.flatMap(\.branches)
+        return Traffic(embeddingExchanges(tokens: tokens) + branches.flatMap { exchanges($0, tokens: tokens).joined() })
     }
 
     /// What one greedily decoded token exchanges: the order, a forward of one token, and each rank's best candidate.
-    public var decodingTraffic: Traffic {
-        guard rankCount > 1 else { return .none }
-        return Traffic(collectives: 1, byteCount: Self.orderByteCount) + traffic(tokens: 1)
-            + Traffic(collectives: 1, byteCount: Self.candidateByteCount * rankCount)
+    public var decodingTraffic: Traffic { stepTraffic(tokens: 1, choosesToken: true) }
+
+    /// What one step exchanges: the order, of more than one token with a message of their ids, the forward, and each
+    /// rank's best candidate where a token is chosen greedily.
+    public func stepTraffic(tokens: Int, choosesToken: Bool) -> Traffic {
+        Traffic(orderExchanges) + (tokens > 1 ? Traffic(tokenExchanges(tokens: tokens)) : .none)
+            + traffic(tokens: tokens) + (choosesToken ? Traffic(choiceExchanges) : .none)
+    }
+
+    /// What a prompt exchanges up to the choice of the token after it.
+    public func promptTraffic(tokens: Int) -> Traffic {
+        stride(from: 0, to: tokens, by: policy.chunk).reduce(.none) { traffic, first in
+            let count = min(policy.chunk, tokens - first)
+            return traffic + stepTraffic(tokens: count, choosesToken: first + count == tokens)
+        }
+    }
+
+    /// The order that tells the ranks what to do.
+    var orderExchanges: [Exchange] { exchange(.broadcast, Self.orderByteCount) }
+
+    /// The tokens of a chunk, which follow its order.
+    func tokenExchanges(tokens: Int) -> [Exchange] { exchange(.broadcast, 4 * tokens) }
+
+    /// What brings the embedding of the tokens to every rank.
+    func embeddingExchanges(tokens: Int) -> [Exchange] {
+        exchange(tokens == 1 ? .broadcast : .allReduce, Scalar.f32.byteCount(tokens * blueprint.width))
+    }
+
+    /// The collectives after each stage of a branch.
+    func exchanges(_ branch: Branch, tokens: Int) -> [[Exchange]] {
+        func gather(_ count: Int) -> [Exchange] { exchange(.allGather, Scalar.f32.byteCount(tokens * count)) }
+        guard rankCount > 1 else { return [[]] }
+        return switch policy.way {
+        case .sum: [summation(tokens: tokens).exchanges]
+        case .gather: [gather(gatheredInnerCount(branch.mixer)), gather(gatheredCount(blueprint.widthAxis))]
+        }
+    }
+
+    /// Each rank's best candidate for the next token.
+    var choiceExchanges: [Exchange] { exchange(.allGather, Self.candidateByteCount * rankCount) }
+
+    /// One collective; none on one rank.
+    private func exchange(_ operation: CollectiveProfile.Operation, _ byteCount: Int) -> [Exchange] {
+        rankCount > 1 ? [Exchange(operation: operation, byteCount: byteCount)] : []
     }
 
     /// Bytes that a rank puts into what one decoded token exchanges; none on one rank.

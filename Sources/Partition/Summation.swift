@@ -59,12 +59,19 @@ public struct Summation: Sendable, Hashable {
     }
 
     /// What the ranks exchange.
-    public var traffic: Traffic {
+    public var traffic: Traffic { Traffic(exchanges) }
+
+    /// The collectives. What an all-to-all moves, the scattering of a sum moves too.
+    var exchanges: [Exchange] {
         let vector = Scalar.f32.byteCount(blocks * wire.blockWords)
         return switch route {
-        case .reduced: Traffic(collectives: 1, byteCount: Scalar.f32.byteCount(count))
-        case .gathered: Traffic(collectives: 1, byteCount: rankCount * vector)
-        case .scattered: Traffic(collectives: 2, byteCount: 2 * vector)
+        case .reduced: [Exchange(operation: .allReduce, byteCount: Scalar.f32.byteCount(count))]
+        case .gathered: [Exchange(operation: .allGather, byteCount: rankCount * vector)]
+        case .scattered:
+            [
+                Exchange(operation: .reduceScatter, byteCount: vector),
+                Exchange(operation: .allGather, byteCount: vector),
+            ]
         }
     }
 

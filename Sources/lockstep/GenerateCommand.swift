@@ -41,6 +41,8 @@ struct GenerateCommand: ParsableCommand {
     @Flag(help: "Go on after tokens that end a text.")
     var ignoreEos = false
 
+    @OptionGroup(title: "Reports") var reports: ReportOptions
+
     @Flag(help: "Print one JSON object instead of the text.")
     var json = false
 
@@ -61,15 +63,24 @@ struct GenerateCommand: ParsableCommand {
         Job.run(deadline: options.deadline) { world in
             let preparation = try options.prepare(on: world, math: .fast, cache: options.share.exact ? .f32 : .f16)
             let given: Input? = try world.together { world.rank == 0 ? try input(preparation) : nil }
+            let files = try world.together { world.rank == 0 ? try reports.files() : nil }
             let session = try options.load(preparation, on: world)
+            session.measuresGenerations = reports.isWanted
+            try session.beginTrace(isWanted: files?.trace != nil)
             let endTokens = ignoreEos ? [] : preparation.model.endTokens
             let generation = try session.run { session in try given.map { try generate($0, endTokens, session) } }
+            let traces = try session.endTrace(TraceFile.text)
             guard let (generation, text) = generation ?? nil, let given else { return }
             let summary = GenerationSummary(generation, promptTokens: given.prompt.count, text: text, session: session)
-            if json { return try Output.json(summary) }
+            let activity = GenerationActivity(
+                generation, promptTokens: given.prompt.count, plan: session.plan)
+            try files?.report?.write(Output.jsonText(activity))
+            if let traces { try files?.trace?.write(TraceFile.whole(traces)) }
+            if json { try Output.json(summary) }
             // mpirun forwards the two outputs separately: the end of the text shall come first.
             if world.size > 1 { Thread.sleep(forTimeInterval: 0.1) }
-            Output.remark("\(summary)")
+            if !json { Output.remark("\(summary)") }
+            if reports.report { Output.remark("\n\(activity)") }
         }
     }
 

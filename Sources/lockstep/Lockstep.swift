@@ -27,7 +27,7 @@ struct Lockstep: ParsableCommand {
         version: version,
         subcommands: [
             ImportCommand.self, ShowCommand.self, PlanCommand.self, TokenizeCommand.self, GenerateCommand.self,
-            ScoreCommand.self, VerifyCommand.self, BenchCommand.self,
+            ScoreCommand.self, VerifyCommand.self, BenchCommand.self, ProbeCommand.self, ScalingCommand.self,
         ])
 
     static func main() {

@@ -20,11 +20,14 @@ enum Output {
     }
 
     /// Writes a JSON object as the product; what is no finite number becomes a string.
-    static func json(_ value: some Encodable) throws {
+    static func json(_ value: some Encodable) throws { try product(jsonText(value)) }
+
+    /// A JSON object and the end of its line.
+    static func jsonText(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        try product(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+        return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
     }
 }

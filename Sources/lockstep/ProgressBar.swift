@@ -10,13 +10,15 @@ final class ProgressBar {
     init(_ title: String) { self.title = title }
 
     /// Shows a part of a whole.
-    func show(_ done: Int, of total: Int) {
+    ///
+    /// - Parameter note: what stands behind the percentage; the whole, in bytes, unless given.
+    func show(_ done: Int, of total: Int, note: String? = nil) {
         let percent = total > 0 ? done * 100 / total : 100
         guard isVisible, percent != shownPercent else { return }
         shownPercent = percent
         let filled = percent * 40 / 100
         let bar = String(repeating: "#", count: filled) + String(repeating: ".", count: 40 - filled)
-        write("\r\(title) [\(bar)] \(percent) % of \(Figure.bytes(total)) ")
+        write("\r\(title) [\(bar)] \(percent) % \(note ?? "of \(Figure.bytes(total))") \u{1B}[K")
     }
 
     /// Takes the line away.

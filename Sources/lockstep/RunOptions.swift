@@ -40,13 +40,23 @@ struct RunOptions: ParsableArguments {
     @Option(help: "Seconds without a sign of progress after which the job ends and says which rank is missing.")
     var deadline: Double = 60
 
+    @OptionGroup var slow: SlowOptions
+
     func validate() throws {
         if share.exact, math == .fast {
             throw ValidationError("--math: expected precise with --exact, found fast; leave one of the two options out")
         }
-        for (option, count) in [("--context", context), ("--chunk", chunk), ("--threads", threads)] {
+        for (option, count) in [("--context", context), ("--chunk", chunk)] {
             guard let count, count < 1 else { continue }
             throw ValidationError("\(option): expected at least 1, found \(count); give a larger number")
+        }
+        try Self.check(threads: threads, deadline: deadline)
+    }
+
+    /// Refuses numbers of threads and deadlines that make no sense.
+    static func check(threads: Int?, deadline: Double) throws {
+        if let threads, threads < 1 {
+            throw ValidationError("--threads: expected at least 1, found \(threads); give a larger number")
         }
         // More threads than any machine has cores would only exhaust its process table.
         if let threads, threads > 1024 {
@@ -80,10 +90,12 @@ struct RunOptions: ParsableArguments {
     func request(
         on world: Communicator, math preferred: Math = .precise, cache fallback: CacheEncoding = .f32
     ) throws -> Request {
+        let slowdown = try slow.slowdown(on: world)
         let shares = try world.together { world.rank == 0 ? try share.wanted() : nil }
         return Request(
             modelPath: model, shares: shares, way: share.way, cutting: share.split, wire: share.wire,
-            context: context, cache: cache ?? fallback, chunk: chunk, math: math ?? preferred, threads: threads)
+            context: context, cache: cache ?? fallback, chunk: chunk, math: math ?? preferred, threads: threads,
+            slowdown: slowdown)
     }
 
     /// Reads the weights; rank 0 shows how far it is.

@@ -3,7 +3,8 @@ import Testing
 
 struct OrderTests {
     @Test(arguments: [
-        Order.stop, .gatherLogits, .begin(.greedy),
+        Order.stop, .gatherLogits, .begin(.greedy), .measure(begins: true), .measure(begins: false),
+        .forward(.init(tokens: [5], purpose: .choose, samplesProcessor: true)),
         .begin(
             Sampling(
                 temperature: 0.7, topK: 40, topP: 0.9, minP: 0.05, repetitionPenalty: 1.1,

@@ -79,6 +79,7 @@ extension LockstepTests {
             #expect(launch.output.contains("\n1 rank x 2 threads on "))
             let rows = launch.output.split(separator: "\n").filter { $0.hasPrefix("| ") }
             #expect(rows.count == 4)
+            #expect(launch.output.contains("\ndecoding: "))
             #expect(Set(rows.map { $0.split(separator: "|").count }).count == 1)
         }
 

@@ -38,6 +38,8 @@ extension LockstepTests {
                     "--json",
                 ]
             ),
+            ("scaling", ["--no-page", "--check"]),
+            ("probe", ["-o, --output", "--threads", "--quick", "--deadline"]),
             ("verify", run + ["--prompt", "--tokens", "--reference", "--tolerance", "--json"]),
         ]
 

@@ -151,6 +151,55 @@ struct Collectives {
         return 0
     }
 
+    /// Every pair in both directions, in one piece and in many.
+    func messages() throws -> Int32 {
+        for length in lengths {
+            for piece in [length + 1, 300] {
+                world.largestPiece = piece
+                for sender in 0..<size {
+                    for receiver in 0..<size where receiver != sender {
+                        try message(length, from: sender, to: receiver)
+                    }
+                }
+            }
+        }
+        try expect("traffic", world.traffic, Traffic())
+        return 0
+    }
+
+    private func message(_ length: Int, from sender: Int, to receiver: Int) throws {
+        let sent = (0..<length).map { value(sender, $0 + receiver) }
+        if rank == sender { try world.send(sent.span, to: receiver) }
+        guard rank == receiver else { return }
+        var received = [Float](repeating: -1, count: length)
+        var span = received.mutableSpan
+        try world.receive(&span, from: sender)
+        try expect("message from \(sender)", received, sent)
+    }
+
+    /// A message that is longer than its place is refused; the next one arrives.
+    func longMessage() throws -> Int32 {
+        guard size > 1, rank < 2 else { return 0 }
+        if rank == 0 {
+            try world.send([Float](repeating: 1, count: 5).span, to: 1)
+            try world.send([Float](repeating: 2, count: 5).span, to: 1)
+            return 0
+        }
+        var four = [Float](repeating: 0, count: 4)
+        var span = four.mutableSpan
+        do {
+            try world.receive(&span, from: 0)
+        } catch .call(let function, _) {
+            try expect("function that failed", function, "MPI_Recv")
+            var five = [Float](repeating: 0, count: 5)
+            span = five.mutableSpan
+            try world.receive(&span, from: 0)
+            try expect("second message", five, [Float](repeating: 2, count: 5))
+            return 0
+        }
+        throw Wrong(description: "a message of 5 was received in place of 4")
+    }
+
     /// Splits by the rank's parity, in reverse order, and by host.
     func groups() throws -> Int32 {
         let group = try world.split(color: rank % 2, key: -rank)

@@ -30,6 +30,8 @@ struct Probe {
         "gather": { try Collectives(world: $0).gather() },
         "exchange": { try Collectives(world: $0).exchange() },
         "scatter": { try Collectives(world: $0).reduceScatter() },
+        "messages": { try Collectives(world: $0).messages() },
+        "long-message": { try Collectives(world: $0).longMessage() },
         "groups": { try Collectives(world: $0).groups() },
         "memory": { try Memory(world: $0).freeMemoryByShare() },
         "bits": { try Collectives(world: $0).sameBits() },

@@ -50,6 +50,14 @@ extension JobTests {
             try expectAllPass("scatter", ranks: ranks)
         }
 
+        @Test(arguments: rankCounts) func everyRankGetsTheMessagesOfEveryOther(ranks: Int) throws {
+            try expectAllPass("messages", ranks: ranks)
+        }
+
+        @Test(arguments: [1, 2, 3]) func aMessageLongerThanItsPlaceIsRefused(ranks: Int) throws {
+            try expectAllPass("long-message", ranks: ranks)
+        }
+
         @Test(arguments: rankCounts) func groupsOfRanksWorkByThemselves(ranks: Int) throws {
             try expectAllPass("groups", ranks: ranks)
         }

@@ -15,15 +15,18 @@ import Testing
     /// Three repetitions of four forwards of two tokens: 8 tokens in 0.5, 0.4 and 1 seconds.
     private func test(readings: [Double], peak: Double) -> BenchmarkReport.Test {
         let timings = [[0.1, 0.1, 0.1, 0.2], [0.1, 0.1, 0.1, 0.1], [0.7, 0.1, 0.1, 0.1]].map { seconds in
-            var timing = Session.Timing()
-            timing.seconds = seconds
-            timing.phases = [.attention: 0.1, .mlp: 0.2, .rest: 0.1]
-            return timing
+            let rank = Measurement.Rank(
+                host: "a", threads: 1, sharesCores: false, seconds: [.attention: 0.1, .mlp: 0.2, .rest: 0.1],
+                waitSeconds: 0, processorSeconds: 0.4)
+            return Session.Timing(
+                seconds: seconds,
+                measurement: Measurement(
+                    ranks: [rank], forwards: 4, collectives: 8, byteCount: 400, longestComputationSeconds: 0.4))
         }
         return BenchmarkReport.Test(
             name: "batch of 2", batch: 2, firstPosition: 10, tokens: 8,
             work: Work(weightByteCount: 30_000, cacheByteCount: 2000, operationCount: 640_000), timings: timings,
-            readings: readings, peak: peak)
+            readings: readings, peak: peak, planned: Traffic(collectives: 8, byteCount: 400))
     }
 
     @Test func ratesAreThoseOfTheMedianRepetition() throws {
@@ -46,6 +49,15 @@ import Testing
         #expect(abs((phases["attention"] ?? 0) - 0.25) < 1e-9)
         #expect(phases["communication"] == 0)
         #expect(phases.count == 5)
+    }
+
+    @Test func aForwardIsAPartOfItsRepetition() {
+        let test = test(readings: [], peak: 0)
+        #expect(abs(test.secondsPerForward.median - 0.125) < 1e-9)
+        #expect(abs(test.secondsPerForward.greatest - 0.25) < 1e-9)
+        #expect(abs((test.ranks[0].seconds[.mlp] ?? 0) - 0.05) < 1e-9)
+        #expect(test.messages == .init(planned: 2, counted: 2) && test.bytes == .init(planned: 100, counted: 100))
+        #expect(test.criticalPathSeconds == nil && test.imbalance == 1)
     }
 
     @Test func aLimitThatIsNotKnownGivesNoShare() {
@@ -110,7 +122,12 @@ import Testing
            {"name": "decoding", "batch": 1, "firstPosition": 8, "tokens": 16,
             "tokensPerSecond": {"median": 2, "least": 1, "greatest": 3}, "bytesPerToken": 2100,
             "bytesPerSecond": 4200, "operationsPerSecond": 4000, "shareOfPeak": 0.1,
-            "phases": {"attention": 0.5, "mlp": 0.5}}]}
+            "phases": {"attention": 0.5, "mlp": 0.5},
+            "secondsPerForward": {"median": 0.5, "least": 0.3, "greatest": 1},
+            "ranks": [{"rank": 0, "host": "a", "threads": 1, "seconds": {"attention": 0.25, "mlp": 0.25},
+                       "waitSeconds": 0, "cpuSeconds": 0.5}],
+            "sharesCores": false, "imbalance": 1, "slowestRank": 0, "messages": {"planned": 13, "counted": 13},
+            "bytes": {"planned": 7096, "counted": 7096}}]}
         """
 }
 

@@ -1,0 +1,48 @@
+import Partition
+
+extension Activity {
+    /// A line, a table of the ranks in milliseconds, and what follows from it; the table is indented by four.
+    ///
+    /// - Parameter name: what was done, such as `decoding`.
+    public func text(_ name: String) -> String {
+        let titles = ["rank", "host"] + Phase.allCases.map(\.rawValue) + ["wait", "processors"]
+        let rows = ranks.map { rank in
+            ["\(rank.rank)", rank.host] + Phase.allCases.map { Self.milliseconds(rank.seconds[$0] ?? 0) }
+                + [Self.milliseconds(rank.waitSeconds), Self.milliseconds(rank.cpuSeconds)]
+        }
+        let table = Table.text([titles] + rows).split(separator: "\n").map { "    \($0)\n" }.joined()
+        let lines = [slowness, prediction, criticalPath].compactMap { $0 }.map { "\($0)\n" }.joined()
+        return "\(name): \(Self.milliseconds(secondsPerForward)) ms a forward; \(exchanged)\n\n\(table)\n\(lines)"
+    }
+
+    private var exchanged: String {
+        let counted = "\(Figure.bytes(Int(bytes.counted.rounded()))) in \(Figure.decimal(messages.counted, 1)) messages"
+        guard bytes.counted != bytes.planned || messages.counted != messages.planned else {
+            return "exchanged \(counted), as planned"
+        }
+        return "exchanged \(counted), planned \(Figure.bytes(Int(bytes.planned.rounded()))) in "
+            + Figure.decimal(messages.planned, 1)
+    }
+
+    private var slowness: String? {
+        guard ranks.count > 1 else { return nil }
+        return "imbalance \(Figure.decimal(imbalance, 2)) (slowest over mean): the others wait for rank \(slowestRank) "
+            + "on \(ranks[slowestRank].host)" + (sharesCores ? ", by processors' time, since ranks share cores" : "")
+    }
+
+    private var prediction: String? {
+        predictedSeconds.map { seconds in
+            "predicted \(Self.milliseconds(seconds)) ms; measured \(Figure.percent(secondsPerForward / seconds)) of it"
+        }
+    }
+
+    private var criticalPath: String? {
+        criticalPathSeconds.map { seconds in
+            "computed, not measured, since ranks share cores: critical path \(Self.milliseconds(seconds)) ms: "
+                + "the longest processors' time of any rank between exchanges, and of each exchange "
+                + (predictedSeconds == nil ? "the least time that any rank spent in it" : "the profile's time")
+        }
+    }
+
+    private static func milliseconds(_ seconds: Double) -> String { Figure.decimal(seconds * 1000, 3) }
+}

@@ -1,0 +1,119 @@
+import Blueprint
+public import Foundation
+public import Partition
+
+/// The profile as a file and for people.
+extension ClusterProfile {
+    /// JSON of a key a line, in the order of the alphabet, that a person can read and change.
+    public var json: Data {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            return try encoder.encode(self) + Data("\n".utf8)
+        }
+    }
+
+    /// The same with as many digits as repeated measurements might agree on.
+    package var rounded: ClusterProfile {
+        var profile = self
+        for rank in ranks.indices { profile.ranks[rank].round() }
+        for link in links.indices {
+            profile.links[link].latencySeconds.roundToDigits()
+            profile.links[link].bytesPerSecond.roundToDigits()
+        }
+        for collective in collectives.indices { profile.collectives[collective].round() }
+        return profile
+    }
+
+    /// Tables of what each rank does and of what connects them.
+    public var text: String {
+        let machines = [["rank", "host", "threads", "instructions", "memory", "reads GB/s"]]
+            + ranks.enumerated().map { rank, own in
+                [
+                    "\(rank)", own.host, "\(own.threads) of \(own.cores)", own.instructionSet,
+                    Figure.bytes(own.memoryByteCount), Figure.giga(own.readBandwidth),
+                ]
+            }
+        var text = Table.text(machines)
+        text += "\nproducts of one token, GB/s of weights\n" + products(\.tokenBytesPerSecond)
+        text += "\nproducts of 256 tokens, Gop/s\n" + products(\.chunkOperationsPerSecond)
+        text += "\nattention: GB/s of cache for one token, Gop/s for 256\n" + attention
+        guard ranks.count > 1 else { return text }
+        text += "\nlinks\n" + linkTable
+        text += "\ncollectives, microseconds\n" + collectiveTable
+        return text
+    }
+
+    private func products(_ figure: KeyPath<ProductProfile, Double>) -> String {
+        let names = ranks.first?.products.filter { $0.math == .precise }.map(\.encoding) ?? []
+        let rows = ranks.enumerated().flatMap { rank, own in
+            Math.allCases.map { math in
+                ["\(rank)", math.rawValue]
+                    + own.products.filter { $0.math == math }.map { Figure.giga($0[keyPath: figure]) }
+            }
+        }
+        return Table.text([["rank", "math"] + names] + rows)
+    }
+
+    private var attention: String {
+        let names = ranks.first?.attention.map(\.cache.rawValue) ?? []
+        let rows = ranks.enumerated().map { rank, own in
+            ["\(rank)"] + own.attention.map { Figure.giga($0.tokenBytesPerSecond) }
+                + own.attention.map { Figure.giga($0.chunkOperationsPerSecond) }
+        }
+        return Table.text([["rank"] + names + names] + rows)
+    }
+
+    private var linkTable: String {
+        let rows = links.map { link in
+            ["\(link.from)-\(link.to)", Self.micro(link.latencySeconds), Figure.giga(link.bytesPerSecond)]
+        }
+        return Table.text([["ranks", "microseconds", "GB/s"]] + rows)
+    }
+
+    private var collectiveTable: String {
+        let sizes = collectives.first?.points.map { "\($0.byteCount / 1024) KiB" } ?? []
+        let rows = collectives.map { collective in
+            [collective.operation.rawValue, "\(collective.rankCount)"]
+                + collective.points.map { Self.micro($0.seconds) }
+                + [
+                    Self.micro(collective.latencySeconds), Figure.giga(collective.bytesPerSecond),
+                    Figure.percent(collective.fitError),
+                ]
+        }
+        return Table.text([["operation", "ranks"] + sizes + ["fixed", "GB/s", "fit off by"]] + rows)
+    }
+
+    private static func micro(_ seconds: Double) -> String { Figure.decimal(seconds * 1e6, 1) }
+}
+
+extension RankProfile {
+    fileprivate mutating func round() {
+        readBandwidth.roundToDigits()
+        secondsPerElement.roundToDigits()
+        secondsPerLayer.roundToDigits()
+        for index in products.indices {
+            products[index].tokenBytesPerSecond.roundToDigits()
+            products[index].tokenSeconds.roundToDigits()
+            products[index].chunkOperationsPerSecond.roundToDigits()
+        }
+        for index in attention.indices {
+            attention[index].tokenBytesPerSecond.roundToDigits()
+            attention[index].chunkOperationsPerSecond.roundToDigits()
+        }
+    }
+}
+
+extension CollectiveProfile {
+    fileprivate mutating func round() {
+        latencySeconds.roundToDigits()
+        bytesPerSecond.roundToDigits()
+        fitError.roundToDigits()
+        for index in points.indices { points[index].seconds.roundToDigits() }
+    }
+}
+
+extension Double {
+    /// Leaves four digits.
+    fileprivate mutating func roundToDigits() { self = Double(String(format: "%.3e", self)) ?? self }
+}

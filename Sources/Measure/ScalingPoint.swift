@@ -1,0 +1,82 @@
+import Foundation
+import Partition
+
+/// How a run of a scaling experiment divides the model.
+public enum Division: String, Sendable, Hashable, Codable, CaseIterable {
+    /// All ranks get the same part.
+    case equal
+    /// Parts by shares that were given.
+    case weighted
+    /// Parts by what the profile of a cluster says.
+    case planned
+}
+
+/// One run of a scaling experiment: what it was to measure, and what came of it.
+struct ScalingPoint: Sendable {
+    /// What came of a run.
+    enum Outcome: Sendable {
+        case measured(ScalingRun)
+        case failed(message: String)
+    }
+
+    var ranks: Int
+    var division: Division
+    /// `5:3:2` of a weighted division, else empty.
+    var shares: String
+    var outcome: Outcome
+
+    /// A point of this outcome.
+    init(ranks: Int, division: Division, shares: String = "", outcome: Outcome) {
+        self.ranks = ranks
+        self.division = division
+        self.shares = shares
+        self.outcome = outcome
+    }
+
+    /// The run that a file name such as `ranks-3-shares-5:3:2` or `ranks-3-equal` speaks of; nil for any other name.
+    init?(name: String, outcome: Outcome) {
+        guard let match = name.wholeMatch(of: /ranks-([1-9][0-9]{0,5})-(?:shares-([0-9.:e+-]+)|([a-z]+))/),
+            let ranks = Int(match.1)
+        else { return nil }
+        if let shares = match.2 {
+            self.init(ranks: ranks, division: .weighted, shares: String(shares), outcome: outcome)
+        } else if let division = match.3.flatMap({ Division(rawValue: String($0)) }), division != .weighted {
+            self.init(ranks: ranks, division: division, outcome: outcome)
+        } else {
+            return nil
+        }
+    }
+
+    /// The runs of a folder, by ranks and with equal shares first: `NAME.json` of one that was measured, `NAME.error`
+    /// of one that failed.
+    ///
+    /// - Throws: ``MeasureError`` where there are none, or one is not complete.
+    static func all(folder: String) throws(MeasureError) -> [ScalingPoint] {
+        let names: [String]
+        do { names = try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
+            throw .noRuns(folder: folder, found: "'\(error.localizedDescription)'")
+        }
+        var points: [ScalingPoint] = []
+        for name in names.sorted() {
+            let path = "\(folder)/\(name)"
+            if name.hasSuffix(".json") {
+                guard var point = ScalingPoint(name: String(name.dropLast(5)), outcome: .failed(message: "")) else {
+                    continue
+                }
+                point.outcome = .measured(try ScalingRun(path: path))
+                points.append(point)
+            } else if name.hasSuffix(".error"), !names.contains("\(name.dropLast(6)).json") {
+                let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+                let message = text.trimmingCharacters(in: .whitespacesAndNewlines)
+                let failed = Outcome.failed(message: message.isEmpty ? "no message" : message)
+                if let point = ScalingPoint(name: String(name.dropLast(6)), outcome: failed) { points.append(point) }
+            }
+        }
+        guard !points.isEmpty else { throw .noRuns(folder: folder, found: "none") }
+        return points.sorted { $0.place < $1.place }
+    }
+
+    private var place: (Int, Int, String) {
+        (ranks, Division.allCases.firstIndex(of: division) ?? 0, shares)
+    }
+}

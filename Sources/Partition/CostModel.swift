@@ -1,0 +1,155 @@
+import Blueprint
+
+/// What passes of a plan take on the ranks of a profile: bytes over rates, operations over rates, and messages.
+///
+/// Ranks meet after every stage, a mixer or the head; the stage takes as long as its slowest rank, and the exchange
+/// after it as long as it was measured to take.
+public struct CostModel: Sendable {
+    /// What the predictions are for.
+    public let plan: Plan
+    /// What they are made from.
+    public let profile: ClusterProfile
+    private let ranks: [RankCost]
+    private let stages: [Stage]
+    private let head: [StageWork]  // [ranks]
+
+    /// Equal stages, and what follows each of them.
+    private struct Stage {
+        var works: [StageWork]  // [ranks]
+        /// A branch of this kind, and which of its stages this is.
+        var branch: Branch
+        var number: Int
+        var count: Int
+    }
+
+    /// - Parameter profile: one that has been checked, of as many ranks as the plan has.
+    public init(_ plan: Plan, _ profile: ClusterProfile) {
+        precondition(profile.ranks.count == plan.rankCount, "a profile describes every rank of a plan")
+        let extents = (0..<plan.rankCount).map { Extents(plan, rank: $0).filled }
+        let encodings = Set(plan.encodings.values)
+        self.plan = plan
+        self.profile = profile
+        ranks = profile.ranks.map { RankCost($0, encodings: encodings, policy: plan.policy) }
+        head = extents.map(plan.headStage)
+        stages = Self.stages(plan, extents)
+    }
+
+    private static func stages(_ plan: Plan, _ extents: [Extents]) -> [Stage] {
+        var stages: [Stage] = []
+        var places: [[StageWork]: Int] = [:]
+        for layer in plan.blueprint.layers {
+            for branch in layer.branches {
+                let byRank = extents.map { plan.stages(branch, branchesInLayer: layer.branches.count, $0) }
+                for number in byRank[0].indices {
+                    let works = byRank.map { $0[number] }
+                    let place = places[works, default: stages.count]
+                    if place == stages.count {
+                        stages.append(Stage(works: works, branch: branch, number: number, count: 0))
+                    }
+                    places[works] = place
+                    stages[place].count += 1
+                }
+            }
+        }
+        return stages
+    }
+
+    /// One greedily decoded token.
+    ///
+    /// - Parameter position: how many tokens are before it.
+    public func decodedToken(position: Int) -> Prediction {
+        var tally = Tally(rankCount: ranks.count)
+        tally.exchange(seconds(plan.orderExchanges), count: 1)
+        addPass(tokens: 1, firstPosition: position, logitRows: 1, to: &tally)
+        tally.exchange(seconds(plan.choiceExchanges), count: 1)
+        return tally.prediction
+    }
+
+    /// A forward of a chunk of tokens.
+    ///
+    /// - Parameters:
+    ///   - firstPosition: how many tokens are before them.
+    ///   - logitRows: tokens whose logits are computed.
+    public func chunk(tokens: Int, firstPosition: Int, logitRows: Int) -> Prediction {
+        var tally = Tally(rankCount: ranks.count)
+        addChunk(tokens: tokens, firstPosition: firstPosition, logitRows: logitRows, to: &tally)
+        return tally.prediction
+    }
+
+    /// A prompt of so many tokens in the plan's chunks, the choice of the token after it included.
+    public func prompt(tokens: Int) -> Prediction {
+        var tally = Tally(rankCount: ranks.count)
+        for first in stride(from: 0, to: tokens, by: plan.policy.chunk) {
+            let count = min(plan.policy.chunk, tokens - first)
+            addChunk(tokens: count, firstPosition: first, logitRows: first + count == tokens ? 1 : 0, to: &tally)
+        }
+        tally.exchange(seconds(plan.choiceExchanges), count: 1)
+        return tally.prediction
+    }
+
+    /// The order, with its tokens where they are several, and the pass.
+    private func addChunk(tokens: Int, firstPosition: Int, logitRows: Int, to tally: inout Tally) {
+        tally.exchange(seconds(plan.orderExchanges), count: 1)
+        if tokens > 1 { tally.exchange(seconds(plan.tokenExchanges(tokens: tokens)), count: 1) }
+        addPass(tokens: tokens, firstPosition: firstPosition, logitRows: logitRows, to: &tally)
+    }
+
+    private func addPass(tokens: Int, firstPosition: Int, logitRows: Int, to tally: inout Tally) {
+        let embedding = ranks.map { [Phase.rest: $0.elementSeconds(tokens * plan.blueprint.width)] }
+        tally.add(embedding, exchange: seconds(plan.embeddingExchanges(tokens: tokens)), count: 1)
+        for stage in stages {
+            let times = zip(ranks, stage.works).map { rank, work -> [Phase: Double] in
+                [
+                    work.phase: rank.seconds(work, tokens: tokens, firstPosition: firstPosition),
+                    .rest: rank.restSeconds(work, tokens: tokens),
+                ]
+            }
+            let exchange = seconds(plan.exchanges(stage.branch, tokens: tokens)[stage.number])
+            tally.add(times, exchange: exchange, count: stage.count)
+        }
+        guard logitRows > 0 else { return }
+        let times = zip(ranks, head).map { rank, work -> [Phase: Double] in
+            let norm = rank.restSeconds(work, tokens: logitRows)
+            return [Phase.head: rank.seconds(work, tokens: logitRows, firstPosition: 0) + norm]
+        }
+        tally.add(times, exchange: 0, count: 1)
+    }
+
+    /// One after another.
+    private func seconds(_ exchanges: [Exchange]) -> Double {
+        exchanges.reduce(0) { $0 + profile.seconds($1, rankCount: ranks.count) }
+    }
+}
+
+/// Sums up stages.
+private struct Tally {
+    private(set) var prediction: Prediction
+
+    init(rankCount: Int) {
+        let none = Prediction.Rank(
+            seconds: Dictionary(uniqueKeysWithValues: Phase.allCases.map { ($0, 0) }), waitSeconds: 0)
+        prediction = Prediction(seconds: 0, ranks: Array(repeating: none, count: rankCount))
+    }
+
+    /// What each rank does until they meet, and what they exchange then, `count` times.
+    mutating func add(_ times: [[Phase: Double]], exchange: Double, count: Int) {
+        let own = times.map { $0.values.reduce(0, +) }
+        let slowest = own.max() ?? 0
+        prediction.seconds += Double(count) * slowest
+        for rank in times.indices {
+            for (phase, seconds) in times[rank] {
+                prediction.ranks[rank].seconds[phase, default: 0] += Double(count) * seconds
+            }
+            prediction.ranks[rank].waitSeconds += Double(count) * (slowest - own[rank])
+        }
+        self.exchange(exchange, count: count)
+    }
+
+    /// An exchange that no rank comes late to.
+    mutating func exchange(_ seconds: Double, count: Int) {
+        prediction.seconds += Double(count) * seconds
+        for rank in prediction.ranks.indices {
+            prediction.ranks[rank].seconds[.communication, default: 0] += Double(count) * seconds
+        }
+    }
+}

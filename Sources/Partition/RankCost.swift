@@ -1,0 +1,56 @@
+import Blueprint
+
+/// What a rank takes for stages of a pass, by its profile.
+struct RankCost {
+    private let rank: RankProfile
+    private let products: [Encoding: ProductProfile]
+    private let attention: AttentionProfile
+
+    /// - Parameter encodings: those that products will be asked for.
+    init(_ rank: RankProfile, encodings: Set<Encoding>, policy: Policy) {
+        self.rank = rank
+        products = Dictionary(uniqueKeysWithValues: encodings.map { ($0, rank.product($0, policy.math)) })
+        attention = rank.attention(policy.cache)
+    }
+
+    /// Seconds of a stage beside norms and the like: its products and its attention.
+    func seconds(_ stage: StageWork, tokens: Int, firstPosition: Int) -> Double {
+        stage.products.reduce(seconds(stage.attention, tokens: tokens, firstPosition: firstPosition)) {
+            $0 + seconds($1, tokens: tokens)
+        }
+    }
+
+    /// Seconds of norms, rotation, activation and sums of branches in a stage: of one token what a layer was measured
+    /// to take, of many what their elements take, where that is more.
+    func restSeconds(_ stage: StageWork, tokens: Int) -> Double {
+        let ofLayer = stage.partOfLayer * rank.secondsPerLayer
+        guard tokens > 1 || stage.partOfLayer == 0 else { return ofLayer }
+        return max(ofLayer, elementSeconds(tokens * stage.elementCount))
+    }
+
+    /// Seconds for so many elements.
+    func elementSeconds(_ count: Int) -> Double { Double(count) * rank.secondsPerElement }
+
+    /// Products of one input in one go: for one token their bytes are read, and the threads are woken once; for more
+    /// the operations of a chunk, where these take longer.
+    private func seconds(_ together: [ProductWork], tokens: Int) -> Double {
+        var (reading, computing, waking) = (0.0, 0.0, 0.0)
+        for product in together where product.byteCount > 0 {
+            guard let profile = products[product.encoding] else {
+                preconditionFailure("a product with \(product.encoding.name) was not foreseen")
+            }
+            reading += Double(product.byteCount) / profile.tokenBytesPerSecond
+            computing += Double(tokens * product.operationCount) / profile.chunkOperationsPerSecond
+            waking = max(waking, profile.tokenSeconds)
+        }
+        return tokens == 1 ? reading + waking : max(reading + waking, computing)
+    }
+
+    private func seconds(_ work: AttentionWork?, tokens: Int, firstPosition: Int) -> Double {
+        guard let work, work.cacheByteCount > 0 else { return 0 }
+        let seen = work.positions(seenBy: tokens, after: firstPosition)
+        let reading = Double(work.byteCount(positions: seen.inAll)) / attention.tokenBytesPerSecond
+        let operations = Double(work.operationCount(positions: seen.together))
+        return tokens == 1 ? reading : max(reading, operations / attention.chunkOperationsPerSecond)
+    }
+}

@@ -1,0 +1,65 @@
+import Blueprint
+
+/// What a rank reads and computes between two meetings of the ranks, whatever the number of tokens.
+struct StageWork: Hashable {
+    /// What the ranks do in the stage, beside norms and the like.
+    var phase: Phase
+    /// Products of the same input are computed in one go.
+    var products: [[ProductWork]] = []
+    /// Reading the cache, in an attention.
+    var attention: AttentionWork?
+    /// Bytes of norms and biases.
+    var vectorByteCount = 0
+    /// Elements of one token that norms, rotation, activation and the sum of branches go through.
+    var elementCount = 0
+    /// The part of a layer that the stage is.
+    var partOfLayer = 0.0
+
+    /// Bytes of weights and the operations of `tokens` tokens after `firstPosition` others.
+    func work(tokens: Int, firstPosition: Int) -> Work {
+        let all = products.joined()
+        let seen = attention?.positions(seenBy: tokens, after: firstPosition) ?? (inAll: 0, together: 0)
+        return Work(
+            weightByteCount: vectorByteCount + all.reduce(0) { $0 + $1.byteCount },
+            cacheByteCount: attention?.byteCount(positions: seen.inAll) ?? 0,
+            operationCount: tokens * all.reduce(0) { $0 + $1.operationCount }
+                + (attention?.operationCount(positions: seen.together) ?? 0))
+    }
+}
+
+/// A product of one token with a rank's slice of a matrix.
+struct ProductWork: Hashable {
+    var encoding: Encoding
+    /// Bytes of the slice in memory.
+    var byteCount: Int
+    /// Multiplications and additions.
+    var operationCount: Int
+}
+
+/// A rank's heads of an attention over its cache.
+struct AttentionWork: Hashable {
+    /// Bytes of keys and values of the whole context.
+    var cacheByteCount: Int
+    /// Positions of the whole context.
+    var context: Int
+    /// Channels of the query heads.
+    var channels: Int
+    /// Positions that a token sees; nil for all.
+    var window: Int?
+
+    /// Bytes of so many positions.
+    func byteCount(positions: Int) -> Int {
+        Int(Double(cacheByteCount) * Double(positions) / Double(context))
+    }
+
+    /// Operations of tokens that see so many positions together: a product with the key, and one with the value.
+    func operationCount(positions: Int) -> Int { 4 * channels * positions }
+
+    /// The positions that any of the tokens sees, and the sum of what each of them sees.
+    func positions(seenBy tokens: Int, after firstPosition: Int) -> (inAll: Int, together: Int) {
+        let end = firstPosition + tokens
+        let growing = window.map { max(0, min(end, $0) - firstPosition) } ?? tokens
+        let together = growing * firstPosition + growing * (growing + 1) / 2 + (tokens - growing) * (window ?? 0)
+        return (min(end, window.map { tokens + $0 - 1 } ?? end), together)
+    }
+}
