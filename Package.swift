@@ -86,6 +86,9 @@ let package = Package(
         .testTarget(
             name: "MeasureTests", dependencies: ["Measure", "Engine", "Partition"], swiftSettings: swiftSettings),
         .testTarget(
+            name: "ClusterTests", dependencies: ["lockstep", "Launching"], exclude: ["cluster", "slurm"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "LockstepTests", dependencies: ["lockstep", "Launching", "Weights", "HDF5"],
             swiftSettings: swiftSettings),
     ],
