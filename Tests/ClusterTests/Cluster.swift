@@ -24,7 +24,10 @@ final class Cluster {
     private let process = Process()
     private let input = Pipe()
 
-    struct NotMade: Error { var messages: String }
+    enum Failure: Error {
+        case notMade
+        case notDisturbed(command: [String], status: Int32)
+    }
 
     /// Makes a cluster; `options` are those of the script.
     init(hosts: Int = 3, _ options: [String] = []) throws {
@@ -40,7 +43,7 @@ final class Cluster {
         var line = Data()
         while line.last != UInt8(ascii: "\n") {
             let data = output.fileHandleForReading.availableData
-            guard !data.isEmpty else { throw NotMade(messages: String(decoding: line, as: UTF8.self)) }
+            guard !data.isEmpty else { throw Failure.notMade }
             line += data
         }
         folder = String(decoding: line.dropLast(), as: UTF8.self)
@@ -63,14 +66,16 @@ final class Cluster {
     }
 
     /// Runs a command of the script while a launch is under way.
-    func disturb(_ arguments: [String]) throws -> Int32 {
+    func disturb(_ arguments: [String]) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Self.script)
         process.arguments = arguments
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         try process.run()
         process.waitUntilExit()
-        return process.terminationStatus
+        guard process.terminationStatus == 0 else {
+            throw Failure.notDisturbed(command: arguments, status: process.terminationStatus)
+        }
     }
 
     /// Runs lockstep on the first `hosts` hosts, as a user on host1 does.
