@@ -3,9 +3,9 @@ internal import CMPI
 extension Communicator {
     /// How far this rank's clock is ahead of rank 0's, in the clock's units; to be called on every rank.
     ///
-    /// Rank 0 sends each rank some messages one after another, which the rank answers with its time. The quickest answer
-    /// counts; the time in it is taken for the middle of the way there and back. What is less than half of that way is
-    /// taken for nothing: ranks of one host have one clock. Corresponds to `MPI_Send` and `MPI_Recv`.
+    /// Rank 0 sends each rank some messages one after another, which the rank answers with its time. The quickest
+    /// answer counts; the time in it is taken for the middle of the way there and back. What is less than half of that
+    /// way is taken for nothing: ranks of one host have one clock. Corresponds to `MPI_Send` and `MPI_Recv`.
     public func clockOffset(rounds: Int = 32, now: () -> Int64) throws(MPIError) -> Int64 {
         watchdog.arrive()
         defer { watchdog.leave() }

@@ -22,8 +22,8 @@ extension Communicator {
         return CoreShare.distinct(threads: counts, allowed: lists, siblings: CoreShare.siblings)?[neighbours.rank]
     }
 
-    /// Whether threads of the job must take turns on a core of this rank's host; all ranks of the job call it, each with
-    /// its number of threads.
+    /// Whether threads of the job must take turns on a core of this rank's host; all ranks of the job call it, each
+    /// with its number of threads.
     public func sharesCores(threads: Int) throws(MPIError) -> Bool {
         let neighbours = try ranksOfThisHost()
         let lists = try neighbours.gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed)

@@ -38,8 +38,8 @@ extension Activity {
 
     private var criticalPath: String? {
         criticalPathSeconds.map { seconds in
-            "computed, not measured, since ranks share cores: critical path \(Self.milliseconds(seconds)) ms: the longest "
-                + "processors' time of any rank between exchanges, and of each exchange "
+            "computed, not measured, since ranks share cores: critical path \(Self.milliseconds(seconds)) ms: "
+                + "the longest processors' time of any rank between exchanges, and of each exchange "
                 + (predictedSeconds == nil ? "the least time that any rank spent in it" : "the profile's time")
         }
     }

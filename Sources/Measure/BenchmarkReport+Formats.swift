@@ -10,7 +10,7 @@ extension BenchmarkReport {
         let encodings = byteCounts.sorted { $0.key < $1.key }.map { "\(Figure.bytes($0.value)) \($0.key)" }
         let limits = Factors.allCases.map { factors in
             let peak = peak(of: factors)
-            return "\(factors.rawValue) \(peak > 0 ? Self.giga(peak) : "-")"
+            return "\(factors.rawValue) \(peak > 0 ? Figure.giga(peak) : "-")"
         }
         let lines = [
             "\(model): \(Figure.grouped(parameterCount)) parameters, \(encodings.joined(separator: ", ")); "
@@ -20,7 +20,7 @@ extension BenchmarkReport {
                 + "of the logits' spread (at most \(Figure.scientific(check.tolerance))), ranks hold the same bits",
             "errors of products against double precision, of the exact ones' spread: "
                 + errors.map(Self.text).joined(separator: "; "),
-            "limits of all ranks at once: reading \(Self.giga(reading)) GB/s; "
+            "limits of all ranks at once: reading \(Figure.giga(reading)) GB/s; "
                 + "operations in Gop/s: \(limits.joined(separator: ", "))",
         ]
         return lines.map { $0 + "\n\n" }.joined() + table
@@ -47,8 +47,8 @@ extension BenchmarkReport {
             [
                 test.name, Figure.decimal(test.tokensPerSecond.median, 2),
                 Figure.decimal(test.tokensPerSecond.least, 2),
-                Figure.decimal(test.tokensPerSecond.greatest, 2), Self.giga(test.bytesPerSecond),
-                test.shareOfReading.map { Figure.percent($0) } ?? "-", Self.giga(test.operationsPerSecond),
+                Figure.decimal(test.tokensPerSecond.greatest, 2), Figure.giga(test.bytesPerSecond),
+                test.shareOfReading.map { Figure.percent($0) } ?? "-", Figure.giga(test.operationsPerSecond),
                 test.shareOfPeak.map { Figure.percent($0) } ?? "-",
             ] + Phase.allCases.map { Figure.percent(test.phases[$0.rawValue] ?? 0) }
         }
@@ -60,8 +60,6 @@ extension BenchmarkReport {
         "\(error.encoding) \(error.math) \(Figure.scientific(error.error.meanSquare)) "
             + "(largest \(Figure.scientific(error.error.largest)))"
     }
-
-    private static func giga(_ value: Double) -> String { Figure.decimal(value / 1e9, 1) }
 
     /// A line of titles, then a line for each kind of forward; numbers in bytes, operations and seconds.
     public var csv: String {

@@ -31,7 +31,7 @@ extension ClusterProfile {
             + ranks.enumerated().map { rank, own in
                 [
                     "\(rank)", own.host, "\(own.threads) of \(own.cores)", own.instructionSet,
-                    Figure.bytes(own.memoryByteCount), Self.giga(own.readBandwidth),
+                    Figure.bytes(own.memoryByteCount), Figure.giga(own.readBandwidth),
                 ]
             }
         var text = Table.text(machines)
@@ -49,7 +49,7 @@ extension ClusterProfile {
         let rows = ranks.enumerated().flatMap { rank, own in
             Math.allCases.map { math in
                 ["\(rank)", math.rawValue]
-                    + own.products.filter { $0.math == math }.map { Self.giga($0[keyPath: figure]) }
+                    + own.products.filter { $0.math == math }.map { Figure.giga($0[keyPath: figure]) }
             }
         }
         return Table.text([["rank", "math"] + names] + rows)
@@ -58,15 +58,15 @@ extension ClusterProfile {
     private var attention: String {
         let names = ranks.first?.attention.map(\.cache.rawValue) ?? []
         let rows = ranks.enumerated().map { rank, own in
-            ["\(rank)"] + own.attention.map { Self.giga($0.tokenBytesPerSecond) }
-                + own.attention.map { Self.giga($0.chunkOperationsPerSecond) }
+            ["\(rank)"] + own.attention.map { Figure.giga($0.tokenBytesPerSecond) }
+                + own.attention.map { Figure.giga($0.chunkOperationsPerSecond) }
         }
         return Table.text([["rank"] + names + names] + rows)
     }
 
     private var linkTable: String {
         let rows = links.map { link in
-            ["\(link.from)-\(link.to)", Self.micro(link.latencySeconds), Self.giga(link.bytesPerSecond)]
+            ["\(link.from)-\(link.to)", Self.micro(link.latencySeconds), Figure.giga(link.bytesPerSecond)]
         }
         return Table.text([["ranks", "microseconds", "GB/s"]] + rows)
     }
@@ -77,14 +77,13 @@ extension ClusterProfile {
             [collective.operation.rawValue, "\(collective.rankCount)"]
                 + collective.points.map { Self.micro($0.seconds) }
                 + [
-                    Self.micro(collective.latencySeconds), Self.giga(collective.bytesPerSecond),
+                    Self.micro(collective.latencySeconds), Figure.giga(collective.bytesPerSecond),
                     Figure.percent(collective.fitError),
                 ]
         }
         return Table.text([["operation", "ranks"] + sizes + ["fixed", "GB/s", "fit off by"]] + rows)
     }
 
-    private static func giga(_ value: Double) -> String { Figure.decimal(value / 1e9, 1) }
     private static func micro(_ seconds: Double) -> String { Figure.decimal(seconds * 1e6, 1) }
 }
 

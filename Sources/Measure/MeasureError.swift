@@ -22,7 +22,8 @@ extension MeasureError: CustomStringConvertible {
         case .noRuns(let folder, let found):
             "\(folder): expected runs of launch/scaling, found \(found); name the folder that it wrote"
         case .badRun(let path, let found):
-            "\(path): expected what 'bench --json' prints, found \(found); remove the file and start launch/scaling again"
+            "\(path): expected what 'bench --json' prints, found \(found); "
+                + "remove the file and start launch/scaling again"
         case .unwritable(let path, let found):
             "\(path): expected to write a report, found '\(found)'; see that its folder is there and has room"
         case .noPlots(let found):

@@ -1,4 +1,5 @@
 import Foundation
+import Partition
 
 /// Rows in columns of equal width.
 enum Table {
@@ -10,4 +11,9 @@ enum Table {
                 .trimmingCharacters(in: .whitespaces) + "\n"
         }.joined()
     }
+}
+
+extension Figure {
+    /// A rate in thousands of millions, with one digit behind the point.
+    static func giga(_ value: Double) -> String { decimal(value / 1e9, 1) }
 }

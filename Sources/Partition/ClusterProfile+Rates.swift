@@ -44,28 +44,6 @@ extension ClusterProfile {
         }
         return collective.seconds(byteCount: exchange.byteCount)
     }
-
-    /// Seconds of a message between two ranks: by their link, or where it was not measured what a broadcast takes.
-    func messageSeconds(from: Int, to: Int, byteCount: Int) -> Double {
-        let link = links.first { $0.from == min(from, to) && $0.to == max(from, to) }
-        return link.map { $0.latencySeconds + Double(byteCount) / $0.bytesPerSecond }
-            ?? seconds(Exchange(operation: .broadcast, byteCount: byteCount), rankCount: 2)
-    }
-
-    /// The profile of some of the ranks, in ascending order, numbered anew.
-    func keeping(_ kept: [Int]) -> ClusterProfile {
-        var profile = self
-        profile.ranks = kept.map { ranks[$0] }
-        profile.links = links.compactMap { link in
-            guard let from = kept.firstIndex(of: link.from), let to = kept.firstIndex(of: link.to) else { return nil }
-            return LinkProfile(
-                from: from, to: to, latencySeconds: link.latencySeconds, bytesPerSecond: link.bytesPerSecond)
-        }
-        return profile
-    }
-
-    /// The profile of the first so many ranks.
-    public func first(_ rankCount: Int) -> ClusterProfile { keeping(Array(0..<min(rankCount, ranks.count))) }
 }
 
 extension CollectiveProfile {

@@ -23,7 +23,8 @@ extension LockstepTests {
             #expect(profile.links.map { [$0.from, $0.to] } == pairs)
             for link in profile.links { expectPositive([link.latencySeconds, link.bytesPerSecond]) }
             let kinds = CollectiveProfile.Operation.allCases
-            #expect(profile.collectives.map(\.rankCount) == (2..<max(2, ranks + 1)).flatMap { count in kinds.map { _ in count } })
+            let counts = (2..<max(2, ranks + 1)).flatMap { count in kinds.map { _ in count } }
+            #expect(profile.collectives.map(\.rankCount) == counts)
             for collective in profile.collectives {
                 expectPositive([collective.bytesPerSecond] + collective.points.map(\.seconds))
                 #expect(collective.latencySeconds >= 0 && collective.fitError.isFinite)

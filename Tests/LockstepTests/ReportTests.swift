@@ -132,7 +132,8 @@ extension LockstepTests {
             }
         }
 
-        @Test(arguments: ["--trace", "--report-json"]) func aFileThatCannotBeWrittenIsRefusedFirst(option: String) throws {
+        @Test(arguments: ["--trace", "--report-json"])
+        func aFileThatCannotBeWrittenIsRefusedFirst(option: String) throws {
             let launch = try lockstep(ranks: 2, Self.prompt + [option, "/no-such-folder/out.json"])
             expectFailure(launch, "/no-such-folder/out.json: expected a file that can be written, found none")
             #expect(!launch.errors.contains("loading"))

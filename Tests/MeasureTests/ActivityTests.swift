@@ -59,7 +59,8 @@ import Testing
 
     @Test func theTextNamesWhoKeepsTheOthersWaiting() throws {
         let text = try activity(sharesCores: false).text("decoding")
-        #expect(text.hasPrefix("decoding: 2000.000 ms a forward; exchanged 2.00 KB in 13.0 messages, planned 2.00 KB in 12.0"))
+        let start = "decoding: 2000.000 ms a forward; exchanged 2.00 KB in 13.0 messages, planned 2.00 KB in 12.0"
+        #expect(text.hasPrefix(start))
         #expect(text.contains("imbalance 1.20 (slowest over mean): the others wait for rank 1 on host1\n"), "\(text)")
         #expect(!text.contains("computed, not measured"))
     }
