@@ -9,6 +9,8 @@ import Weights
 struct Placement {
     /// The plan that all ranks work by.
     let plan: Plan
+    /// What passes of the plan take by the profile of the machines; nil without one, and on ranks other than 0.
+    let costModel: CostModel?
     let communicator: Communicator
     /// Threads of this rank.
     let threads: Int
@@ -25,7 +27,9 @@ struct Placement {
     ) throws(MPIError) {
         self.communicator = communicator
         slowdown = request.slowdown
-        plan = try Self.agreedPlan(request, blueprint, encodings, communicator)
+        let plan = try Self.agreedPlan(request, blueprint, encodings, communicator)
+        self.plan = plan
+        costModel = request.profile.map { CostModel(plan, $0) }
         // Every rank takes part in this, also one that was told its threads.
         let fair = try communicator.fairCores()
         threads = request.threads ?? fair
@@ -44,8 +48,10 @@ struct Placement {
             wire: request.wire, context: request.context ?? min(blueprint.maximumContext, Request.defaultContext),
             cache: request.cache, chunk: request.chunk, math: request.math,
             sharedMemory: pools.map { SharedMemory(ranks: $0.ranks, byteCount: $0.byteCount) })
+        let encoding = { (weight: Weight) in encodings[weight.name] ?? .f32 }
+        let planned = try shares == nil ? Policy.planned(policy, blueprint, request.profile, encoding, on: world) : nil
         let plan = try world.together {
-            let encoding = { (weight: Weight) in encodings[weight.name] ?? .f32 }
+            if let planned { return try Plan(blueprint, policy: planned, encoding: encoding) }
             guard shares == nil else { return try Plan(blueprint, policy: policy, encoding: encoding) }
             return try Plan(byMemory: blueprint, policy: policy, encoding: encoding)
         }

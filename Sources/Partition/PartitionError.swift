@@ -34,6 +34,8 @@ public enum PartitionError: Error, Sendable, Hashable {
     ///
     /// `axis` is the one with the most units; `workingRankCount` ranks would each hold something.
     case idleRank(rank: Int, axis: Axis, share: Double, workingRankCount: Int)
+    /// A figure of a cluster's profile is missing or means nothing.
+    case profile(path: String, place: String, expected: String, found: String)
     /// A rank would need more memory than it may use.
     case memory(MemoryShortage)
 }
@@ -82,6 +84,8 @@ extension PartitionError: CustomStringConvertible {
             "rank \(rank): expected at least one unit of some axis, found none for its share \(Figure.number(share)) "
                 + "(the longest axis, \(axis), has \(axis.count)); "
                 + "use \(workingRankCount) \(workingRankCount == 1 ? "rank" : "ranks") or a larger share"
+        case .profile(let path, let place, let expected, let found):
+            "\(path), \(place): expected \(expected), found \(found); correct it or measure again with 'lockstep probe'"
         case .memory(let shortage):
             shortage.description
         }

@@ -99,6 +99,8 @@ public struct PlanSummary: Sendable, Hashable, Codable {
     public var decodedToken: Messages
     /// One full chunk of a prompt.
     public var promptChunk: Messages
+    /// What it takes by a cluster's profile, where there is one.
+    public var forecast: Forecast?
     /// What a user should know.
     public var remarks: [String]
     /// The hash that ranks compare.
@@ -108,6 +110,17 @@ public struct PlanSummary: Sendable, Hashable, Codable {
 extension Plan {
     /// The plan's figures.
     public var summary: PlanSummary { summary(hosts: nil) }
+
+    /// The plan's figures, with what it takes by the profile of a cluster of as many ranks.
+    ///
+    /// - Parameter profile: one that has been checked.
+    public func summary(_ profile: ClusterProfile) -> PlanSummary {
+        var summary = summary(hosts: profile.ranks.map(\.host))
+        let forecast = Forecast(self, profile)
+        summary.forecast = forecast
+        summary.remarks = (forecast.remark.map { [$0] } ?? []) + summary.remarks
+        return summary
+    }
 
     /// The plan's figures.
     ///
@@ -131,7 +144,7 @@ extension Plan {
                 tokens: 1, collectives: decodingTraffic.collectives, byteCount: decodingTraffic.byteCount),
             promptChunk: PlanSummary.Messages(
                 tokens: policy.chunk, collectives: chunkTraffic.collectives, byteCount: chunkTraffic.byteCount),
-            remarks: remarks, fingerprint: fingerprint)
+            forecast: nil, remarks: remarks, fingerprint: fingerprint)
     }
 
     private var modelSummary: PlanSummary.Model {

@@ -18,6 +18,10 @@ public struct Policy: Sendable, Hashable {
     public var chunk: Int
     /// How much products may round; a plan makes it precise in way gather.
     public var math: Math
+    /// Units of each rank, for axes that are not dealt by shares; of key-value heads they follow from the query heads.
+    ///
+    /// A rank may have none of any axis.
+    public var counts: [Axis: [Int]] = [:]
     /// Bytes of memory that each rank may use; nil where that is unknown.
     public var memoryByteCounts: [Int]?
     /// What ranks may use together, each part at the most once; none where that is unknown.

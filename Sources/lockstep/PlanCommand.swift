@@ -20,7 +20,7 @@ struct PlanCommand: SoloCommand {
     @Option(help: ArgumentHelp("The same, spelled as in the other commands.", valueName: "file"))
     var model: String?
 
-    @Option(help: "The number of ranks. Default: as many as there are shares, or one.")
+    @Option(help: "The number of ranks. Default: as many as there are shares, or as --cluster has, or one.")
     var ranks: Int?
 
     @OptionGroup var share: ShareOptions
@@ -34,6 +34,8 @@ struct PlanCommand: SoloCommand {
             valueName: "128GB:48GB"),
         transform: { try MemoryLimits(list: $0) })
     var memory: MemoryLimits?
+
+    @OptionGroup var clusterOptions: ClusterOptions
 
     @Option(
         help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
@@ -60,14 +62,21 @@ struct PlanCommand: SoloCommand {
         let encoding = { (weight: Weight) in
             encodings[weight.name] ?? chosen.encoding(of: blueprint.statedEncoding(of: weight) ?? .bf16, weight)
         }
+        let profile = try clusterOptions.profile()
         let count = ranks ?? memory?.byteCounts.count
         let shares = try share.wanted()?.resolved(rankCount: count)
-        let policy = policy(shares ?? Array(repeating: 1, count: count ?? 1), for: blueprint)
+        let rankCount = shares?.count ?? count ?? profile?.ranks.count ?? 1
+        let policy = policy(shares ?? Array(repeating: 1, count: rankCount), for: blueprint)
+        let measured = try clusterOptions.cluster.flatMap { path in try profile?.first(rankCount, path: path) }
         let plan =
-            shares == nil
-            ? try Plan(byMemory: blueprint, policy: policy, encoding: encoding)
-            : try Plan(blueprint, policy: policy, encoding: encoding)
-        if json { try Output.json(plan.summary) } else { try Output.product(plan.report(hosts: nil)) }
+            switch (shares, measured) {
+            case (.some, _): try Plan(blueprint, policy: policy, encoding: encoding)
+            case (nil, let measured?):
+                try Planner(blueprint, policy: policy, profile: measured, encoding: encoding).plan()
+            case (nil, nil): try Plan(byMemory: blueprint, policy: policy, encoding: encoding)
+            }
+        let summary = measured.map { plan.summary($0) } ?? plan.summary
+        if json { try Output.json(summary) } else { try Output.product(PlanReport(summary).text) }
     }
 
     private func policy(_ shares: [Double], for blueprint: Blueprint) -> Policy {

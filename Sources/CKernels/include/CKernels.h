@@ -318,9 +318,11 @@ void lockstep_join_tiles(
 void lockstep_cut_tiles(
     const void *from, size_t from_stride, size_t columns, size_t rows, void *tiles, size_t length, size_t tile_rows);
 
-/// Reads `count` 64-byte lines and returns a digest of them: as fast as memory gives them.
+/// Reads `count` 64-byte lines and returns a digest of them: as fast as memory gives them. Which number of streams, 1, 2
+/// or 4 parts of a thread's lines that are read in turns, is the fastest depends on the machine.
 struct lockstep_read {
     int instruction_set;
+    int streams;
     const void *lines;
     size_t count;
     uint64_t *digests; // [threads, 8]
