@@ -40,8 +40,8 @@ extension Matrix {
     /// Lays rows of a weights file out as rows of this matrix from `row` on, in panels of sixteen.
     ///
     /// `row` is a multiple of sixteen, and so is the number of rows unless they are the last: what is left of a panel
-    /// becomes zero, and so do columns beyond those given. Threads may pack different panels at once. The bytes are the same
-    /// with every instruction set.
+    /// becomes zero, and so do columns beyond those given. Threads may pack different panels at once. The bytes are the
+    /// same with every instruction set.
     public func pack(_ rows: GroupedRows, at row: Int, by instructionSet: InstructionSet = .chosen) {
         guard case .grouped(let kind) = encoding else { preconditionFailure("Only grouped encodings lie in panels.") }
         let given = rows.columns - rows.skippedColumns
