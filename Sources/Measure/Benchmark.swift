@@ -52,7 +52,7 @@ public struct Benchmark: Sendable {
         let after = try session.measureMachines()
         guard let check else { return nil }
         return BenchmarkReport(
-            model: model, plan: session.plan, check: check, errors: errors,
+            model: model, plan: session.plan, loading: session.loading, check: check, errors: errors,
             machines: zip(before, after).map { $0.best(with: $1) }, tests: tests,
             predictions: tests.map { predict?($0.batch, $0.firstPosition + $0.batch * ($0.stepCount / 2)) })
     }

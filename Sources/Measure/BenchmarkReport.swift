@@ -69,6 +69,20 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var bytes: Activity.Count
     }
 
+    /// What reading the weights took, conversion to the kernels' layout included.
+    public struct Loading: Sendable, Hashable, Codable {
+        /// From the first byte to the last rank's last matrix.
+        public var seconds: Double
+        /// Bytes that each rank read from the weights file.
+        public var byteCounts: [Int]  // [ranks]
+        /// Bytes that all ranks together read in a second.
+        public var bytesPerSecond: Double
+
+        init(_ loading: Engine.Loading) {
+            (seconds, byteCounts, bytesPerSecond) = (loading.seconds, loading.byteCounts, loading.bytesPerSecond)
+        }
+    }
+
     /// The model.
     public var model: String
     /// Parameters; a tied head counts once.
@@ -77,6 +91,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     public var byteCounts: [String: Int]
     /// How ranks put their parts together.
     public var way: String
+    /// The loading of a weights file; nil where the weights are random numbers.
+    public var loading: Loading?
     /// What each rank runs on, in rank order.
     public var machines: [Machine]
     /// What the products multiply.
@@ -89,13 +105,14 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     public var tests: [Test]
 
     init(
-        model: String, plan: Plan, check: OutputCheck, errors: [EncodingError], machines: [Machine],
-        tests: [TimedTest], predictions: [Prediction?]
+        model: String, plan: Plan, loading: Engine.Loading, check: OutputCheck, errors: [EncodingError],
+        machines: [Machine], tests: [TimedTest], predictions: [Prediction?]
     ) {
         self.model = model
         parameterCount = plan.blueprint.parameterCount
         byteCounts = plan.summary.model.byteCounts
         way = plan.policy.way.rawValue
+        self.loading = loading.byteCountOfAll > 0 ? Loading(loading) : nil
         self.machines = machines
         factors = Self.factors(plan, machines)
         self.check = check

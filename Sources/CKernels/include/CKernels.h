@@ -108,7 +108,7 @@ struct lockstep_grouped_rows {
 
 /// Puts up to 16 rows, as a weights file has them, into a panel; missing rows become zero.
 void lockstep_pack(
-    const struct lockstep_grouped_rows *from, size_t rows, size_t columns, int encoding,
+    int instruction_set, const struct lockstep_grouped_rows *from, size_t rows, size_t columns, int encoding,
     const struct lockstep_grouping *grouping, void *panel);
 
 /// The elements of row `row` of 16 of a panel, in f32.
