@@ -52,10 +52,12 @@ struct RangeSearch {
         return result
     }
 
+    /// What the slowest rank takes that has a range: the others are always done in time.
     private func slowest(_ borders: [Int]) -> Double {
         var start = 0
         return borders.enumerated().reduce(0) { slowest, entry in
             defer { start = entry.element }
+            guard start < entry.element else { return slowest }
             return max(slowest, cost.figures(entry.offset, start..<entry.element).seconds)
         }
     }

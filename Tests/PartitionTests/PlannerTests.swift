@@ -148,6 +148,17 @@ import Testing
         for weight in model.weights { #expect(plan.scalesHeldTwice(of: weight).count == 0) }
     }
 
+    /// Its layers alone take longer than the work of the others.
+    @Test(arguments: Way.allCases) func aRankThatIsTooSlowForAnythingGetsNothing(way: Way) throws {
+        var profile = Clusters.profile([Clusters.rank(4e9), Clusters.rank(2e9), Clusters.rank(1e3)])
+        profile.ranks[2].secondsPerLayer = 1
+        let model = try Resource.model(heads: 10, keyValueHeads: 2, width: 64, mlpWidth: 411, vocabulary: 1021)
+        let plan = try Self.plan(model, Self.policy(profile, way), profile)
+        for axis in model.dealtAxes where way == .gather || axis.kind != .width {
+            #expect(plan.split(of: axis)[2].isEmpty && !plan.split(of: axis)[1].isEmpty, "\(axis)")
+        }
+    }
+
     @Test func anAxisOfFewUnitsMayLeaveOutTheSlowest() throws {
         let profile = Clusters.profile([1e9, 1e7].map { Clusters.rank($0) })
         let model = try Resource.model(heads: 2, keyValueHeads: 1, width: 64, mlpWidth: 64, vocabulary: 64)
