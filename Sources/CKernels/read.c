@@ -4,16 +4,13 @@
 
 typedef uint64_t words __attribute__((vector_size(64), may_alias));
 
-/// Of each of `streams` parts that lie far apart eight lines, then the next eight.
+/// Eight lines at a time, as many of each of `streams` parts that lie far apart.
 INLINE void read_streams(const words *lines, size_t first, size_t last, const int streams, words *sums)
 {
-    size_t length = (last - first) / (size_t)streams / 8 * 8;
-    for (size_t i = 0; i < length; i += 8)
-        UNROLL for (int s = 0; s < streams; s++)
-        {
-            const words *from = lines + first + (size_t)s * length + i;
-            UNROLL for (int j = 0; j < 8; j++) sums[j] ^= from[j];
-        }
+    const int run = 8 / streams;
+    size_t length = (last - first) / (size_t)streams / (size_t)run * (size_t)run;
+    for (size_t i = first; i < first + length; i += (size_t)run)
+        UNROLL for (int j = 0; j < 8; j++) sums[j] ^= lines[i + (size_t)(j / run) * length + (size_t)(j % run)];
     for (size_t i = first + (size_t)streams * length; i < last; i++)
         sums[0] ^= lines[i];
 }
@@ -22,8 +19,8 @@ INLINE void read_body(const words *lines, size_t first, size_t last, int streams
 {
     words sums[8] = {0};
     switch (streams) {
+    case 8: read_streams(lines, first, last, 8, sums); break;
     case 4: read_streams(lines, first, last, 4, sums); break;
-    case 2: read_streams(lines, first, last, 2, sums); break;
     default: read_streams(lines, first, last, 1, sums); break;
     }
     for (int j = 1; j < 8; j++)

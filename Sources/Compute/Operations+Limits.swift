@@ -3,7 +3,7 @@ internal import CKernels
 /// What the machine can do at best, measured with the threads that do the work.
 extension Operations {
     /// The bytes per second at which all threads together read memory that is in no cache: the best of `repeats`
-    /// readings of `byteCount` bytes in each of the kernels' manners, in one, two or four streams. `byteCount` should be
+    /// readings of `byteCount` bytes in each of the kernels' manners, in one stream or several. `byteCount` should be
     /// several times the last cache.
     ///
     /// Throws `ComputeError.noMemory` when the memory is not there.
@@ -27,12 +27,15 @@ extension Operations {
     ) throws(ComputeError) -> Double {
         var best = Duration.seconds(1 << 20)
         for _ in 0...max(1, repeats) {
-            for streams in [1, 2, 4] {
+            for streams in Self.readingStreams {
                 best = min(best, ContinuousClock().measure { read(arena, range, streams: streams) })
             }
         }
         return Double(range.count / 64 * 64) / (best / .seconds(1))
     }
+
+    /// Numbers of streams among which ``read(_:_:streams:)`` may be the fastest: memory gives several more than one.
+    package static let readingStreams = [1, 4, 8]
 
     /// Reads whole lines of what an arena has handed out, as far as they lie in `range`, all threads together, each in
     /// so many streams.

@@ -67,7 +67,7 @@ struct RankProbe {
         }
         let operations = operations()
         var fastest = Double.infinity
-        for streams in [1, 2, 4] {
+        for streams in Operations.readingStreams {
             let seconds = try stopwatch.secondsPerCall("reading") { _ in
                 operations.read(arena, 0..<byteCount, streams: streams)
             }
