@@ -43,8 +43,8 @@ extension Operations {
         var digests = [UInt64](repeating: 0, count: pool.threads * 8)
         unsafe digests.withUnsafeMutableBufferPointer { digests in
             let work = unsafe lockstep_read(
-                instruction_set: instructionSet.code, streams: Int32(streams), lines: arena.start(of: range), count: range.count / 64,
-                digests: digests.baseAddress)
+                instruction_set: instructionSet.code, streams: Int32(streams), lines: arena.start(of: range),
+                count: range.count / 64, digests: digests.baseAddress)
             unsafe run(lockstep_read_part, work, elements: .max)
         }
     }

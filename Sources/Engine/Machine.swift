@@ -81,8 +81,8 @@ extension Session {
 
     private func measureReadBandwidth() throws(ComputeError) -> Double {
         guard weightBytes.count < Self.cachedByteCount else {
-            return try bench.operations.measureReadBandwidth(of: arena, weightBytes, repeats: 5)
+            return try bench.operations.measureReadBandwidth(of: arena, weightBytes, repeats: 2)
         }
-        return try bench.operations.measureReadBandwidth(byteCount: Self.cachedByteCount, repeats: 5)
+        return try bench.operations.measureReadBandwidth(byteCount: Self.cachedByteCount, repeats: 2)
     }
 }

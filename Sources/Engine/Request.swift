@@ -34,9 +34,9 @@ public struct Request: Sendable {
 
     /// The embedded model, split evenly and summed, unless said otherwise.
     public init(
-        modelPath: String? = nil, shares: Shares? = nil, profile: ClusterProfile? = nil, way: Way = .sum, cutting: Cutting = .uneven,
-        wire: Wire = .f32, context: Int? = nil, cache: CacheEncoding = .f32, chunk: Int = 256, math: Math = .precise,
-        threads: Int? = nil, slowdown: Slowdown? = nil
+        modelPath: String? = nil, shares: Shares? = nil, profile: ClusterProfile? = nil, way: Way = .sum,
+        cutting: Cutting = .uneven, wire: Wire = .f32, context: Int? = nil, cache: CacheEncoding = .f32,
+        chunk: Int = 256, math: Math = .precise, threads: Int? = nil, slowdown: Slowdown? = nil
     ) {
         self.modelPath = modelPath
         self.shares = shares

@@ -80,10 +80,12 @@ public struct Benchmark: Sendable {
             tests.append(TimedTest(kind: .steps, batch: batch, firstPosition: position, stepCount: count))
             position += batch * count
         }
-        var before = try session.measureReading()
+        let isHeldAgainstReading = BenchmarkReport.readsMemory(session.plan)
+        var before = isHeldAgainstReading ? try session.measureReading() : 0
         for _ in 0..<repeats {
             for index in tests.indices {
                 if let timing = try session.run({ try time(tests[index], $0) }) { tests[index].timings.append(timing) }
+                guard isHeldAgainstReading else { continue }
                 let after = try session.measureReading()
                 tests[index].readings.append((before + after) / 2)
                 before = after

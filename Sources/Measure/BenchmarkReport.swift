@@ -118,14 +118,12 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         self.check = check
         self.errors = errors
         self.tests = []
-        let weights = (0..<plan.rankCount).map { plan.holdings(rank: $0).weightByteCount }.max() ?? 0
-        let flows = weights > Self.largestCacheByteCount
         self.tests = zip(tests, predictions).map { test, prediction in
             let work = (0..<plan.rankCount).reduce(Work()) { $0 + test.work(plan, rank: $1) }
             return Test(
                 name: test.name, batch: test.batch, firstPosition: test.firstPosition,
                 tokens: test.batch * test.stepCount, work: work, timings: test.timings,
-                readings: flows ? test.readings : [], peak: peak, planned: test.traffic(plan), prediction: prediction)
+                readings: test.readings, peak: peak, planned: test.traffic(plan), prediction: prediction)
         }
     }
 
@@ -138,6 +136,12 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         case .plain(.bf16)?: return machines.contains { ($0.peaks[.bf16] ?? 0) == 0 } ? .f32 : .bf16
         case .plain(.f32)?, .plain(.f16)?, nil: return .f32
         }
+    }
+
+    /// Whether the weights of some rank are more than its last cache may hold from one forward to the next.
+    static func readsMemory(_ plan: Plan) -> Bool {
+        let weights = (0..<plan.rankCount).map { plan.holdings(rank: $0).weightByteCount }.max() ?? 0
+        return weights > largestCacheByteCount
     }
 
     // Below this, repeated forwards may read a rank's weights from its last cache.

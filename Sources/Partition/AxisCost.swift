@@ -75,8 +75,10 @@ final class AxisCost {
 
     private func seconds(_ rank: Int, _ extents: Extents) -> Double {
         stages.reduce(0) { sum, stage in
-            let work = stage.branch.map { plan.stages($0.branch, branchesInLayer: $0.branchesInLayer, extents)[$0.number] }
-                ?? plan.headStage(extents)
+            let ofBranch = stage.branch.map { place in
+                plan.stages(place.branch, branchesInLayer: place.branchesInLayer, extents)[place.number]
+            }
+            let work = ofBranch ?? plan.headStage(extents)
             let products = ranks[rank].seconds(work, tokens: 1, firstPosition: position)
             return sum + Double(stage.count) * (products + ranks[rank].restSeconds(work, tokens: 1))
         }

@@ -6,8 +6,8 @@ extension ClusterProfile {
     public func check(path: String) throws(PartitionError) {
         let check = ProfileCheck(path: path)
         try check.require(
-            formatVersion == Self.formatVersion, "formatVersion", "\(Self.formatVersion), the form that this program reads",
-            "\(formatVersion)")
+            formatVersion == Self.formatVersion, "formatVersion",
+            "\(Self.formatVersion), the form that this program reads", "\(formatVersion)")
         try check.require(!ranks.isEmpty, "ranks", "at least one", "none")
         for (number, rank) in ranks.enumerated() { try check.check(rank, "ranks[\(number)]") }
         for (number, link) in links.enumerated() { try check.check(link, "links[\(number)]", rankCount: ranks.count) }
@@ -17,8 +17,8 @@ extension ClusterProfile {
         guard ranks.count > 1 else { return }
         for operation in CollectiveProfile.Operation.allCases {
             try check.require(
-                collectives.contains { $0.operation == operation }, "collectives", "one of operation \(operation.rawValue)",
-                "none")
+                collectives.contains { $0.operation == operation }, "collectives",
+                "one of operation \(operation.rawValue)", "none")
         }
     }
 }

@@ -48,7 +48,8 @@ extension Forecast {
         case .byMemory: "shares by memory"
         case .fewer: "by measured speed, ranks \(numbers)"
         case .alone: "rank \(numbers) alone"
-        case .pipeline: alternative.ranks.count == 1 ? "a pipeline: rank \(numbers) alone" : "a pipeline of ranks \(numbers)"
+        case .pipeline where alternative.ranks.count == 1: "a pipeline: rank \(numbers) alone"
+        case .pipeline: "a pipeline of ranks \(numbers)"
         }
     }
 

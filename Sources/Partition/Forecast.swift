@@ -127,8 +127,9 @@ private struct Comparison {
             alternative.promptSeconds = model.prompt(tokens: promptTokens).seconds
             return (alternative, plan)
         } catch .memory(let shortage) {
-            alternative.refusal = "rank \(ranks[shortage.rank]) would hold \(Figure.bytes(shortage.needed.peakByteCount)) "
-                + "and may use \(Figure.bytes(shortage.limit))"
+            let (needed, limit) = (shortage.needed.peakByteCount, shortage.limit)
+            alternative.refusal = "rank \(ranks[shortage.rank]) would hold \(Figure.bytes(needed)) "
+                + "and may use \(Figure.bytes(limit))"
         } catch {
             alternative.refusal = error.description
         }
@@ -160,7 +161,8 @@ private struct Comparison {
             ranks.remove(at: least)
             let (next, itsPlan) = self.balanced(.fewer, ranks)
             if found.isEmpty { found = [next] }
-            guard let itsPlan, let seconds = next.tokenSeconds, seconds < current.tokenSeconds ?? .infinity else { break }
+            guard let itsPlan, let seconds = next.tokenSeconds, seconds < current.tokenSeconds ?? .infinity
+            else { break }
             (found, current, plan) = ([next], next, itsPlan)
         }
         return found

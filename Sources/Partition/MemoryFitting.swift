@@ -163,7 +163,10 @@ struct MemoryFitting {
     /// The largest step between cuts that is not more than so many units.
     private func step(_ units: Int, _ axis: Int) -> Int { costs[axis].steps.first { $0 <= units } ?? 1 }
 
-    private func rounded(_ units: Int, _ axis: Int) -> Int { units / step(max(1, units), axis) * step(max(1, units), axis) }
+    private func rounded(_ units: Int, _ axis: Int) -> Int {
+        let step = step(max(1, units), axis)
+        return units / step * step
+    }
 
     private func moving(_ counts: Counts, _ axis: Int, _ units: Int, _ from: Int, _ to: Int) -> Counts? {
         guard counts[axis][from] > 0 else { return nil }

@@ -123,7 +123,8 @@ extension Plan {
         var axes: [Axis] = []
         let rotating = Set(widthDealings.filter { $0.dealing.rotates }.flatMap { $0.mlps.map(\.axis) })
         let all =
-            attentions.map(\.queryAxis) + mlps.map(\.axis).filter { !rotating.contains($0) } + [blueprint.vocabularyAxis]
+            attentions.map(\.queryAxis) + mlps.map(\.axis).filter { !rotating.contains($0) }
+            + [blueprint.vocabularyAxis]
             + (policy.way == .gather ? [blueprint.widthAxis] : [])
         for axis in all where !axes.contains(where: { $0.kind == axis.kind && split(of: $0) == split(of: axis) }) {
             axes.append(axis)

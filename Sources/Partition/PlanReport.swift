@@ -11,7 +11,8 @@ public struct PlanReport: Sendable, Hashable {
 
     /// Header, one line per rank, traffic, remarks.
     public var text: String {
-        (header + [""] + table + [""] + traffic + (summary.forecast.map { [""] + $0.text } ?? []) + remarks).joined(separator: "\n") + "\n"
+        let forecast = summary.forecast.map { [""] + $0.text } ?? []
+        return (header + [""] + table + [""] + traffic + forecast + remarks).joined(separator: "\n") + "\n"
     }
 
     private var header: [String] {

@@ -3,8 +3,8 @@ public import Blueprint
 /// Shares out a model so that its predicted decoding is as fast as the memory of the ranks allows.
 ///
 /// What ranks exchange does not depend on where uneven ranges are cut. So a token takes a constant time and, for every
-/// axis, what its slowest rank takes: where memory suffices each axis is shared out by itself, by ``RangeSearch``. Where
-/// it does not, ``MemoryFitting`` goes on from there.
+/// axis, what its slowest rank takes: where memory suffices each axis is shared out by itself, by ``RangeSearch``.
+/// Where it does not, ``MemoryFitting`` goes on from there.
 public struct Planner {
     private let blueprint: Blueprint
     private let policy: Policy

@@ -35,7 +35,8 @@ extension ClusterOptions {
         let machines = try session.machines()
         guard let cluster, let profile = session.costModel?.profile else { return }
         let lines = profile.differences(
-            threads: machines.map(\.threads), instructionSets: machines.map(\.instructionSet), version: Lockstep.version)
+            threads: machines.map(\.threads), instructionSets: machines.map(\.instructionSet),
+            version: Lockstep.version)
         for line in lines { Output.remark("\(cluster): \(line); measure again with 'lockstep probe'") }
     }
 }

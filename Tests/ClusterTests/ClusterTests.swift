@@ -5,11 +5,13 @@ import Testing
 /// The program on several hosts, as its users run it. Each test makes hosts of its own.
 @Suite(
     .serialized, .enabled(if: Launch.isPossible, "\(Launch.reasonToSkip)"),
-    .enabled(
-        if: ProcessInfo.processInfo.environment["LOCKSTEP_CLUSTER_TESTS"] != nil,
-        "they take minutes and make hosts: LOCKSTEP_CLUSTER_TESTS=1 runs them"),
     .enabled(if: Cluster.obstacle == nil, "no cluster can be made here: \(Cluster.obstacle ?? "")"))
 struct ClusterTests {
+    /// Whether tests that take minutes were asked for.
+    static let isLong = ProcessInfo.processInfo.environment["LOCKSTEP_CLUSTER_TESTS"] != nil
+    /// Why they are skipped otherwise.
+    static let reasonForLong: Comment = "they take minutes: LOCKSTEP_CLUSTER_TESTS=1 runs them"
+
     /// Text that is the same however it is divided.
     static let generate = ["generate", "--exact", "--prompt", "Alice was", "--max-tokens", "24"]
 
@@ -63,7 +65,7 @@ struct ClusterTests {
         #expect(launch.status == 1)
         #expect(
             launch.errors.contains(
-                /model: expected the same on all ranks, found that rank 0 on host1 has '\w+', rank 1 on host2 has '\w+'/),
+                /model: expected the same on all ranks, found that rank 0 on host1 has '\w+', rank 1 on host2 has/),
             "\(launch.errors)")
     }
 

@@ -4,7 +4,7 @@ import Testing
 
 extension ClusterTests {
     /// Hosts, daemons, ranks and links that fail while all work.
-    @Suite(.serialized) struct FaultTests {
+    @Suite(.serialized, .enabled(if: ClusterTests.isLong, ClusterTests.reasonForLong)) struct FaultTests {
         private let cluster: Cluster
         private let model: String
 

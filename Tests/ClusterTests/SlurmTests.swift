@@ -5,7 +5,7 @@ import Testing
 extension ClusterTests {
     /// The job script under a real Slurm on three hosts.
     @Suite(
-        .serialized,
+        .serialized, .enabled(if: ClusterTests.isLong, ClusterTests.reasonForLong),
         .enabled(if: Cluster.slurmObstacle == nil, "Slurm cannot be started here: \(Cluster.slurmObstacle ?? "")"))
     struct SlurmTests {
         private let cluster: Cluster

@@ -87,7 +87,8 @@ extension LockstepTests {
             #expect(zip(moved.ranks, [128, 48]).allSatisfy { $0.peakByteCount <= $1 * 1_000_000_000 })
             #expect(
                 moved.remarks.first?.hasPrefix(
-                    "shares follow memory (72.7 %, 27.3 %), because with equal shares rank 1 would hold 71.3 GB") == true,
+                    "shares follow memory (72.7 %, 27.3 %), because with equal shares rank 1 would hold 71.3 GB")
+                    == true,
                 "\(moved.remarks)")
             let given = try lockstep(["plan", config, "--memory", "128GB:48GB", "--shares", "1:1"])
             #expect(given.status == 1 && given.errors.contains("rank 1: expected to fit in 48.0 GB"))
@@ -104,7 +105,10 @@ extension LockstepTests {
                 ["--ranks", "3", "--shares", "5:3"], 64,
                 "shares: expected one number for each of 3 ranks, found 2 in '5:3'"
             ),
-            (["--memory", "4GB:x"], 64, "expected a number above zero with a unit such as GB or GiB for rank 1, found 'x'"),
+            (
+                ["--memory", "4GB:x"], 64,
+                "expected a number above zero with a unit such as GB or GiB for rank 1, found 'x'"
+            ),
             (["--memory", "4GB:4GB", "--ranks", "3"], 64, "memory: expected one limit for each of 3 ranks, found 2"),
             (["--memory", "4GB:4GB", "--shares", "1:2:3"], 1, "shares: expected one number for each of 2 ranks"),
             (["--shares", "5:0"], 64, "The value '5:0' is invalid for '--shares <5:3:2>'"),

@@ -105,7 +105,8 @@ import Testing
         let folder = "/sys/fs/cgroup/memory\(path)"
         return [
             "\(folder)/memory.limit_in_bytes": "\(limit)\n", "\(folder)/memory.usage_in_bytes": "\(usage)\n",
-            "\(folder)/memory.stat": "inactive_file 1\nactive_file 2\ntotal_inactive_file \(cache)\ntotal_active_file 0\n",
+            "\(folder)/memory.stat":
+                "inactive_file 1\nactive_file 2\ntotal_inactive_file \(cache)\ntotal_active_file 0\n",
         ]
     }
 

@@ -81,7 +81,8 @@ import Testing
             Policy(
                 shares: [1, 1, 1], context: 512,
                 sharedMemory: [
-                    SharedMemory(ranks: [0, 1], byteCount: 4 * part), SharedMemory(ranks: [2], byteCount: part * 8 / 10),
+                    SharedMemory(ranks: [0, 1], byteCount: 4 * part),
+                    SharedMemory(ranks: [2], byteCount: part * 8 / 10),
                 ]))
         #expect(moved.memoryRemark != nil && Self.peaks(moved)[2] <= part * 8 / 10)
     }
@@ -114,7 +115,8 @@ import Testing
             let keyValueHeads = random.next(in: 1...4)
             let model = try Resource.model(
                 heads: groupSize * keyValueHeads, keyValueHeads: keyValueHeads, headSize: 8,
-                width: random.next(in: 8...64), mlpWidth: random.next(in: 20...300), vocabulary: random.next(in: 20...400),
+                width: random.next(in: 8...64), mlpWidth: random.next(in: 20...300),
+                vocabulary: random.next(in: 20...400),
                 layers: random.next(in: 1...3))
             var policy = Policy(shares: Array(repeating: 1, count: ranks), context: 32, chunk: random.next(in: 1...32))
             let whole = try Plan(

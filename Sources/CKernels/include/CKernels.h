@@ -318,8 +318,8 @@ void lockstep_join_tiles(
 void lockstep_cut_tiles(
     const void *from, size_t from_stride, size_t columns, size_t rows, void *tiles, size_t length, size_t tile_rows);
 
-/// Reads `count` 64-byte lines and returns a digest of them: as fast as memory gives them. Which number of streams, 1, 4
-/// or 8 parts of a thread's lines that are read in turns, is the fastest depends on the machine.
+/// Reads `count` 64-byte lines and returns a digest of them: as fast as memory gives them. Which number of streams, 1,
+/// 4 or 8 parts of a thread's lines that are read in turns, is the fastest depends on the machine.
 struct lockstep_read {
     int instruction_set;
     int streams;
