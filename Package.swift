@@ -87,6 +87,9 @@ let package = Package(
             name: "MeasureTests", dependencies: ["Measure", "Engine", "Partition", "Blueprint"],
             swiftSettings: swiftSettings),
         .testTarget(
+            name: "ClusterTests", dependencies: ["lockstep", "Launching"], exclude: ["cluster", "slurm"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "LockstepTests",
             dependencies: ["lockstep", "Launching", "Weights", "HDF5", "Partition", "Blueprint"],
             swiftSettings: swiftSettings),

@@ -58,6 +58,11 @@ extension Blueprint {
     /// The axis of the residual stream's channels: rows of last projections where inputs are gathered.
     public var widthAxis: Axis { Axis(.width, layer: nil, count: width) }
 
+    /// The axes that ranks share out, each by itself, in order of use.
+    public var dealtAxes: [Axis] {
+        [vocabularyAxis, widthAxis] + layers.flatMap { $0.branches.map(\.mixer.axis) }
+    }
+
     /// Every tensor, in order of use.
     public var weights: [Weight] {
         [embedding] + layers.flatMap { $0.branches.flatMap(\.weights) } + [finalNorm.weight]

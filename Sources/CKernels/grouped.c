@@ -57,16 +57,25 @@ INLINE void put_integer(uint8_t *panel, const panel_layout *l, size_t row, size_
         bytes[(4 + c / 16) * 64] |= (uint8_t)(integer >> 4 << (c % 16 / 4 * 2));
 }
 
-typedef uint32_t quarter_words __attribute__((vector_size(16), may_alias));
+typedef uint32_t half_words __attribute__((vector_size(32), may_alias));
+typedef uint32_t stored_half_words __attribute__((vector_size(32), aligned(16), may_alias));
 typedef uint32_t unaligned_quarter_words __attribute__((vector_size(16), aligned(1), may_alias));
 
 /// The half bytes 0 to 7 of each word become 0 4 1 5 2 6 3 7.
-INLINE void deal_nibbles(quarter_words *words)
+INLINE void deal_nibbles(half_words *words)
 {
-    quarter_words t = (*words ^ *words >> 8) & 0x0000ff00;
+    half_words t = (*words ^ *words >> 8) & 0x0000ff00;
     *words ^= t ^ t << 8;
     t = (*words ^ *words >> 4) & 0x00f000f0;
     *words ^= t ^ t << 4;
+}
+
+/// Sixteen bytes of a row, and of the row four below.
+INLINE void load_rows(half_words *to, const uint8_t *from, size_t stride)
+{
+    unaligned_quarter_words first = *(const unaligned_quarter_words *)from;
+    unaligned_quarter_words second = *(const unaligned_quarter_words *)(from + 4 * stride);
+    *to = __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7);
 }
 
 /// `units` times sixteen bytes of each of sixteen rows become four lines, `unit_stride` bytes from one unit's to the
@@ -74,25 +83,25 @@ INLINE void deal_nibbles(quarter_words *words)
 INLINE void pack_units(
     char *to, size_t unit_stride, const uint8_t *from, size_t stride, size_t units, const int has_nibbles)
 {
-    for (size_t row = 0; row < LOCKSTEP_PANEL_ROWS; row += 4)
+    for (size_t row = 0; row < LOCKSTEP_PANEL_ROWS; row += 8)
         for (size_t u = 0; u < units; u++) {
             const uint8_t *bytes = from + row * stride + u * 16;
-            quarter_words w[4], pairs[4], columns[4];
-            UNROLL for (size_t r = 0; r < 4; r++) w[r] = *(const unaligned_quarter_words *)(bytes + r * stride);
-            pairs[0] = __builtin_shufflevector(w[0], w[1], 0, 4, 1, 5);
-            pairs[1] = __builtin_shufflevector(w[2], w[3], 0, 4, 1, 5);
-            pairs[2] = __builtin_shufflevector(w[0], w[1], 2, 6, 3, 7);
-            pairs[3] = __builtin_shufflevector(w[2], w[3], 2, 6, 3, 7);
+            half_words w[4], pairs[4], columns[4];
+            UNROLL for (size_t r = 0; r < 4; r++) load_rows(&w[r], bytes + r * stride, stride);
+            pairs[0] = __builtin_shufflevector(w[0], w[1], 0, 8, 1, 9, 4, 12, 5, 13);
+            pairs[1] = __builtin_shufflevector(w[2], w[3], 0, 8, 1, 9, 4, 12, 5, 13);
+            pairs[2] = __builtin_shufflevector(w[0], w[1], 2, 10, 3, 11, 6, 14, 7, 15);
+            pairs[3] = __builtin_shufflevector(w[2], w[3], 2, 10, 3, 11, 6, 14, 7, 15);
             UNROLL for (size_t i = 0; i < 4; i += 2)
             {
-                columns[i] = __builtin_shufflevector(pairs[i], pairs[i + 1], 0, 1, 4, 5);
-                columns[i + 1] = __builtin_shufflevector(pairs[i], pairs[i + 1], 2, 3, 6, 7);
+                columns[i] = __builtin_shufflevector(pairs[i], pairs[i + 1], 0, 1, 8, 9, 4, 5, 12, 13);
+                columns[i + 1] = __builtin_shufflevector(pairs[i], pairs[i + 1], 2, 3, 10, 11, 6, 7, 14, 15);
             }
             UNROLL for (size_t i = 0; i < 4; i++)
             {
                 if (has_nibbles)
                     deal_nibbles(&columns[i]);
-                *(quarter_words *)(to + u * unit_stride + i * 64 + row * 4) = columns[i];
+                *(stored_half_words *)(to + u * unit_stride + i * 64 + row * 4) = columns[i];
             }
         }
 }
@@ -170,7 +179,7 @@ static void pack_edge(
     }
 }
 
-static void pack_integers(
+INLINE void pack_integers_body(
     char *panel, const grouped_rows *from, size_t rows, const places *p, const panel_layout *l)
 {
     const size_t end = l->missing + (p->last - p->first) + 1;
@@ -193,6 +202,10 @@ static void pack_integers(
     for (size_t b = last; b < l->blocks; b++)
         pack_edge((uint8_t *)panel, from, rows, p, l, b);
 }
+
+FOR_EVERY_TARGET(
+    void, pack_integers, (char *panel, const grouped_rows *from, size_t rows, const places *p, const panel_layout *l),
+    (panel, from, rows, p, l))
 
 /// Copies the elements of one part that the matrix's columns touch, from rows to [groups, 16].
 INLINE void copy_section(
@@ -225,7 +238,7 @@ static void pack_section(
 }
 
 void lockstep_pack(
-    const struct lockstep_grouped_rows *from, size_t rows, size_t columns, int encoding,
+    int instruction_set, const struct lockstep_grouped_rows *from, size_t rows, size_t columns, int encoding,
     const struct lockstep_grouping *g, void *panel)
 {
     panel_layout l;
@@ -237,7 +250,7 @@ void lockstep_pack(
         memset(panel, 0, l.byte_count);
         return;
     }
-    pack_integers(panel, from, rows, &p, &l);
+    pack_integers(instruction_set)(panel, from, rows, &p, &l);
     for (size_t b = 0; b < l.blocks; b++)
         if (b == 0 || (l.origin + b * 32) % LOCKSTEP_SPAN_COLUMNS == 0)
             memset((char *)panel + span_of(&l, b * 32), 0, l.values);

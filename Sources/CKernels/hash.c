@@ -71,6 +71,7 @@ uint64_t lockstep_hash(const void *bytes, size_t count, uint64_t seed)
 
 #if HAS_AVX
 typedef uint64_t eight_words __attribute__((vector_size(64)));
+typedef uint64_t four_words __attribute__((vector_size(32)));
 typedef uint64_t unaligned_four_words __attribute__((vector_size(32), aligned(1), may_alias));
 
 /// Stripe `i` of two pieces.
@@ -103,6 +104,28 @@ AVX512 static void hash_four_avx512(const uint8_t *const *from, size_t count, ui
     for (int i = 0; i < PIECES; i++)
         hashes[i] = finish(lanes + 4 * i, 0, from[i] + stripes * STRIPE, count);
 }
+
+/// Four pieces of the same length: a vector of four lanes for each. A product of 64 bits is made of three of 32, which
+/// take less time for four lanes than four multiplications.
+AVX2 static void hash_four_avx2(const uint8_t *from, size_t stride, size_t count, uint64_t *hashes)
+{
+    uint64_t lane[4];
+    begin(lane, 0);
+    four_words lanes[PIECES];
+    for (int j = 0; j < PIECES; j++)
+        lanes[j] = (four_words){lane[0], lane[1], lane[2], lane[3]};
+    size_t stripes = count / STRIPE;
+    for (size_t i = 0; i < stripes; i++)
+        UNROLL for (int j = 0; j < PIECES; j++)
+        {
+            lanes[j] += *(const unaligned_four_words *)(from + (size_t)j * stride + i * STRIPE) * prime2;
+            lanes[j] = (lanes[j] << 31 | lanes[j] >> 33) * prime1;
+        }
+    for (int j = 0; j < PIECES; j++) {
+        memcpy(lane, &lanes[j], sizeof lane);
+        hashes[j] = finish(lane, 0, from + (size_t)j * stride + stripes * STRIPE, count);
+    }
+}
 #endif
 
 void lockstep_hash_pieces(
@@ -117,6 +140,8 @@ void lockstep_hash_pieces(
             pieces[j] = from + (i + (size_t)j) * stride;
         hash_four_avx512(pieces, piece, hashes + i);
     }
+    for (; instruction_set == LOCKSTEP_AVX2 && i + PIECES <= count; i += PIECES)
+        hash_four_avx2(from + i * stride, stride, piece, hashes + i);
 #else
     (void)instruction_set;
 #endif

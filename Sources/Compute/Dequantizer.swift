@@ -33,7 +33,7 @@ internal import CKernels
             for first in stride(from: 0, to: rows, by: Grouping.panelRows) {
                 let count = min(Grouping.panelRows, rows - first)
                 var from = unsafe self.rows(from: first, of: parts, columns: columns)
-                unsafe lockstep_pack(&from, count, columns, grouping.code, kernel, panel)
+                unsafe lockstep_pack(instructionSet.code, &from, count, columns, grouping.code, kernel, panel)
                 for row in 0..<count {
                     unsafe lockstep_unpack(
                         instructionSet.code, panel, row, columns, grouping.code, kernel,

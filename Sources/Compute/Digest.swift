@@ -2,8 +2,6 @@ internal import CKernels
 
 /// Checksums of memory, at the speed that it is read with.
 public enum Digest {
-    private static let chosen = (try? InstructionSet.best) ?? .portable
-
     /// The XXH64 of some bytes.
     public static func xxh64(_ bytes: UnsafeRawBufferPointer, seed: UInt64 = 0) -> UInt64 {
         unsafe lockstep_hash(bytes.baseAddress, bytes.count, seed)
@@ -11,13 +9,13 @@ public enum Digest {
 
     /// The XXH64 of pieces of equal length next to each other, one for each element of `hashes`.
     ///
-    /// - Parameter instructionSet: the best where there is none; the hashes are the same.
+    /// - Parameter instructionSet: the hashes are the same with every one.
     public static func xxh64(
         piecesOf bytes: UnsafeRawBufferPointer, byteCount: Int, into hashes: UnsafeMutableBufferPointer<UInt64>,
-        by instructionSet: InstructionSet? = nil
+        by instructionSet: InstructionSet = .chosen
     ) {
         precondition(hashes.count * byteCount <= bytes.count, "The pieces must lie in the bytes.")
         unsafe lockstep_hash_pieces(
-            (instructionSet ?? chosen).code, bytes.baseAddress, byteCount, byteCount, hashes.count, hashes.baseAddress)
+            instructionSet.code, bytes.baseAddress, byteCount, byteCount, hashes.count, hashes.baseAddress)
     }
 }

@@ -35,6 +35,9 @@ public enum InstructionSet: String, Sendable, CaseIterable {
         }
     }
 
+    /// The ``best``, or plain C where the environment names none that is supported; read once.
+    public static let chosen = (try? best) ?? .portable
+
     /// The supported instruction set of this name; the fastest when there is no name.
     ///
     /// Throws `ComputeError.unsupportedInstructionSet`, which lists the supported names.

@@ -40,8 +40,9 @@ extension Matrix {
     /// Lays rows of a weights file out as rows of this matrix from `row` on, in panels of sixteen.
     ///
     /// `row` is a multiple of sixteen, and so is the number of rows unless they are the last: what is left of a panel
-    /// becomes zero, and so do columns beyond those given. Threads may pack different panels at once.
-    public func pack(_ rows: GroupedRows, at row: Int) {
+    /// becomes zero, and so do columns beyond those given. Threads may pack different panels at once. The bytes are the
+    /// same with every instruction set.
+    public func pack(_ rows: GroupedRows, at row: Int, by instructionSet: InstructionSet = .chosen) {
         guard case .grouped(let kind) = encoding else { preconditionFailure("Only grouped encodings lie in panels.") }
         let given = rows.columns - rows.skippedColumns
         precondition(row >= 0 && row % Grouping.panelRows == 0, "Rows are packed from the first of a panel on.")
@@ -65,7 +66,7 @@ extension Matrix {
         for first in stride(from: 0, to: rows.count, by: Grouping.panelRows) {
             let count = min(Grouping.panelRows, rows.count - first)
             unsafe lockstep_pack(
-                &work, count, columns, encoding.code, &grouping,
+                instructionSet.code, &work, count, columns, encoding.code, &grouping,
                 start + (row + first) / Grouping.panelRows * rowByteStride)
             unsafe work.advance(by: count)
         }

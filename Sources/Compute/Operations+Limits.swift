@@ -3,8 +3,8 @@ internal import CKernels
 /// What the machine can do at best, measured with the threads that do the work.
 extension Operations {
     /// The bytes per second at which all threads together read memory that is in no cache: the best of `repeats`
-    /// readings of `byteCount` bytes, after one that is not counted. `byteCount` should be several times the last
-    /// cache.
+    /// readings of `byteCount` bytes in each of the kernels' manners, in one stream or several. `byteCount` should be
+    /// several times the last cache.
     ///
     /// Throws `ComputeError.noMemory` when the memory is not there.
     public func measureReadBandwidth(byteCount: Int, repeats: Int) throws(ComputeError) -> Double {
@@ -26,17 +26,25 @@ extension Operations {
         of arena: Arena, _ range: Range<Int>, repeats: Int
     ) throws(ComputeError) -> Double {
         var best = Duration.seconds(1 << 20)
-        for _ in 0...max(1, repeats) { best = min(best, ContinuousClock().measure { read(arena, range) }) }
+        for _ in 0...max(1, repeats) {
+            for streams in Self.readingStreams {
+                best = min(best, ContinuousClock().measure { read(arena, range, streams: streams) })
+            }
+        }
         return Double(range.count / 64 * 64) / (best / .seconds(1))
     }
 
-    /// Reads whole lines of what an arena has handed out, as far as they lie in `range`, all threads together.
-    package func read(_ arena: Arena, _ range: Range<Int>) {
+    /// Numbers of streams among which ``read(_:_:streams:)`` may be the fastest: memory gives several more than one.
+    package static let readingStreams = [1, 4, 8]
+
+    /// Reads whole lines of what an arena has handed out, as far as they lie in `range`, all threads together, each in
+    /// so many streams.
+    package func read(_ arena: Arena, _ range: Range<Int>, streams: Int) {
         var digests = [UInt64](repeating: 0, count: pool.threads * 8)
         unsafe digests.withUnsafeMutableBufferPointer { digests in
             let work = unsafe lockstep_read(
-                instruction_set: instructionSet.code, lines: arena.start(of: range), count: range.count / 64,
-                digests: digests.baseAddress)
+                instruction_set: instructionSet.code, streams: Int32(streams), lines: arena.start(of: range),
+                count: range.count / 64, digests: digests.baseAddress)
             unsafe run(lockstep_read_part, work, elements: .max)
         }
     }

@@ -7,4 +7,7 @@ public struct Loading: Sendable {
 
     /// Bytes read by all ranks.
     public var byteCountOfAll: Int { byteCounts.reduce(0, +) }
+
+    /// Bytes that all ranks together read in a second.
+    public var bytesPerSecond: Double { seconds > 0 ? Double(byteCountOfAll) / seconds : 0 }
 }

@@ -45,14 +45,23 @@ extension Session {
         for (index, figure) in figures.enumerated() { all[communicator.rank * figures.count + index] = figure }
         var span = all.mutableSpan
         try communicator.allReduce(&span, .sum)
-        let threads = try communicator.gatherStrings("\(threadCount)")
-        let sets = try communicator.gatherStrings(operations.instructionSet.rawValue)
-        return (0..<rankCount).map { rank in
+        return try machines().enumerated().map { rank, machine in
             let own = all[rank * figures.count..<(rank + 1) * figures.count]
-            return Machine(
-                host: communicator.hosts[rank], threads: Int(threads[rank]) ?? 1, instructionSet: sets[rank],
-                readBandwidth: own.first ?? 0,
-                peaks: Dictionary(uniqueKeysWithValues: zip(Factors.allCases, own.dropFirst())))
+            var machine = machine
+            machine.readBandwidth = own.first ?? 0
+            machine.peaks = Dictionary(uniqueKeysWithValues: zip(Factors.allCases, own.dropFirst()))
+            return machine
+        }
+    }
+
+    /// Every rank's machine without figures; to be called on every rank.
+    ///
+    /// - Returns: in rank order, on every rank.
+    public func machines() throws(MPIError) -> [Machine] {
+        let threads = try communicator.gatherStrings("\(threadCount)")
+        let sets = try communicator.gatherStrings(bench.operations.instructionSet.rawValue)
+        return (0..<rankCount).map { rank in
+            Machine(host: communicator.hosts[rank], threads: Int(threads[rank]) ?? 1, instructionSet: sets[rank])
         }
     }
 
@@ -72,8 +81,8 @@ extension Session {
 
     private func measureReadBandwidth() throws(ComputeError) -> Double {
         guard weightBytes.count < Self.cachedByteCount else {
-            return try bench.operations.measureReadBandwidth(of: arena, weightBytes, repeats: 5)
+            return try bench.operations.measureReadBandwidth(of: arena, weightBytes, repeats: 2)
         }
-        return try bench.operations.measureReadBandwidth(byteCount: Self.cachedByteCount, repeats: 5)
+        return try bench.operations.measureReadBandwidth(byteCount: Self.cachedByteCount, repeats: 2)
     }
 }

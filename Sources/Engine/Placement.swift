@@ -9,6 +9,8 @@ import Weights
 struct Placement {
     /// The plan that all ranks work by.
     let plan: Plan
+    /// What passes of the plan take by the profile of the machines; nil without one, and on ranks other than 0.
+    let costModel: CostModel?
     let communicator: Communicator
     /// Threads of this rank.
     let threads: Int
@@ -25,7 +27,9 @@ struct Placement {
     ) throws(MPIError) {
         self.communicator = communicator
         slowdown = request.slowdown
-        plan = try Self.agreedPlan(request, blueprint, encodings, communicator)
+        let plan = try Self.agreedPlan(request, blueprint, encodings, communicator)
+        self.plan = plan
+        costModel = request.profile.map { CostModel(plan, $0) }
         // Every rank takes part in this, also one that was told its threads.
         let fair = try communicator.fairCores()
         threads = request.threads ?? fair
@@ -37,24 +41,33 @@ struct Placement {
     private static func agreedPlan(
         _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], _ world: Communicator
     ) throws(MPIError) -> Plan {
-        var shares = [Double](repeating: 1, count: world.size)
+        let shares = try agreedShares(request, world)
+        let pools = try world.memoryPools() ?? []
+        let policy = Policy(
+            shares: shares ?? Array(repeating: 1, count: world.size), way: request.way, cutting: request.cutting,
+            wire: request.wire, context: request.context ?? min(blueprint.maximumContext, Request.defaultContext),
+            cache: request.cache, chunk: request.chunk, math: request.math,
+            sharedMemory: pools.map { SharedMemory(ranks: $0.ranks, byteCount: $0.byteCount) })
+        let encoding = { (weight: Weight) in encodings[weight.name] ?? .f32 }
+        let planned = try shares == nil ? Policy.planned(policy, blueprint, request.profile, encoding, on: world) : nil
+        let plan = try world.together {
+            if let planned { return try Plan(blueprint, policy: planned, encoding: encoding) }
+            guard shares == nil else { return try Plan(blueprint, policy: policy, encoding: encoding) }
+            return try Plan(byMemory: blueprint, policy: policy, encoding: encoding)
+        }
+        try world.requireSame("plan", plan.fingerprint, remedy: "start every rank with the same options")
+        return plan
+    }
+
+    /// Rank 0's shares on every rank; nil where it asks for none.
+    private static func agreedShares(_ request: Request, _ world: Communicator) throws(MPIError) -> [Double]? {
+        var shares = [Double](repeating: 0, count: world.size)
         try world.together {
             if world.rank == 0, let wanted = request.shares { shares = try wanted.resolved(hosts: world.hosts) }
         }
         var span = shares.mutableSpan
         try world.broadcast(&span, from: 0)
-        let limits = try world.freeMemoryByShare(shares)
-        let plan = try world.together {
-            try Plan(
-                blueprint,
-                policy: Policy(
-                    shares: shares, way: request.way, cutting: request.cutting, wire: request.wire,
-                    context: request.context ?? min(blueprint.maximumContext, Request.defaultContext),
-                    cache: request.cache, chunk: request.chunk, math: request.math, memoryByteCounts: limits),
-                encoding: { encodings[$0.name] ?? .f32 })
-        }
-        try world.requireSame("plan", plan.fingerprint, remedy: "start every rank with the same options")
-        return plan
+        return shares.contains(0) ? nil : shares
     }
 
     /// Reads each rank's slices and builds its layers.

@@ -8,6 +8,8 @@ public struct Request: Sendable {
     public var modelPath: String?
     /// The part of the work of each rank; nil for equal parts.
     public var shares: Shares?
+    /// What is known of the ranks' machines, on rank 0: without shares the work is shared out by it.
+    public var profile: ClusterProfile?
     /// How ranks put their parts together.
     public var way: Way
     /// Whether ranges are padded to the longest.
@@ -32,12 +34,13 @@ public struct Request: Sendable {
 
     /// The embedded model, split evenly and summed, unless said otherwise.
     public init(
-        modelPath: String? = nil, shares: Shares? = nil, way: Way = .sum, cutting: Cutting = .uneven,
-        wire: Wire = .f32, context: Int? = nil, cache: CacheEncoding = .f32, chunk: Int = 256, math: Math = .precise,
-        threads: Int? = nil, slowdown: Slowdown? = nil
+        modelPath: String? = nil, shares: Shares? = nil, profile: ClusterProfile? = nil, way: Way = .sum,
+        cutting: Cutting = .uneven, wire: Wire = .f32, context: Int? = nil, cache: CacheEncoding = .f32,
+        chunk: Int = 256, math: Math = .precise, threads: Int? = nil, slowdown: Slowdown? = nil
     ) {
         self.modelPath = modelPath
         self.shares = shares
+        self.profile = profile
         self.way = way
         self.cutting = cutting
         self.wire = wire

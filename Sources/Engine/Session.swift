@@ -10,6 +10,8 @@ import Weights
 public final class Session {
     /// The plan that all ranks work by.
     public let plan: Plan
+    /// What passes take by the profile of the machines; nil without one, and on ranks other than 0.
+    public let costModel: CostModel?
     /// Where the weights come from.
     let source: WeightsSource
     /// What loading took.
@@ -57,6 +59,7 @@ public final class Session {
             plan: plan, rank: rank, arena: arena, pool: operations.pool, progress: progress)
         self.source = source
         self.plan = plan
+        costModel = placement.costModel
         self.communicator = communicator
         sharesCores = placement.sharesCores
         self.arena = arena

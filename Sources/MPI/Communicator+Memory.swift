@@ -1,53 +1,80 @@
 extension Communicator {
     /// The bytes that the processes of this host may still take; nil if the system does not tell.
     ///
-    /// The smaller of what the kernel holds available (`MemAvailable`) and what the control group of this process and
-    /// all that contain it leave, where page cache that can be given up counts as free.
+    /// The smallest of what the kernel holds available (`MemAvailable`), what the control group of this process and all
+    /// that contain it leave, where page cache counts as free, and what this process's own limits leave (`ulimit -v`
+    /// and `ulimit -d`).
     public static func availableMemory() -> Int? {
-        MemoryShare.available(
-            systemText: SystemFile.text(of: "/proc/meminfo") ?? "", controlGroup: ControlGroup.availableMemory())
+        MemoryBound.ofThisProcess().map(\.byteCount).min()
+    }
+
+    /// What limits the memory of the ranks, each bound with the ranks that divide it; nil if any host's memory is
+    /// unknown.
+    ///
+    /// Ranks of one host share its memory, those of one control group what that group leaves, and each has its own
+    /// limits. The ranks of a host are those that can share memory (`ranksOfThisHost`), so that hosts of the same name
+    /// stay apart. All ranks call this function, and get the same.
+    public func memoryPools() throws(MPIError) -> [MemoryPool]? {
+        let hostNumbers = try gatherStrings("\(ranksOfThisHost().reporter)")
+        let bounds = try gatherStrings(MemoryBound.text(of: MemoryBound.ofThisProcess())).map(MemoryBound.bounds)
+        return MemoryPool.pools(bounds, hosts: hostNumbers)
     }
 
     /// The bytes that each rank may still take, in rank order; nil if any host's memory is unknown.
     ///
-    /// A host's memory is the least that any of its ranks sees available; its ranks divide it in proportion to their
-    /// `shares`, or equally if these are all zero. `shares` has one number per rank, none negative, and is the same on
-    /// every rank; so is the result. The ranks of a host are those that can share memory (`ranksOfThisHost`), so that
-    /// hosts of the same name stay apart. All ranks call this function.
+    /// The ranks of each of ``memoryPools()`` divide it in proportion to their `shares`, or equally if these are all
+    /// zero. `shares` has one number per rank, none negative, and is the same on every rank; so is the result. All
+    /// ranks call this function.
     public func freeMemoryByShare(_ shares: [Double]) throws(MPIError) -> [Int]? {
         precondition(shares.count == size, "there is one share per rank")
-        let hostNumbers = try gatherStrings("\(ranksOfThisHost().reporter)")
-        let available = try gatherStrings(Self.availableMemory().map { "\($0)" } ?? "").map { Int($0) }
-        return MemoryShare.byteCounts(shares, hosts: hostNumbers, available: available)
+        return try memoryPools().map { MemoryPool.byteCounts(shares, pools: $0) }
     }
 }
 
-/// How memory is divided among the ranks of a host.
-package enum MemoryShare {
-    /// The smaller of `MemAvailable` in the text of `/proc/meminfo` and what the control group leaves, in bytes; nil if
-    /// neither is known.
-    package static func available(systemText: String, controlGroup: Int?) -> Int? {
-        let key = "MemAvailable:"
-        let line = systemText.split(separator: "\n").first { $0.hasPrefix(key) }
-        let kibibytes = line?.dropFirst(key.count).split(separator: " ").first.flatMap { Int($0) }
-        let system = kibibytes.flatMap { $0 >= 0 && $0 <= Int.max / 1024 ? $0 * 1024 : nil }
-        return [system, controlGroup].compactMap { $0 }.min()
+/// Memory that some ranks divide.
+public struct MemoryPool: Sendable, Hashable {
+    /// The ranks, in rising order.
+    public let ranks: [Int]
+    /// The bytes that they may still take together.
+    public let byteCount: Int
+
+    /// Memory of so many bytes that these ranks divide.
+    public init(ranks: [Int], byteCount: Int) {
+        self.ranks = ranks
+        self.byteCount = byteCount
     }
 
-    /// The bytes of each rank, where `hosts` names the ranks' hosts and `available` says what each rank sees available
-    /// there, nil for unknown.
+    /// The pools of ranks, where `hosts` names each rank's host; nil if no rank of some host knows any bound.
     ///
-    /// The result is nil if no rank of some host knows.
-    package static func byteCounts(_ shares: [Double], hosts: [String], available: [Int?]) -> [Int]? {
+    /// Where ranks see different amounts of the same memory, the least counts.
+    package static func pools(_ bounds: [[MemoryBound]], hosts: [String]) -> [MemoryPool]? {
+        var order: [[String]] = []
+        var pools: [[String]: (ranks: [Int], byteCount: Int)] = [:]
+        for (rank, own) in bounds.enumerated() {
+            for bound in own {
+                let key = [hosts[rank], bound.source] + (bound.isShared ? [] : ["\(rank)"])
+                if pools[key] == nil { order.append(key) }
+                let pool = pools[key, default: ([], .max)]
+                pools[key] = (pool.ranks + [rank], min(pool.byteCount, bound.byteCount))
+            }
+        }
+        let known = Set(zip(bounds, hosts).filter { $0.0.contains(where: \.isShared) }.map(\.1))
+        guard known.isSuperset(of: hosts) else { return nil }
+        return order.compactMap { key in pools[key].map { MemoryPool(ranks: $0.ranks, byteCount: $0.byteCount) } }
+    }
+
+    /// The bytes of each rank, where the ranks of each pool divide it by `shares`.
+    package static func byteCounts(_ shares: [Double], pools: [MemoryPool]) -> [Int] {
         precondition(shares.allSatisfy { $0 >= 0 && $0.isFinite }, "a share is a number that is not negative")
-        var byteCounts: [Int] = []
-        for rank in shares.indices {
-            let neighbours = shares.indices.filter { hosts[$0] == hosts[rank] }
-            guard let host = neighbours.compactMap({ available[$0] }).min() else { return nil }
-            let sum = neighbours.reduce(0) { $0 + shares[$1] }
-            let part = sum > 0 ? shares[rank] / sum : 1 / Double(neighbours.count)
-            // A huge host's memory rounds up to a number that does not fit.
-            byteCounts.append(Int(exactly: (Double(host) * part).rounded(.down)) ?? host)
+        var byteCounts = shares.map { _ in Int.max }
+        for pool in pools {
+            let sum = pool.ranks.reduce(0) { $0 + shares[$1] }
+            for rank in pool.ranks {
+                let part = sum > 0 ? shares[rank] / sum : 1 / Double(pool.ranks.count)
+                // A huge host's memory rounds up to a number that does not fit.
+                let own = Int(exactly: (Double(pool.byteCount) * part).rounded(.down)) ?? pool.byteCount
+                byteCounts[rank] = min(byteCounts[rank], own)
+            }
         }
         return byteCounts
     }

@@ -11,7 +11,7 @@ extension Communicator {
             // MPI only reads.
             let buffer = unsafe UnsafeMutableBufferPointer(mutating: buffer)
             try unsafe inPieces(of: buffer) { (start, count) throws(MPIError) in
-                try collective("MPI_Send") {
+                try message("MPI_Send") {
                     unsafe MPI_Send(start, count, T.datatype, receiver, Self.messageTag, handle)
                 }
             }
@@ -25,7 +25,7 @@ extension Communicator {
         let sender = cRank(sender)
         try unsafe values.withUnsafeMutableBufferPointer { (buffer) throws(MPIError) in
             try unsafe inPieces(of: buffer) { (start, count) throws(MPIError) in
-                try collective("MPI_Recv") {
+                try message("MPI_Recv") {
                     unsafe MPI_Recv(start, count, T.datatype, sender, Self.messageTag, handle, nil)
                 }
             }
@@ -33,4 +33,8 @@ extension Communicator {
     }
 
     private static var messageTag: Int32 { 0 }
+
+    private func message(_ function: StaticString, _ call: () -> Int32) throws(MPIError) {
+        try check(function, watchdog.inMessage(call))
+    }
 }

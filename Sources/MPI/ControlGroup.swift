@@ -45,33 +45,46 @@ extension ControlGroup {
 
 /// What memory the groups leave.
 extension ControlGroup {
-    /// The bytes that this process's group may still take; nil for no limit.
-    static func availableMemory() -> Int? {
-        availableMemory(listing: SystemFile.text(of: list) ?? "") { SystemFile.text(of: $0) }
+    /// What this process's group and all that contain it leave.
+    static func memoryBounds() -> [MemoryBound] {
+        memoryBounds(listing: SystemFile.text(of: list) ?? "") { SystemFile.text(of: $0) }
     }
 
-    /// The bytes that the group which `listing` names and all that contain it may still take; nil for no limit.
+    /// The bytes that the group which `listing` names and each that contains it may still take; none without a limit.
     ///
-    /// Page cache that was not used of late counts as free: the kernel gives it up before it refuses memory.
-    package static func availableMemory(listing: String, read: (String) -> String?) -> Int? {
+    /// Page cache counts as free: the kernel gives it up before it refuses memory.
+    package static func memoryBounds(listing: String, read: (String) -> String?) -> [MemoryBound] {
         places(of: "memory", listing: listing).flatMap { place in
-            place.folders.compactMap { availableMemory(of: $0, place.version, read) }
-        }.min()
+            place.folders.compactMap { folder in
+                availableMemory(of: folder, place.version, read).map { MemoryBound(folder, $0) }
+            }
+        }
     }
 
     private static func availableMemory(of folder: String, _ version: Version, _ read: (String) -> String?) -> Int? {
-        let names =
-            switch version {
-            case .old: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            case .new: ("memory.max", "memory.current", "inactive_file")
-            }
-        guard let limit = number(read("\(folder)/\(names.0)")), limit >= 0, limit < noLimit,
-            let usage = number(read("\(folder)/\(names.1)"))
-        else { return nil }
         let statistics = read("\(folder)/memory.stat") ?? ""
-        let line = statistics.split(separator: "\n").first { $0.hasPrefix("\(names.2) ") }
-        let reclaimable = line.flatMap { number(String($0.dropFirst(names.2.count))) } ?? 0
-        return max(0, limit - max(0, usage - reclaimable))
+        func statistic(_ name: String) -> Int? {
+            let line = statistics.split(separator: "\n").first { $0.hasPrefix("\(name) ") }
+            return line.flatMap { number(String($0.dropFirst(name.count))) }
+        }
+        let limits: [Int?]
+        let usage: Int?
+        let cache: [Int?]
+        switch version {
+        case .old:
+            // In a container the groups outside are seen by their limit alone.
+            limits = [number(read("\(folder)/memory.limit_in_bytes")), statistic("hierarchical_memory_limit")]
+            usage = number(read("\(folder)/memory.usage_in_bytes"))
+            cache = [statistic("total_inactive_file"), statistic("total_active_file")]
+        case .new:
+            // Beyond `high` the kernel slows the group down until nothing moves.
+            limits = [number(read("\(folder)/memory.max")), number(read("\(folder)/memory.high"))]
+            usage = number(read("\(folder)/memory.current"))
+            cache = [statistic("inactive_file"), statistic("active_file")]
+        }
+        let limit = limits.compactMap { $0 }.filter { $0 >= 0 && $0 < noLimit }.min()
+        guard let limit, let usage else { return nil }
+        return max(0, limit - max(0, usage - cache.compactMap { $0 }.reduce(0, +)))
     }
 
     // Old groups without a limit tell the greatest number of whole pages.

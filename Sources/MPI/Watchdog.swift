@@ -16,6 +16,7 @@ public final class Watchdog: Sendable {
     private let progress = Atomic<Int>(0)
     private let arrived = Atomic<Int>(0)
     private let left = Atomic<Int>(0)
+    private let isInMessage = Atomic<Bool>(false)
     private let closing = Atomic<Bool>(false)
     private let closed = Atomic<Bool>(true)
     private let bell: [Int32]  // [read end, write end] of a pipe
@@ -71,6 +72,13 @@ extension Watchdog {
     /// Marks that the collective is over.
     func leave() { advance(left) }
 
+    /// Waits for one other rank: no meeting of all, and so not counted as one.
+    func inMessage<R>(_ body: () -> R) -> R {
+        isInMessage.store(true, ordering: .relaxed)
+        defer { isInMessage.store(false, ordering: .relaxed) }
+        return body()
+    }
+
     /// Marks that this rank has nothing left to do and waits for the others to come to the end.
     func finish() { setState(RankState.finished.rawValue) }
 
@@ -112,7 +120,7 @@ extension Watchdog {
         let arrived = arrived.load(ordering: .relaxed)
         return RankReport(
             state: RankState(rawValue: mark.load(ordering: .relaxed)) ?? .working,
-            isWaiting: arrived != left, arrived: arrived, age: age)
+            isWaiting: arrived != left || isInMessage.load(ordering: .relaxed), arrived: arrived, age: age)
     }
 
     func confirmClosed() { closed.store(true, ordering: .releasing) }

@@ -52,7 +52,7 @@ public struct Benchmark: Sendable {
         let after = try session.measureMachines()
         guard let check else { return nil }
         return BenchmarkReport(
-            model: model, plan: session.plan, check: check, errors: errors,
+            model: model, plan: session.plan, loading: session.loading, check: check, errors: errors,
             machines: zip(before, after).map { $0.best(with: $1) }, tests: tests,
             predictions: tests.map { predict?($0.batch, $0.firstPosition + $0.batch * ($0.stepCount / 2)) })
     }
@@ -80,10 +80,12 @@ public struct Benchmark: Sendable {
             tests.append(TimedTest(kind: .steps, batch: batch, firstPosition: position, stepCount: count))
             position += batch * count
         }
-        var before = try session.measureReading()
+        let isHeldAgainstReading = BenchmarkReport.readsMemory(session.plan)
+        var before = isHeldAgainstReading ? try session.measureReading() : 0
         for _ in 0..<repeats {
             for index in tests.indices {
                 if let timing = try session.run({ try time(tests[index], $0) }) { tests[index].timings.append(timing) }
+                guard isHeldAgainstReading else { continue }
                 let after = try session.measureReading()
                 tests[index].readings.append((before + after) / 2)
                 before = after

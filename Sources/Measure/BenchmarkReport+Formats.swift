@@ -15,7 +15,7 @@ extension BenchmarkReport {
         let lines = [
             "\(model): \(Figure.grouped(parameterCount)) parameters, \(encodings.joined(separator: ", ")); "
                 + "products multiply \(factors.rawValue), ranks \(way)",
-            layout,
+            layout + (loading.map { "; \(Self.text($0))" } ?? ""),
             "checked: \(check.tokens) tokens together and one by one differ by \(Figure.scientific(check.difference)) "
                 + "of the logits' spread (at most \(Figure.scientific(check.tolerance))), ranks hold the same bits",
             "errors of products against double precision, of the exact ones' spread: "
@@ -54,6 +54,11 @@ extension BenchmarkReport {
         }
         let rule = titles.indices.map { $0 == 0 ? "---" : "---:" }
         return ([titles, rule] + rows).map { "| " + $0.joined(separator: " | ") + " |\n" }.joined()
+    }
+
+    private static func text(_ loading: Loading) -> String {
+        "\(Figure.bytes(loading.byteCounts.reduce(0, +))) loaded in \(Figure.decimal(loading.seconds, 3)) s, "
+            + "\(Figure.giga(loading.bytesPerSecond)) GB/s"
     }
 
     private static func text(_ error: EncodingError) -> String {

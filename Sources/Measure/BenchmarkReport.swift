@@ -69,6 +69,20 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var bytes: Activity.Count
     }
 
+    /// What reading the weights took, conversion to the kernels' layout included.
+    public struct Loading: Sendable, Hashable, Codable {
+        /// From the first byte to the last rank's last matrix.
+        public var seconds: Double
+        /// Bytes that each rank read from the weights file.
+        public var byteCounts: [Int]  // [ranks]
+        /// Bytes that all ranks together read in a second.
+        public var bytesPerSecond: Double
+
+        init(_ loading: Engine.Loading) {
+            (seconds, byteCounts, bytesPerSecond) = (loading.seconds, loading.byteCounts, loading.bytesPerSecond)
+        }
+    }
+
     /// The model.
     public var model: String
     /// Parameters; a tied head counts once.
@@ -77,6 +91,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     public var byteCounts: [String: Int]
     /// How ranks put their parts together.
     public var way: String
+    /// The loading of a weights file; nil where the weights are random numbers.
+    public var loading: Loading?
     /// What each rank runs on, in rank order.
     public var machines: [Machine]
     /// What the products multiply.
@@ -89,26 +105,25 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     public var tests: [Test]
 
     init(
-        model: String, plan: Plan, check: OutputCheck, errors: [EncodingError], machines: [Machine],
-        tests: [TimedTest], predictions: [Prediction?]
+        model: String, plan: Plan, loading: Engine.Loading, check: OutputCheck, errors: [EncodingError],
+        machines: [Machine], tests: [TimedTest], predictions: [Prediction?]
     ) {
         self.model = model
         parameterCount = plan.blueprint.parameterCount
         byteCounts = plan.summary.model.byteCounts
         way = plan.policy.way.rawValue
+        self.loading = loading.byteCountOfAll > 0 ? Loading(loading) : nil
         self.machines = machines
         factors = Self.factors(plan, machines)
         self.check = check
         self.errors = errors
         self.tests = []
-        let weights = (0..<plan.rankCount).map { plan.holdings(rank: $0).weightByteCount }.max() ?? 0
-        let flows = weights > Self.largestCacheByteCount
         self.tests = zip(tests, predictions).map { test, prediction in
             let work = (0..<plan.rankCount).reduce(Work()) { $0 + test.work(plan, rank: $1) }
             return Test(
                 name: test.name, batch: test.batch, firstPosition: test.firstPosition,
                 tokens: test.batch * test.stepCount, work: work, timings: test.timings,
-                readings: flows ? test.readings : [], peak: peak, planned: test.traffic(plan), prediction: prediction)
+                readings: test.readings, peak: peak, planned: test.traffic(plan), prediction: prediction)
         }
     }
 
@@ -121,6 +136,12 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         case .plain(.bf16)?: return machines.contains { ($0.peaks[.bf16] ?? 0) == 0 } ? .f32 : .bf16
         case .plain(.f32)?, .plain(.f16)?, nil: return .f32
         }
+    }
+
+    /// Whether the weights of some rank are more than its last cache may hold from one forward to the next.
+    static func readsMemory(_ plan: Plan) -> Bool {
+        let weights = (0..<plan.rankCount).map { plan.holdings(rank: $0).weightByteCount }.max() ?? 0
+        return weights > largestCacheByteCount
     }
 
     // Below this, repeated forwards may read a rank's weights from its last cache.

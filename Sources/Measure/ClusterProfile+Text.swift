@@ -13,6 +13,23 @@ extension ClusterProfile {
         }
     }
 
+    /// A profile from such JSON, checked.
+    ///
+    /// - Parameter path: names the file in errors.
+    /// - Throws: ``PartitionError`` for what is no profile, or one that nothing can be predicted from.
+    public init(json: Data, path: String) throws(PartitionError) {
+        do {
+            self = try JSONDecoder().decode(ClusterProfile.self, from: json)
+        } catch let error as DecodingError {
+            let (place, found) = error.placeAndFound
+            throw .profile(
+                path: path, place: place, expected: "what 'lockstep probe' writes", found: found)
+        } catch {
+            throw .profile(path: path, place: "the file", expected: "what 'lockstep probe' writes", found: "\(error)")
+        }
+        try check(path: path)
+    }
+
     /// The same with as many digits as repeated measurements might agree on.
     package var rounded: ClusterProfile {
         var profile = self
@@ -116,4 +133,22 @@ extension CollectiveProfile {
 extension Double {
     /// Leaves four digits.
     fileprivate mutating func roundToDigits() { self = Double(String(format: "%.3e", self)) ?? self }
+}
+
+extension DecodingError {
+    /// Where JSON is not as expected, and what is there.
+    fileprivate var placeAndFound: (place: String, found: String) {
+        func place(_ path: [any CodingKey]) -> String {
+            let words = path.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }.joined()
+            return words.isEmpty ? "the file" : String(words.drop { $0 == "." })
+        }
+        return switch self {
+        case .typeMismatch(_, let context): (place(context.codingPath), "a value of another type")
+        case .valueNotFound(_, let context): (place(context.codingPath), "null")
+        case .keyNotFound(let key, let context): (place(context.codingPath + [key]), "no such key")
+        case .dataCorrupted(let context):
+            (place(context.codingPath), context.codingPath.isEmpty ? "text that is no JSON" : "a value of no meaning")
+        @unknown default: ("the file", "something else")
+        }
+    }
 }

@@ -45,6 +45,8 @@ public struct GenerationSummary: Encodable, Sendable {
     public var bytesRead: Int
     /// Bytes of the weights file that each rank read.
     public var bytesReadPerRank: [Int]
+    /// Those of all ranks per second of loading, conversion to the kernels' layout included.
+    public var bytesReadPerSecond: Double
 
     /// The summary of a generation on rank 0.
     public init(_ generation: Session.Generation, promptTokens: Int, text: String?, session: Session) {
@@ -65,6 +67,7 @@ public struct GenerationSummary: Encodable, Sendable {
         bytesPerToken = Double(generation.decodingTraffic.byteCount) / steps
         bytesRead = session.loading.byteCountOfAll
         bytesReadPerRank = session.loading.byteCounts
+        bytesReadPerSecond = session.loading.bytesPerSecond
     }
 }
 
@@ -82,8 +85,9 @@ extension GenerationSummary: CustomStringConvertible {
             default: ""
             }
         return """
-            loading   \(read) in \(Figure.decimal(seconds.loading, 3)) s on \(count(ranks, "rank")) x \
-            \(count(threadsPerRank, "thread")), math \(math), cache in \(cache)
+            loading   \(read) in \(Figure.decimal(seconds.loading, 3)) s \
+            (\(Figure.giga(bytesReadPerSecond)) GB/s) on \(count(ranks, "rank")) x \(count(threadsPerRank, "thread")), \
+            math \(math), cache in \(cache)
             prompt    \(count(promptTokens, "token")) in \(Figure.decimal(seconds.prompt, 3)) s
             decoding  \(count(generatedTokens, "token"))\(reason), \(Figure.decimal(tokensPerSecond, 1)) tokens/s; \
             exchanged per token: \(Figure.bytes(Int(bytesPerToken.rounded()))) in \

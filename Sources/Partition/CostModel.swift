@@ -76,6 +76,15 @@ public struct CostModel: Sendable {
         return tally.prediction
     }
 
+    /// A forward of some tokens after which one is chosen: the same as ``decodedToken(position:)`` where it is one.
+    public func step(tokens: Int, firstPosition: Int) -> Prediction {
+        guard tokens > 1 else { return decodedToken(position: firstPosition) }
+        var tally = Tally(rankCount: ranks.count)
+        addChunk(tokens: tokens, firstPosition: firstPosition, logitRows: 1, to: &tally)
+        tally.exchange(seconds(plan.choiceExchanges), count: 1)
+        return tally.prediction
+    }
+
     /// A prompt of so many tokens in the plan's chunks, the choice of the token after it included.
     public func prompt(tokens: Int) -> Prediction {
         var tally = Tally(rankCount: ranks.count)

@@ -1,15 +1,25 @@
 import Blueprint
 
-/// What one rank has of every axis.
+/// What one rank has of every axis: what a plan says, but for the axes whose range is another here.
+///
+/// With other ranges a part of the work can be costed without a plan for every one of them.
 struct Extents {
     let plan: Plan
     let rank: Int
+    private var others: [Axis: Range<Int>] = [:]
     private var isFilled = false
 
     /// What the plan says of a rank.
     init(_ plan: Plan, rank: Int) {
         self.plan = plan
         self.rank = rank
+    }
+
+    /// The same with another range of an axis, of which no more is held.
+    func changing(_ axis: Axis, to range: Range<Int>) -> Extents {
+        var changed = self
+        changed.others[axis] = range
+        return changed
     }
 
     /// The same where zeros count as units: what a rank computes rather than what is its own.
@@ -21,10 +31,11 @@ struct Extents {
 
     /// The units of an axis.
     func range(_ axis: Axis) -> Range<Int> {
+        if let other = others[axis] { return other }
         let range = plan.split(of: axis)[rank]
         return isFilled ? range.lowerBound..<range.lowerBound + plan.heldCount(axis, rank: rank) : range
     }
 
     /// The units of an axis in memory.
-    func heldCount(_ axis: Axis) -> Int { plan.heldCount(axis, rank: rank) }
+    func heldCount(_ axis: Axis) -> Int { others[axis]?.count ?? plan.heldCount(axis, rank: rank) }
 }

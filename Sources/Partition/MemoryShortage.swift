@@ -19,6 +19,17 @@ public struct MemoryShortage: Sendable, Hashable {
     /// Where neither helps alone: shares in proportion to memory, and the longest context that fits with them.
     public var fittingBoth: Both?
 
+    /// The largest smaller encoding that fits at the same context.
+    public var fittingEncoding: SmallerEncoding?
+
+    /// A smaller encoding of the matrices.
+    public struct SmallerEncoding: Sendable, Hashable {
+        /// `q8` or `q4`, as options name it.
+        public var name: String
+        /// Shares with which it fits; nil for the same.
+        public var shares: [Double]?
+    }
+
     /// Shares and a context that fit together.
     public struct Both: Sendable, Hashable {
         /// In proportion to memory.
@@ -35,18 +46,27 @@ extension MemoryShortage: CustomStringConvertible {
     /// `where: expected, found; what to do`.
     public var description: String {
         "rank \(rank): expected to fit in \(Figure.bytes(limit)), found \(Figure.bytes(needed.peakByteCount)) to hold, "
-            + "\(Figure.bytes(missingByteCount)) too much (weights \(Figure.bytes(needed.weightByteCount)), "
-            + "cache \(Figure.bytes(needed.cacheByteCount)), buffers \(Figure.bytes(needed.workspaceByteCount)); "
+            + "\(Figure.bytes(missingByteCount)) too much (\(parts); "
             + "\(range.count) of \(axis.count) units of \(axis)); \(advice)"
+    }
+
+    /// What it would hold, part by part.
+    var parts: String {
+        "weights \(Figure.bytes(needed.weightByteCount)), cache \(Figure.bytes(needed.cacheByteCount)), "
+            + "buffers \(Figure.bytes(needed.workspaceByteCount))"
     }
 
     private var advice: String {
         let context = longestContext.map { "--context \($0)" }
         let shares = fittingShares.map { "--shares \(Figure.shares($0))" }
         let both = fittingBoth.map { "--shares \(Figure.shares($0.shares)) --context \($0.context)" }
-        let ways = [context, shares, both].compactMap { $0 }
+        let encoding = fittingEncoding.map { fitting in
+            "--encoding \(fitting.name)" + (fitting.shares.map { " with --shares \(Figure.shares($0))" } ?? "")
+                + " where the model is imported"
+        }
+        let ways = [context, shares, both, encoding].compactMap { $0 }
         return ways.isEmpty
-            ? "no context fits, nor do shares in proportion to memory: add a machine or use a smaller encoding"
+            ? "no context fits, nor do other shares or q4: add a machine"
             : "use " + ways.joined(separator: " or ")
     }
 }

@@ -20,6 +20,8 @@ public enum PartitionError: Error, Sendable, Hashable {
     case hostWithoutShare(host: String, known: [String])
     /// A shares file has several hosts with the short form of one that it does not name.
     case hostAmbiguous(host: String, found: [String])
+    /// A memory limit is not written as a number above zero with a unit.
+    case memoryNotASize(rank: Int, found: String)
     /// There are more or fewer memory limits than ranks.
     case memoryCount(expected: Int, found: Int)
     /// The context is shorter than one token or longer than the model was made for.
@@ -32,6 +34,8 @@ public enum PartitionError: Error, Sendable, Hashable {
     ///
     /// `axis` is the one with the most units; `workingRankCount` ranks would each hold something.
     case idleRank(rank: Int, axis: Axis, share: Double, workingRankCount: Int)
+    /// A figure of a cluster's profile is missing or means nothing.
+    case profile(path: String, place: String, expected: String, found: String)
     /// A rank would need more memory than it may use.
     case memory(MemoryShortage)
 }
@@ -63,6 +67,9 @@ extension PartitionError: CustomStringConvertible {
         case .hostAmbiguous(let host, let found):
             "shares file: expected one line for host \(host), found \(found.joined(separator: " and ")); "
                 + "write the name as \(host)"
+        case .memoryNotASize(let rank, let found):
+            "memory: expected a number above zero with a unit such as GB or GiB for rank \(rank), found '\(found)'; "
+                + "write limits as 128GB:48GB"
         case .memoryCount(let expected, let found):
             "memory: expected one limit for each of \(expected) ranks, found \(found); give \(expected)"
         case .context(let found, let longest):
@@ -77,6 +84,8 @@ extension PartitionError: CustomStringConvertible {
             "rank \(rank): expected at least one unit of some axis, found none for its share \(Figure.number(share)) "
                 + "(the longest axis, \(axis), has \(axis.count)); "
                 + "use \(workingRankCount) \(workingRankCount == 1 ? "rank" : "ranks") or a larger share"
+        case .profile(let path, let place, let expected, let found):
+            "\(path), \(place): expected \(expected), found \(found); correct it or measure again with 'lockstep probe'"
         case .memory(let shortage):
             shortage.description
         }

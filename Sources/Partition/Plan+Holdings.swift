@@ -24,12 +24,15 @@ extension Plan {
     }
 
     /// The buffers of a forward on a rank.
-    public func workspace(rank: Int) -> Workspace {
+    public func workspace(rank: Int) -> Workspace { workspace(Extents(self, rank: rank)) }
+
+    /// The buffers of a forward on a rank with these extents.
+    func workspace(_ extents: Extents) -> Workspace {
         let chunk = policy.chunk
         func buffer(_ columns: Int) -> Workspace.Buffer { Workspace.Buffer(chunk, columns) }
-        let queries = attentions.map { heldCount($0.queryAxis, rank: rank) * $0.headSize }.max() ?? 0
-        let keyValues = attentions.map { heldCount($0.keyValueAxis, rank: rank) * $0.headSize }.max() ?? 0
-        let channels = mlps.map { heldCount($0.axis, rank: rank) }.max() ?? 0
+        let queries = attentions.map { extents.heldCount($0.queryAxis) * $0.headSize }.max() ?? 0
+        let keyValues = attentions.map { extents.heldCount($0.keyValueAxis) * $0.headSize }.max() ?? 0
+        let channels = mlps.map { extents.heldCount($0.axis) }.max() ?? 0
         let (gathered, part, exchange) = gatherColumns
         let (packed, received) = summationWords
         return Workspace(
@@ -39,22 +42,22 @@ extension Plan {
             gathered: buffer(gathered), part: buffer(part), exchange: buffer(exchange),
             packed: Workspace.Buffer(1, packed), received: Workspace.Buffer(1, received),
             logits: Workspace.Buffer(
-                min(chunk, Workspace.logitRows), heldCount(blueprint.vocabularyAxis, rank: rank)),
+                min(chunk, Workspace.logitRows), extents.heldCount(blueprint.vocabularyAxis)),
             rotation: Workspace.Buffer(policy.context, attentions.map(\.rotary.size).max() ?? 0),
             partials: Workspace.Buffer(
                 1,
                 attentions.map {
-                    heldCount($0.queryAxis, rank: rank)
+                    extents.heldCount($0.queryAxis)
                         * CacheEncoding.attentionRecords(headSize: $0.headSize, positions: policy.context)
                 }.max() ?? 0),
-            rounded: buffer(roundedByteCount(rank: rank) / Scalar.f32.bytesPerElement))
+            rounded: buffer(roundedByteCount(extents) / Scalar.f32.bytesPerElement))
     }
 
     /// Bytes of one token's rounded input, for the longest input of a rank's products that may round it.
-    private func roundedByteCount(rank: Int) -> Int {
+    private func roundedByteCount(_ extents: Extents) -> Int {
         let columns = weights.compactMap { weight -> Int? in
             guard policy.math == .fast, !weight.isVector, encoding(of: weight).isRounded else { return nil }
-            return slice(of: weight, rank: rank).heldColumns
+            return slice(of: weight, extents).heldColumns
         }
         return columns.max().map { Math.roundedByteCount(columns: $0) } ?? 0
     }

@@ -4,13 +4,39 @@ extension Plan {
     /// What a user should know about the plan, in sentences.
     public var remarks: [String] {
         guard rankCount > 1 else { return [] }
-        return headDealings.flatMap(remarks) + borderRemarks + blockRemarks + emptyRemarks + shareRemarks
-            + paddingRemarks
+        return (memoryRemark.map { [$0] } ?? []) + plannedRemarks + headDealings.flatMap(remarks) + borderRemarks
+            + blockRemarks + emptyRemarks + shareRemarks + paddingRemarks
+    }
+
+    /// Where axes are cut that a planner shares out.
+    private var plannedRemarks: [String] {
+        guard !policy.counts.isEmpty else { return [] }
+        let places = representativeAxes.filter { policy.counts[$0] != nil }.map { axis in
+            "\(name(axis)) \(Figure.list(split(of: axis).counts))"
+        }
+        return ["shared out so that the predicted token is the fastest: " + places.joined(separator: "; ")]
+            + headRepetitions(of: attentions.filter { policy.counts[$0.queryAxis] != nil })
+    }
+
+    private func headRepetitions(of planned: [Attention]) -> [String] {
+        var layers: [Split: (first: Attention, count: Int)] = [:]
+        for attention in planned {
+            let split = split(of: attention.keyValueAxis)
+            layers[split] = (layers[split]?.first ?? attention, (layers[split]?.count ?? 0) + 1)
+        }
+        return layers.sorted { $0.value.first.keyValueAxis.layer ?? 0 < $1.value.first.keyValueAxis.layer ?? 0 }
+            .compactMap { split, place in
+                repetitionRemark(
+                    split, heads: place.first.keyValueHeads, headSize: place.first.headSize, layerCount: place.count)
+            }
     }
 
     private func remarks(_ dealing: HeadDealing, attentions: [Attention]) -> [String] {
         guard dealing.shape.heads > dealing.shape.keyValueHeads else { return [] }
-        return [cutRemark(dealing, attentions.count)] + repetitionRemark(dealing, attentions.count)
+        let repetition = repetitionRemark(
+            dealing.keyValues, heads: dealing.shape.keyValueHeads, headSize: dealing.shape.headSize,
+            layerCount: attentions.count)
+        return [cutRemark(dealing, attentions.count), repetition].compactMap { $0 }
     }
 
     private func cutRemark(_ dealing: HeadDealing, _ layerCount: Int) -> String {
@@ -35,20 +61,17 @@ extension Plan {
             + Figure.percent(shareAsked(rank: slowest.rank))
     }
 
-    private func repetitionRemark(_ dealing: HeadDealing, _ layerCount: Int) -> [String] {
-        let (repeated, count) = (dealing.keyValues.repeatedUnitCount, dealing.shape.keyValueHeads)
-        guard repeated > 0 else { return [] }
-        let cache = policy.cache.memoryByteCount(
-            heads: 1, positions: policy.context, headSize: dealing.shape.headSize)
-        return [
-            "key-value heads: in each of \(layerCount) layers the ranks hold \(count + repeated) for the model's "
-                + "\(count), because ranks that meet inside a group hold the same one "
-                + "(\(Figure.bytes(repeated * layerCount * cache)) more cache)"
-        ]
+    private func repetitionRemark(_ keyValues: Split, heads: Int, headSize: Int, layerCount: Int) -> String? {
+        let repeated = keyValues.repeatedUnitCount
+        guard repeated > 0 else { return nil }
+        let cache = policy.cache.memoryByteCount(heads: 1, positions: policy.context, headSize: headSize)
+        return "key-value heads: in each of \(layerCount) layers the ranks hold \(heads + repeated) for the model's "
+            + "\(heads), because ranks that meet inside a group hold the same one "
+            + "(\(Figure.bytes(repeated * layerCount * cache)) more cache)"
     }
 
     private var blockRemarks: [String] {
-        let inSteps = widthDealings.filter { $0.dealing.shape.grouping != nil }.flatMap { $0.mlps.map(\.axis) }
+        let inSteps = mlps.filter { policy.grouping(cutByColumns: $0.down.weight, encodings) != nil }.map(\.axis)
         let axes = representativeAxes.filter { $0.kind != .queryHeads && !inSteps.contains($0) }
         let inBlocks = axes.filter { axis in
             split(of: axis).ranges.allSatisfy {
@@ -98,8 +121,9 @@ extension Plan {
     /// One axis of each kind and size.
     private var representativeAxes: [Axis] {
         var axes: [Axis] = []
+        let rotating = Set(widthDealings.filter { $0.dealing.rotates }.flatMap { $0.mlps.map(\.axis) })
         let all =
-            attentions.map(\.queryAxis) + widthDealings.filter { !$0.dealing.rotates }.flatMap { $0.mlps.map(\.axis) }
+            attentions.map(\.queryAxis) + mlps.map(\.axis).filter { !rotating.contains($0) }
             + [blueprint.vocabularyAxis]
             + (policy.way == .gather ? [blueprint.widthAxis] : [])
         for axis in all where !axes.contains(where: { $0.kind == axis.kind && split(of: $0) == split(of: axis) }) {

@@ -19,6 +19,8 @@ public struct Plan: Sendable, Hashable {
     let weights: [Weight]
     let attentions: [Attention]
     let mlps: [GatedMLP]
+    /// Why shares are not equal, where memory has decided.
+    var refusedEqualShares: MemoryShortage?
 
     /// Ranges of channels and rows are multiples of it where that costs next to nothing: a kernel computes so many
     /// rows at a time.
@@ -35,7 +37,7 @@ public struct Plan: Sendable, Hashable {
         let encodings = Dictionary(
             blueprint.weights.map { ($0.name, encoding($0)) }, uniquingKeysWith: { first, _ in first })
         self.init(unchecked: blueprint, policy, encodings)
-        try checkThatNoRankIsIdle()
+        if policy.counts.isEmpty { try checkThatNoRankIsIdle() }
         try checkMemory()
     }
 
@@ -116,6 +118,10 @@ private struct Dealer {
 
     /// Deals an axis that cuts no weight by columns.
     mutating func deal(_ axis: Axis) {
+        if let counts = policy.counts[axis] {
+            splits[axis] = Split(counts: counts)
+            return
+        }
         let dealt = dealtCounts[axis.count]
         let split =
             dealt
@@ -126,6 +132,12 @@ private struct Dealer {
     }
 
     mutating func deal(_ attention: Attention) {
+        if let counts = policy.counts[attention.queryAxis] {
+            let queries = Split(counts: counts)
+            splits[attention.queryAxis] = queries
+            splits[attention.keyValueAxis] = HeadDealing.cover(queries, groupSize: attention.groupSize)
+            return
+        }
         let shape = HeadDealing.Shape(attention, policy, encodings)
         let place = headDealings.firstIndex { $0.dealing.shape == shape } ?? headDealings.count
         if place == headDealings.count { headDealings.append((HeadDealing(shape, shares: policy.shares), [])) }
@@ -135,9 +147,11 @@ private struct Dealer {
     }
 
     mutating func deal(_ mlp: GatedMLP) {
-        let shape = WidthDealing.Shape(
-            width: mlp.axis.count, grouping: policy.grouping(cutByColumns: mlp.down.weight, encodings),
-            isPadded: policy.cutting == .padded)
+        if let counts = policy.counts[mlp.axis] {
+            splits[mlp.axis] = Split(counts: counts)
+            return
+        }
+        let shape = WidthDealing.Shape(mlp, policy, encodings)
         let place = widthDealings.firstIndex { $0.dealing.shape == shape } ?? widthDealings.count
         if place == widthDealings.count { widthDealings.append((WidthDealing(shape, shares: policy.shares), [])) }
         widthDealings[place].mlps.append(mlp)

@@ -11,7 +11,8 @@ public struct PlanReport: Sendable, Hashable {
 
     /// Header, one line per rank, traffic, remarks.
     public var text: String {
-        (header + [""] + table + [""] + traffic + remarks).joined(separator: "\n") + "\n"
+        let forecast = summary.forecast.map { [""] + $0.text } ?? []
+        return (header + [""] + table + [""] + traffic + forecast + remarks).joined(separator: "\n") + "\n"
     }
 
     private var header: [String] {
@@ -38,16 +39,10 @@ public struct PlanReport: Sendable, Hashable {
         let used = Self.titles[0].indices.filter { column in
             column != Self.hostColumn || summary.ranks.contains { $0.host != nil }
         }
-        let widths = used.map { column in rows.reduce(0) { max($0, $1[column].count) } }
-        let isWide = widths.reduce(0, +) + 2 * (widths.count - 1) > Self.lineLength
-        let gap = isWide ? " " : "  "
-        return rows.map { row in
-            let line = zip(used, widths).map { column, width in
-                let padding = String(repeating: " ", count: width - row[column].count)
-                return column == Self.hostColumn ? row[column] + padding : padding + row[column]
-            }.joined(separator: gap)
-            return String(line.reversed().drop { $0 == " " }.reversed())
-        }
+        let cells = rows.map { row in used.map { row[$0] } }
+        let lines = Columns.aligned(cells, left: [used.firstIndex(of: Self.hostColumn) ?? -1])
+        let isWide = lines.contains { $0.count > Self.lineLength }
+        return isWide ? Columns.aligned(cells, left: [used.firstIndex(of: Self.hostColumn) ?? -1], gap: " ") : lines
     }
 
     private static let lineLength = 120

@@ -99,6 +99,8 @@ public struct PlanSummary: Sendable, Hashable, Codable {
     public var decodedToken: Messages
     /// One full chunk of a prompt.
     public var promptChunk: Messages
+    /// What it takes by a cluster's profile, where there is one.
+    public var forecast: Forecast?
     /// What a user should know.
     public var remarks: [String]
     /// The hash that ranks compare.
@@ -109,6 +111,17 @@ extension Plan {
     /// The plan's figures.
     public var summary: PlanSummary { summary(hosts: nil) }
 
+    /// The plan's figures, with what it takes by the profile of a cluster of as many ranks.
+    ///
+    /// - Parameter profile: one that has been checked.
+    public func summary(_ profile: ClusterProfile) -> PlanSummary {
+        var summary = summary(hosts: profile.ranks.map(\.host))
+        let forecast = Forecast(self, profile)
+        summary.forecast = forecast
+        summary.remarks = (forecast.remark.map { [$0] } ?? []) + summary.remarks
+        return summary
+    }
+
     /// The plan's figures.
     ///
     /// - Parameter hosts: the host of each rank, where that is known.
@@ -116,11 +129,14 @@ extension Plan {
         precondition(hosts.map { $0.count == rankCount } ?? true, "hosts are named for every rank or for none")
         let chunkTraffic = traffic(tokens: policy.chunk)
         let sharesReached = sharesReached
+        let held = (0..<rankCount).map { holdings(rank: $0) }
+        let limits = memoryLimits(held.map(\.peakByteCount))
         return PlanSummary(
             model: modelSummary, rankCount: rankCount, way: policy.way, split: policy.cutting,
             wire: policy.wire, context: policy.context, cache: policy.cache, chunk: policy.chunk, math: policy.math,
             ranks: (0..<rankCount).map { rank in
-                var summary = rankSummary(rank, holdings(rank: rank), shareReached: sharesReached[rank])
+                var summary = rankSummary(
+                    rank, held[rank], shareReached: sharesReached[rank], memoryLimit: limits[rank])
                 summary.host = hosts?[rank]
                 return summary
             },
@@ -128,7 +144,7 @@ extension Plan {
                 tokens: 1, collectives: decodingTraffic.collectives, byteCount: decodingTraffic.byteCount),
             promptChunk: PlanSummary.Messages(
                 tokens: policy.chunk, collectives: chunkTraffic.collectives, byteCount: chunkTraffic.byteCount),
-            remarks: remarks, fingerprint: fingerprint)
+            forecast: nil, remarks: remarks, fingerprint: fingerprint)
     }
 
     private var modelSummary: PlanSummary.Model {
@@ -143,7 +159,9 @@ extension Plan {
             layerCount: blueprint.layers.count, byteCounts: byteCounts)
     }
 
-    private func rankSummary(_ rank: Int, _ holdings: Holdings, shareReached: Double) -> PlanSummary.Rank {
+    private func rankSummary(
+        _ rank: Int, _ holdings: Holdings, shareReached: Double, memoryLimit: Int?
+    ) -> PlanSummary.Rank {
         func units(_ axis: Axis?) -> PlanSummary.Units {
             PlanSummary.Units(axis.map { split(of: $0)[rank] } ?? 0..<0)
         }
@@ -155,6 +173,6 @@ extension Plan {
             fileByteCount: holdings.fileByteCount, keyValueHeadsHeldTwice: holdings.keyValueHeadsHeldTwice,
             cacheByteCount: holdings.cacheByteCount, workspaceByteCount: holdings.workspaceByteCount,
             peakByteCount: holdings.peakByteCount, sentByteCount: sentByteCount(rank: rank),
-            memoryByteCount: policy.memoryByteCounts?[rank])
+            memoryByteCount: memoryLimit)
     }
 }

@@ -18,13 +18,20 @@ public struct Policy: Sendable, Hashable {
     public var chunk: Int
     /// How much products may round; a plan makes it precise in way gather.
     public var math: Math
+    /// Units of each rank, for axes that are not dealt by shares; of key-value heads they follow from the query heads.
+    ///
+    /// A rank may have none of any axis.
+    public var counts: [Axis: [Int]] = [:]
     /// Bytes of memory that each rank may use; nil where that is unknown.
     public var memoryByteCounts: [Int]?
+    /// What ranks may use together, each part at the most once; none where that is unknown.
+    public var sharedMemory: [SharedMemory]
 
     /// A policy for as many ranks as there are shares.
     public init(
         shares: [Double], way: Way = .sum, cutting: Cutting = .uneven, wire: Wire = .f32, context: Int,
-        cache: CacheEncoding = .f32, chunk: Int = 256, math: Math = .precise, memoryByteCounts: [Int]? = nil
+        cache: CacheEncoding = .f32, chunk: Int = 256, math: Math = .precise, memoryByteCounts: [Int]? = nil,
+        sharedMemory: [SharedMemory] = []
     ) {
         self.shares = shares
         self.way = way
@@ -35,6 +42,7 @@ public struct Policy: Sendable, Hashable {
         self.chunk = chunk
         self.math = math
         self.memoryByteCounts = memoryByteCounts
+        self.sharedMemory = sharedMemory
     }
 
     /// Refuses shares that are not finite numbers above zero.

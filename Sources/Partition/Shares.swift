@@ -90,7 +90,7 @@ public enum Shares: Sendable, Hashable {
     }
 
     /// The name up to the first dot; all of an address, whose first number names no host.
-    private static func shortForm(_ host: String) -> Substring {
+    static func shortForm(_ host: String) -> Substring {
         let first = host.prefix { $0 != "." }
         return first.allSatisfy(\.isNumber) ? host[...] : first
     }

@@ -104,7 +104,14 @@ struct BenchCommand: ParsableCommand {
                 session = try options.load(
                     Preparation(try request(benchmark, on: world), on: world, version: Lockstep.version), on: world)
             }
-            guard let report = try benchmark.run(session, model: name) else { return }
+            RunOptions.remark(on: session.plan, world)
+            if blueprint != nil { try options.machines.remark(on: session) }
+            let report = try benchmark.run(session, model: name) { tokens, position in
+                position == 0
+                    ? session.costModel?.prompt(tokens: tokens)
+                    : session.costModel?.step(tokens: tokens, firstPosition: position)
+            }
+            guard let report else { return }
             try write(report)
         }
     }

@@ -73,7 +73,8 @@ struct GenerateCommand: ParsableCommand {
             guard let (generation, text) = generation ?? nil, let given else { return }
             let summary = GenerationSummary(generation, promptTokens: given.prompt.count, text: text, session: session)
             let activity = GenerationActivity(
-                generation, promptTokens: given.prompt.count, plan: session.plan)
+                generation, promptTokens: given.prompt.count, plan: session.plan,
+                predictions: predictions(session, given.prompt.count, generation))
             try files?.report?.write(Output.jsonText(activity))
             if let traces { try files?.trace?.write(TraceFile.whole(traces)) }
             if json { try Output.json(summary) }
@@ -82,6 +83,16 @@ struct GenerateCommand: ParsableCommand {
             if !json { Output.remark("\(summary)") }
             if reports.report { Output.remark("\n\(activity)") }
         }
+    }
+
+    /// What the prompt, and a token in the middle of those after it, take by the profile of the machines.
+    private func predictions(
+        _ session: Session, _ promptTokens: Int, _ generation: Session.Generation
+    ) -> (prompt: Prediction?, decoding: Prediction?) {
+        let middle = promptTokens + generation.tokens.count / 2
+        return (
+            session.costModel?.prompt(tokens: promptTokens), session.costModel?.decodedToken(position: middle)
+        )
     }
 
     /// What rank 0 works on.

@@ -20,10 +20,22 @@ struct PlanCommand: SoloCommand {
     @Option(help: ArgumentHelp("The same, spelled as in the other commands.", valueName: "file"))
     var model: String?
 
-    @Option(help: "The number of ranks. Default: as many as there are shares, or one.")
+    @Option(help: "The number of ranks. Default: as many as there are shares, or as --cluster has, or one.")
     var ranks: Int?
 
     @OptionGroup var share: ShareOptions
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The memory of each rank, in rank order. Without --shares equal parts are tried first, then parts that \
+            follow memory. Default: no limits.
+            """,
+            valueName: "128GB:48GB"),
+        transform: { try MemoryLimits(list: $0) })
+    var memory: MemoryLimits?
+
+    @OptionGroup var clusterOptions: ClusterOptions
 
     @Option(
         help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
@@ -46,17 +58,33 @@ struct PlanCommand: SoloCommand {
 
     func run() throws {
         let (blueprint, encodings) = try source()
-        let shares = try share.wanted()
         let chosen = try choices.choices.resolved(for: blueprint)
-        let plan = try Plan(
-            blueprint,
-            policy: Policy(
-                shares: try shares?.resolved(rankCount: ranks) ?? Array(repeating: 1, count: ranks ?? 1),
-                way: share.way, cutting: share.split, wire: share.wire,
-                context: context ?? min(blueprint.maximumContext, Request.defaultContext),
-                cache: cache ?? (share.exact ? .f32 : .f16), chunk: chunk, math: math),
-            encoding: { encodings[$0.name] ?? chosen.encoding(of: blueprint.statedEncoding(of: $0) ?? .bf16, $0) })
-        if json { try Output.json(plan.summary) } else { try Output.product(plan.report(hosts: nil)) }
+        let encoding = { (weight: Weight) in
+            encodings[weight.name] ?? chosen.encoding(of: blueprint.statedEncoding(of: weight) ?? .bf16, weight)
+        }
+        let profile = try clusterOptions.profile()
+        let count = ranks ?? memory?.byteCounts.count
+        let shares = try share.wanted()?.resolved(rankCount: count)
+        let rankCount = shares?.count ?? count ?? profile?.ranks.count ?? 1
+        let policy = policy(shares ?? Array(repeating: 1, count: rankCount), for: blueprint)
+        let measured = try clusterOptions.cluster.flatMap { path in try profile?.first(rankCount, path: path) }
+        let plan =
+            switch (shares, measured) {
+            case (.some, _): try Plan(blueprint, policy: policy, encoding: encoding)
+            case (nil, let measured?):
+                try Planner(blueprint, policy: policy, profile: measured, encoding: encoding).plan()
+            case (nil, nil): try Plan(byMemory: blueprint, policy: policy, encoding: encoding)
+            }
+        let summary = measured.map { plan.summary($0) } ?? plan.summary
+        if json { try Output.json(summary) } else { try Output.product(PlanReport(summary).text) }
+    }
+
+    private func policy(_ shares: [Double], for blueprint: Blueprint) -> Policy {
+        Policy(
+            shares: shares, way: share.way, cutting: share.split, wire: share.wire,
+            context: context ?? min(blueprint.maximumContext, Request.defaultContext),
+            cache: cache ?? (share.exact ? .f32 : .f16), chunk: chunk, math: math,
+            memoryByteCounts: memory?.byteCounts)
     }
 
     private func source() throws -> (Blueprint, [String: Encoding]) {
@@ -81,6 +109,9 @@ struct PlanCommand: SoloCommand {
     func validate() throws {
         if let ranks, !(1...4096).contains(ranks) {
             throw ValidationError("--ranks: expected 1 to 4096, found \(ranks); correct the option")
+        }
+        if let ranks, let memory, memory.byteCounts.count != ranks {
+            throw ValidationError("\(PartitionError.memoryCount(expected: ranks, found: memory.byteCounts.count))")
         }
         do { if let ranks { _ = try share.shares?.resolved(rankCount: ranks) } } catch {
             throw ValidationError("\(error)")

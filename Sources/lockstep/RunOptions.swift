@@ -11,6 +11,8 @@ struct RunOptions: ParsableArguments {
 
     @OptionGroup(title: "Shares") var share: ShareOptions
 
+    @OptionGroup var machines: ClusterOptions
+
     @Option(
         help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
     var context: Int?
@@ -75,8 +77,15 @@ struct RunOptions: ParsableArguments {
     func prepare(
         on world: Communicator, math preferred: Math = .precise, cache fallback: CacheEncoding = .f32
     ) throws -> Preparation {
-        try Preparation(
+        let preparation = try Preparation(
             try request(on: world, math: preferred, cache: fallback), on: world, version: Lockstep.version)
+        Self.remark(on: preparation.plan, world)
+        return preparation
+    }
+
+    /// Says on rank 0 where memory and not the user has decided on shares.
+    static func remark(on plan: Plan, _ world: Communicator) {
+        if world.rank == 0, let remark = plan.memoryRemark { Output.remark(remark) }
     }
 
     /// What these options ask for; the parameters are those of ``prepare(on:math:cache:)``.
@@ -86,17 +95,18 @@ struct RunOptions: ParsableArguments {
         let slowdown = try slow.slowdown(on: world)
         let shares = try world.together { world.rank == 0 ? try share.wanted() : nil }
         return Request(
-            modelPath: model, shares: shares, way: share.way, cutting: share.split, wire: share.wire,
-            context: context, cache: cache ?? fallback, chunk: chunk, math: math ?? preferred, threads: threads,
+            modelPath: model, shares: shares, profile: try machines.profile(on: world), way: share.way,
+            cutting: share.split, wire: share.wire, context: context, cache: cache ?? fallback, chunk: chunk, math: math ?? preferred, threads: threads,
             slowdown: slowdown)
     }
 
     /// Reads the weights; rank 0 shows how far it is.
     func load(_ preparation: Preparation, on world: Communicator) throws -> Session {
-        guard world.rank == 0 else { return try preparation.load() }
-        let bar = ProgressBar("load")
-        defer { bar.finish() }
-        return try preparation.load { bar.show($0, of: $1) }
+        let bar = world.rank == 0 ? ProgressBar("load") : nil
+        defer { bar?.finish() }
+        let session = try preparation.load { bar?.show($0, of: $1) }
+        try machines.remark(on: session)
+        return session
     }
 }
 

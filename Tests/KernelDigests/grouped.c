@@ -70,7 +70,9 @@ static void pack(struct grouped *g)
         from.super_scales = (const char *)from.super_scales + row * from.super_scales_stride;
         from.super_offsets = (const char *)from.super_offsets + row * from.super_offsets_stride;
         const size_t rows = g->rows - row < 16 ? g->rows - row : 16;
-        lockstep_pack(&from, rows, g->columns, g->encoding, &g->grouping, g->panels + row / 16 * g->panel_bytes);
+        lockstep_pack(
+            settings.instruction_set, &from, rows, g->columns, g->encoding, &g->grouping,
+            g->panels + row / 16 * g->panel_bytes);
     }
 }
 

@@ -68,11 +68,12 @@ package struct Launch {
         try run([product(executable)] + arguments, limit: limit)
     }
 
-    /// Runs any command, with variables besides those of this process.
+    /// Runs any command, with variables besides those of this process; `body` may disturb it meanwhile.
     package static func command(
-        _ command: [String], environment: [String: String] = [:], limit: Int = 60
+        _ command: [String], environment: [String: String] = [:], limit: Int = 60,
+        whileRunning body: (RunningLaunch) throws -> Void = { _ in }
     ) throws -> Launch {
-        try run(command, environment: environment, limit: limit)
+        try run(command, environment: environment, limit: limit, whileRunning: body)
     }
 
     /// This host as Open MPI names it: without its domain.

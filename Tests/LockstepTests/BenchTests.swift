@@ -32,7 +32,14 @@ extension LockstepTests {
                 var phases: [String: Double]
             }
 
+            struct Loading: Decodable {
+                var seconds: Double
+                var byteCounts: [Int]
+                var bytesPerSecond: Double
+            }
+
             var model: String
+            var loading: Loading?
             var parameterCount: Int
             var check: Check
             var machines: [Machine]
@@ -47,7 +54,7 @@ extension LockstepTests {
         @Test(arguments: [1, 3]) func aTinyShapeIsMeasured(ranks: Int) throws {
             let report: Report = try decoded(ranks: ranks, Self.tiny + ["--json"])
             #expect(report.model == "llama-tiny" && report.parameterCount == 252_384)
-            #expect(report.machines.count == ranks)
+            #expect(report.machines.count == ranks && report.loading == nil)
             for machine in report.machines {
                 #expect(machine.threads == 1 && machine.readBandwidth > 0 && (machine.peaks["f32"] ?? 0) > 0)
             }
@@ -72,11 +79,22 @@ extension LockstepTests {
             if encoding.hasPrefix("q") { #expect(report.tests[1].bytesPerToken < 0.7 * bytes.tests[1].bytesPerToken) }
         }
 
+        @Test(arguments: [1, 3]) func loadingIsReportedWhereThereIsAFile(ranks: Int) throws {
+            let report: Report = try decoded(
+                ranks: ranks,
+                ["bench", "--prompt", "8", "--generate", "3", "--repeat", "1", "--threads", "1", "--json"])
+            let loading = try #require(report.loading)
+            let byteCount = loading.byteCounts.reduce(0, +)
+            // Of each weight in bf16 some rank has all, and whoever shares a panel reads it as well.
+            #expect(loading.byteCounts.count == ranks && byteCount >= 2 * report.parameterCount)
+            #expect(loading.seconds > 0 && loading.bytesPerSecond == Double(byteCount) / loading.seconds)
+        }
+
         @Test func aModelIsMeasuredAsItIs() throws {
             let launch = try lockstep(["bench", "--prompt", "8", "--generate", "3", "--repeat", "1", "--threads", "2"])
             #expect(launch.status == 0, "\(launch.errors)")
             #expect(launch.output.hasPrefix("embedded model: 1 458 720 parameters, "))
-            #expect(launch.output.contains("\n1 rank x 2 threads on "))
+            #expect(launch.output.contains("\n1 rank x 2 threads on ") && launch.output.contains(" MB loaded in "))
             let rows = launch.output.split(separator: "\n").filter { $0.hasPrefix("| ") }
             #expect(rows.count == 4)
             #expect(launch.output.contains("\ndecoding: "))

@@ -66,6 +66,35 @@ extension LockstepTests {
                 try lockstep(["plan", model, "--ranks", "\(ranks)", "--context", "\(nearest)"]).status == 0)
         }
 
+        /// A cache of 168 MB on each of two ranks, where the second may take some 130 MB more than it has at its start.
+        private func limited(_ model: String, _ arguments: [String]) throws -> Launch {
+            let run = ["generate", "--model", model, "--context", "\(1 << 19)", "--threads", "1"] + arguments
+            let limit = "ulimit -d 300000; exec \"$0\" \"$@\""
+            let program = Launch.product("lockstep")
+            return try Launch.mpirun([
+                Launch.Part(ranks: 1, program: program, run),
+                Launch.Part(ranks: 1, program: "/bin/sh", ["-c", limit, program] + run),
+            ])
+        }
+
+        @Test func aJobWhoseEqualSharesDoNotFitMovesToSharesThatFollowMemoryAndSaysSoOnce() throws {
+            let model = try Alice.model(in: folder, context: 1 << 19)
+            let launch = try limited(model, ["--prompt", "Alice was", "--max-tokens", "12"])
+            #expect(launch.status == 0, "\(launch.errors)")
+            #expect(!launch.output.isEmpty && Alice.continuation.hasPrefix(launch.output.dropLast()))
+            #expect(launch.errors.occurrences(of: "shares follow memory (") == 1, "\(launch.errors)")
+            #expect(launch.errors.contains("because with equal shares rank 1 would hold "))
+        }
+
+        @Test func sharesGivenByHandThatDoNotFitAreRefusedWithThoseThatDo() throws {
+            let model = try Alice.model(in: folder, context: 1 << 19)
+            let launch = try limited(model, ["--prompt", "a", "--max-tokens", "2", "--shares", "1:1"])
+            expectFailure(launch, "lockstep: ranks 0-1 on \(Launch.host): rank 1: expected to fit in ")
+            let advice = try #require(launch.errors.firstMatch(of: /use --context [0-9]+ or --shares ([0-9:]+)/))
+            let fitting = try limited(model, ["--prompt", "a", "--max-tokens", "2", "--shares", "\(advice.1)"])
+            #expect(fitting.status == 0 && !fitting.errors.contains("shares follow memory"), "\(fitting.errors)")
+        }
+
         private func terabytes(_ byteCount: Int) -> String {
             let value = Double(byteCount) / 1e12
             return String(format: value >= 100 ? "%.0f TB" : value >= 10 ? "%.1f TB" : "%.2f TB", value)

@@ -37,6 +37,7 @@ extension LockstepTests {
             #expect(generation.ranks == 3 && generation.threadsPerRank == 1)
             let seconds = generation.seconds
             #expect(seconds.loading > 0 && seconds.prompt > 0 && seconds.decoding > 0)
+            #expect(generation.bytesReadPerSecond == Double(generation.bytesRead) / seconds.loading)
             // The first token comes with the prompt.
             #expect(abs(generation.tokensPerSecond - 23 / seconds.decoding) < 1e-6 * generation.tokensPerSecond)
             let ids = generation.tokens.map { "\($0)" }.joined(separator: ",")

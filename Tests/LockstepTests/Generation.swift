@@ -18,4 +18,5 @@ struct Generation: Decodable {
     var collectivesPerToken: Double
     var bytesPerToken: Double
     var bytesRead: Int
+    var bytesReadPerSecond: Double
 }

@@ -1,3 +1,5 @@
+import Partition
+
 /// What `plan --json` prints, as far as tests look at it.
 struct PlanFigures: Decodable {
     struct Units: Decodable {
@@ -14,6 +16,7 @@ struct PlanFigures: Decodable {
         var fileByteCount: Int
         var cacheByteCount: Int
         var peakByteCount: Int
+        var memoryByteCount: Int?
     }
 
     struct Messages: Decodable {
@@ -36,6 +39,8 @@ struct PlanFigures: Decodable {
     var context: Int
     var chunk: Int
     var ranks: [Rank]
+    var forecast: Forecast?
     var decodedToken: Messages
     var fingerprint: String
+    var remarks: [String]
 }

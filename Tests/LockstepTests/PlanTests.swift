@@ -75,6 +75,29 @@ extension LockstepTests {
             #expect(plan.output.contains("q8"), "\(plan.output)")
         }
 
+        @Test func memoryDecidesOnlyWhereEqualSharesDoNotFit() throws {
+            let config = Alice.package.appending(path: "Tests/BlueprintTests/Resources/published/Llama-3.1-70B.json")
+                .path(percentEncoded: false)
+            let equal: PlanFigures = try decoded(["plan", config, "--memory", "128GB:80GB", "--json"])
+            #expect(equal.ranks.map(\.shareAsked) == [0.5, 0.5])
+            #expect(equal.ranks.map(\.memoryByteCount) == [128_000_000_000, 80_000_000_000])
+            #expect(!equal.remarks.contains { $0.contains("memory") })
+            let moved: PlanFigures = try decoded(["plan", config, "--memory", "128GB:48GB", "--json"])
+            #expect(moved.ranks.map(\.queryHeads.end) == [48, 64])
+            #expect(zip(moved.ranks, [128, 48]).allSatisfy { $0.peakByteCount <= $1 * 1_000_000_000 })
+            #expect(
+                moved.remarks.first?.hasPrefix(
+                    "shares follow memory (72.7 %, 27.3 %), because with equal shares rank 1 would hold 71.3 GB")
+                    == true,
+                "\(moved.remarks)")
+            let given = try lockstep(["plan", config, "--memory", "128GB:48GB", "--shares", "1:1"])
+            #expect(given.status == 1 && given.errors.contains("rank 1: expected to fit in 48.0 GB"))
+            #expect(given.errors.contains("23.3 GB too much") && given.errors.contains("use --shares 8:3"))
+            let none = try lockstep(["plan", config, "--memory", "60GB:40GB"])
+            #expect(none.status == 1 && none.errors.contains("use --encoding q8"), "\(none.errors)")
+            #expect(try lockstep(["plan", config, "--memory", "60GB:40GB", "--encoding", "q8"]).status == 0)
+        }
+
         static let wrong: [(arguments: [String], status: Int32, message: String)] = [
             (["--ranks", "0"], 64, "--ranks: expected 1 to 4096, found 0"),
             (["--ranks", "1000000"], 64, "--ranks: expected 1 to 4096, found 1000000"),
@@ -82,6 +105,12 @@ extension LockstepTests {
                 ["--ranks", "3", "--shares", "5:3"], 64,
                 "shares: expected one number for each of 3 ranks, found 2 in '5:3'"
             ),
+            (
+                ["--memory", "4GB:x"], 64,
+                "expected a number above zero with a unit such as GB or GiB for rank 1, found 'x'"
+            ),
+            (["--memory", "4GB:4GB", "--ranks", "3"], 64, "memory: expected one limit for each of 3 ranks, found 2"),
+            (["--memory", "4GB:4GB", "--shares", "1:2:3"], 1, "shares: expected one number for each of 2 ranks"),
             (["--shares", "5:0"], 64, "The value '5:0' is invalid for '--shares <5:3:2>'"),
             (
                 ["--ranks", "2000"], 1,

@@ -8,7 +8,9 @@ extension LockstepTests {
         private static let script = Alice.package.appending(path: "launch/run").path(percentEncoded: false)
 
         @Test(arguments: [
-            "launch/demo", "launch/encodings", "launch/run", "launch/scaling", "launch/setup", "launch/test", ".ci/run",
+            "launch/demo", "launch/encodings", "launch/pbs", "launch/run", "launch/scaling", "launch/setup",
+            "launch/slurm", "launch/ssh", "launch/staged", "launch/test", ".ci/run", "Tests/ClusterTests/cluster",
+            "Tests/ClusterTests/slurm",
         ])
         func scriptsAreSoundAndExecutable(name: String) throws {
             let path = Alice.package.appending(path: name).path(percentEncoded: false)

@@ -84,6 +84,17 @@ struct Failures {
         while getpid() > 0 {}
     }
 
+    /// Ranks 0 and 1 talk to each other before rank 1 never comes to a meeting of all.
+    func messagesAndLoop() throws -> Int32 {
+        var value: [Float] = [1]
+        for _ in 0..<5 {
+            if rank == 0 { try world.send(value.span, to: 1) }
+            var span = value.mutableSpan
+            if rank == 1 { try world.receive(&span, from: 0) }
+        }
+        return try steps { Self.loopForEver() }
+    }
+
     /// Rank 1 believes that the work is done; the others wait for it.
     func returnEarly() throws -> Int32 {
         try world.watchdog.working {

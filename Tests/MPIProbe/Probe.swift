@@ -50,6 +50,7 @@ struct Probe {
         "exit": { try Failures(world: $0).steps { exit(7) } },
         "stop": { try Failures(world: $0).steps { raise(SIGSTOP) } },
         "loop": { try Failures(world: $0).steps { Failures.loopForEver() } },
+        "messages-and-loop": { try Failures(world: $0).messagesAndLoop() },
         "return": { try Failures(world: $0).returnEarly() },
         "missing": { try Failures(world: $0).missCollective() },
         "idle": { try Failures(world: $0).idleForLong() },

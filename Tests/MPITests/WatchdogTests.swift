@@ -26,6 +26,12 @@ extension JobTests {
             }
         }
 
+        @Test func messagesBetweenTwoRanksAreNoMeetingOfAll() throws {
+            try expectHang("messages-and-loop", ranks: 3) {
+                "rank 1 on \($0) is stuck before collective 11, in which the others wait"
+            }
+        }
+
         @Test func aRankThatReturnsTooEarlyIsNamed() throws {
             try expectHang("return", ranks: 3) {
                 "rank 1 on \($0) has come to the end, the others wait in a collective"

@@ -108,7 +108,7 @@ struct lockstep_grouped_rows {
 
 /// Puts up to 16 rows, as a weights file has them, into a panel; missing rows become zero.
 void lockstep_pack(
-    const struct lockstep_grouped_rows *from, size_t rows, size_t columns, int encoding,
+    int instruction_set, const struct lockstep_grouped_rows *from, size_t rows, size_t columns, int encoding,
     const struct lockstep_grouping *grouping, void *panel);
 
 /// The elements of row `row` of 16 of a panel, in f32.
@@ -331,9 +331,11 @@ void lockstep_join_tiles(
 void lockstep_cut_tiles(
     const void *from, size_t from_stride, size_t columns, size_t rows, void *tiles, size_t length, size_t tile_rows);
 
-/// Reads `count` 64-byte lines and returns a digest of them: as fast as memory gives them.
+/// Reads `count` 64-byte lines and returns a digest of them: as fast as memory gives them. Which number of streams, 1,
+/// 4 or 8 parts of a thread's lines that are read in turns, is the fastest depends on the machine.
 struct lockstep_read {
     int instruction_set;
+    int streams;
     const void *lines;
     size_t count;
     uint64_t *digests; // [threads, 8]

@@ -1,0 +1,160 @@
+import Blueprint
+
+/// What a rank takes for a range of an axis, and what it holds of it: of all layers that are cut alike together.
+final class AxisCost {
+    /// The axis; its units are those of one layer.
+    let axis: Axis
+    /// Units between the places where cuts are tried, most first.
+    let steps: [Int]
+    private let plan: Plan
+    private let ranks: [RankCost]
+    private let position: Int
+    private let stages: [Stage]
+    private let weights: [(weight: Weight, count: Int)]
+    private let attention: (attention: Attention, count: Int)?
+    private var known: [Key: Figures] = [:]
+
+    /// Work after which ranks meet.
+    struct Stage {
+        /// The branch that it is a stage of, and which; nil for the head.
+        var branch: (branch: Branch, branchesInLayer: Int, number: Int)?
+        /// Layers that have it.
+        var count: Int
+    }
+
+    private struct Key: Hashable {
+        var rank: Int
+        var range: Range<Int>
+    }
+
+    /// A rank's figures for a range.
+    struct Figures {
+        /// Seconds of a decoded token.
+        var seconds: Double
+        /// Weights and cache.
+        var byteCount: Int
+    }
+
+    /// - Parameters:
+    ///   - plan: of one layer of each kind, with any cuts.
+    ///   - position: tokens before the one that is decoded.
+    ///   - stages: what takes time in proportion to the units.
+    ///   - weights: those that are cut along the axis, and layers that have one alike.
+    ///   - attention: that of query heads, and layers that have one alike.
+    init(
+        _ axis: Axis, steps: [Int], _ plan: Plan, _ ranks: [RankCost], position: Int, stages: [Stage],
+        weights: [(weight: Weight, count: Int)], attention: (attention: Attention, count: Int)? = nil
+    ) {
+        self.axis = axis
+        self.steps = steps
+        self.plan = plan
+        self.ranks = ranks
+        self.position = position
+        self.stages = stages
+        self.weights = weights
+        self.attention = attention
+    }
+
+    /// The extents of a rank that has this range of the axis.
+    func change(_ extents: Extents, to range: Range<Int>) -> Extents {
+        let changed = extents.changing(axis, to: range)
+        guard let attention = attention?.attention else { return changed }
+        let keyValues = HeadDealing.cover(Split(ranges: [range]), groupSize: attention.groupSize)[0]
+        return changed.changing(attention.keyValueAxis, to: keyValues)
+    }
+
+    /// What a rank takes for a range, and holds of it; worked out once.
+    func figures(_ rank: Int, _ range: Range<Int>) -> Figures {
+        let key = Key(rank: rank, range: range)
+        if let figures = known[key] { return figures }
+        let extents = change(Extents(plan, rank: rank), to: range)
+        let figures = Figures(seconds: seconds(rank, extents), byteCount: byteCount(extents))
+        known[key] = figures
+        return figures
+    }
+
+    private func seconds(_ rank: Int, _ extents: Extents) -> Double {
+        stages.reduce(0) { sum, stage in
+            let ofBranch = stage.branch.map { place in
+                plan.stages(place.branch, branchesInLayer: place.branchesInLayer, extents)[place.number]
+            }
+            let work = ofBranch ?? plan.headStage(extents)
+            let products = ranks[rank].seconds(work, tokens: 1, firstPosition: position)
+            return sum + Double(stage.count) * (products + ranks[rank].restSeconds(work, tokens: 1))
+        }
+    }
+
+    private func byteCount(_ extents: Extents) -> Int {
+        let weights = weights.reduce(0) { sum, entry in
+            sum + entry.count * plan.memoryByteCount(of: entry.weight, plan.slice(of: entry.weight, extents))
+        }
+        guard let (attention, count) = attention else { return weights }
+        let heads = extents.heldCount(attention.keyValueAxis)
+        return weights + count
+            * plan.policy.cache.memoryByteCount(
+                heads: heads, positions: plan.policy.context, headSize: attention.headSize)
+    }
+}
+
+extension AxisCost {
+    /// The costs of every axis that ranks share out.
+    ///
+    /// - Parameters:
+    ///   - plan: of one layer of each kind, with any cuts.
+    ///   - counts: layers of each kind.
+    static func all(_ plan: Plan, counts: [Int], _ ranks: [RankCost], position: Int) -> [AxisCost] {
+        let isGathered = plan.policy.way == .gather && plan.rankCount > 1
+        var costs: [AxisCost] = []
+        var lastStages: [Stage] = []
+        var lastWeights: [(Weight, Int)] = []
+        for (layer, count) in zip(plan.blueprint.layers, counts) {
+            for branch in layer.branches {
+                let last = plan.lastProjection(branch.mixer).weight
+                let own = branch.mixer.weights.filter {
+                    $0.distribution != .replicated && !(isGathered && $0 == last)
+                }
+                let place = (branch, layer.branches.count, 0)
+                costs.append(
+                    AxisCost(
+                        branch.mixer.axis, steps: steps(branch.mixer, plan), plan, ranks, position: position,
+                        stages: [Stage(branch: place, count: count)], weights: own.map { ($0, count) },
+                        attention: branch.mixer.attention.map { ($0, count) }))
+                lastStages.append(Stage(branch: (branch, layer.branches.count, 1), count: count))
+                lastWeights.append((last, count))
+            }
+        }
+        let (blueprint, blocks) = (plan.blueprint, [Plan.rowBlock, 1])
+        let tables = [blueprint.embedding] + (blueprint.untiedHead.map { [$0] } ?? [])
+        costs.append(
+            AxisCost(
+                blueprint.vocabularyAxis, steps: blocks, plan, ranks, position: position,
+                stages: [Stage(branch: nil, count: 1)], weights: tables.map { ($0, 1) }))
+        guard isGathered else { return costs }
+        costs.append(
+            AxisCost(
+                blueprint.widthAxis, steps: blocks, plan, ranks, position: position, stages: lastStages,
+                weights: lastWeights))
+        return costs
+    }
+
+    private static func steps(_ mixer: Mixer, _ plan: Plan) -> [Int] {
+        switch mixer {
+        case .attention(let attention):
+            let grouping = plan.policy.grouping(cutByColumns: attention.output.weight, plan.encodings)
+            return Borders(grouping, perUnit: attention.headSize, isPadded: false).steps
+        case .mlp(let mlp):
+            let grouping = plan.policy.grouping(cutByColumns: mlp.down.weight, plan.encodings)
+            return grouping.map { Borders($0, perUnit: 1, isPadded: false).steps } ?? [Plan.rowBlock, 1]
+        }
+    }
+}
+
+extension Mixer {
+    /// The attention, where it is one.
+    fileprivate var attention: Attention? {
+        switch self {
+        case .attention(let attention): attention
+        case .mlp: nil
+        }
+    }
+}

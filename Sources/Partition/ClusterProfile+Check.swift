@@ -1,0 +1,95 @@
+extension ClusterProfile {
+    /// Refuses a profile that nothing can be predicted from: of another form, without ranks, rates or collectives, or
+    /// with figures that measure nothing.
+    ///
+    /// - Parameter path: names the file in errors.
+    public func check(path: String) throws(PartitionError) {
+        let check = ProfileCheck(path: path)
+        try check.require(
+            formatVersion == Self.formatVersion, "formatVersion",
+            "\(Self.formatVersion), the form that this program reads", "\(formatVersion)")
+        try check.require(!ranks.isEmpty, "ranks", "at least one", "none")
+        for (number, rank) in ranks.enumerated() { try check.check(rank, "ranks[\(number)]") }
+        for (number, link) in links.enumerated() { try check.check(link, "links[\(number)]", rankCount: ranks.count) }
+        for (number, collective) in collectives.enumerated() {
+            try check.check(collective, "collectives[\(number)]")
+        }
+        guard ranks.count > 1 else { return }
+        for operation in CollectiveProfile.Operation.allCases {
+            try check.require(
+                collectives.contains { $0.operation == operation }, "collectives",
+                "one of operation \(operation.rawValue)", "none")
+        }
+    }
+}
+
+/// Looks at one figure after the other.
+private struct ProfileCheck {
+    let path: String
+
+    func require(
+        _ holds: Bool, _ place: String, _ expected: String, _ found: @autoclosure () -> String
+    ) throws(PartitionError) {
+        guard holds else { throw .profile(path: path, place: place, expected: expected, found: found()) }
+    }
+
+    /// A figure that is divided by, or at least one.
+    private func positive(_ value: Double, _ place: String) throws(PartitionError) {
+        try require(value.isFinite && value > 0, place, "a number above zero", Figure.number(value))
+    }
+
+    private func seconds(_ value: Double, _ place: String) throws(PartitionError) {
+        try require(value.isFinite && value >= 0, place, "seconds, zero or more", Figure.number(value))
+    }
+
+    func check(_ rank: RankProfile, _ place: String) throws(PartitionError) {
+        try require(!rank.host.isEmpty, "\(place).host", "a host's name", "an empty one")
+        try require(rank.threads > 0, "\(place).threads", "at least 1", "\(rank.threads)")
+        try require(rank.memoryByteCount > 0, "\(place).memoryByteCount", "bytes above zero", "\(rank.memoryByteCount)")
+        try positive(rank.readBandwidth, "\(place).readBandwidth")
+        try seconds(rank.secondsPerElement, "\(place).secondsPerElement")
+        try seconds(rank.secondsPerLayer, "\(place).secondsPerLayer")
+        try require(!rank.products.isEmpty, "\(place).products", "at least one", "none")
+        for (number, product) in rank.products.enumerated() {
+            let place = "\(place).products[\(number)]"
+            try require(
+                EncodingForm(name: product.encoding) != nil, "\(place).encoding", "f32, bf16, f16, q8g32 or the like",
+                "'\(product.encoding)'")
+            try positive(product.tokenBytesPerSecond, "\(place).tokenBytesPerSecond")
+            try seconds(product.tokenSeconds, "\(place).tokenSeconds")
+            try positive(product.chunkOperationsPerSecond, "\(place).chunkOperationsPerSecond")
+        }
+        try require(!rank.attention.isEmpty, "\(place).attention", "at least one", "none")
+        for (number, attention) in rank.attention.enumerated() {
+            let place = "\(place).attention[\(number)]"
+            try positive(attention.tokenBytesPerSecond, "\(place).tokenBytesPerSecond")
+            try positive(attention.chunkOperationsPerSecond, "\(place).chunkOperationsPerSecond")
+        }
+    }
+
+    func check(_ link: LinkProfile, _ place: String, rankCount: Int) throws(PartitionError) {
+        try require(
+            link.from >= 0 && link.from < link.to && link.to < rankCount, place,
+            "'from' below 'to', both ranks of \(rankCount)", "\(link.from) and \(link.to)")
+        try seconds(link.latencySeconds, "\(place).latencySeconds")
+        try positive(link.bytesPerSecond, "\(place).bytesPerSecond")
+    }
+
+    func check(_ collective: CollectiveProfile, _ place: String) throws(PartitionError) {
+        try require(collective.rankCount > 1, "\(place).rankCount", "2 or more", "\(collective.rankCount)")
+        // A line that is fitted to measurements may begin a little below zero.
+        try require(
+            collective.latencySeconds.isFinite, "\(place).latencySeconds", "seconds",
+            Figure.number(collective.latencySeconds))
+        try positive(collective.bytesPerSecond, "\(place).bytesPerSecond")
+        var last = 0
+        for (number, point) in collective.points.enumerated() {
+            let place = "\(place).points[\(number)]"
+            try require(
+                point.byteCount > last, "\(place).byteCount", "more than \(last), the one before it",
+                "\(point.byteCount)")
+            try positive(point.seconds, "\(place).seconds")
+            last = point.byteCount
+        }
+    }
+}

@@ -1,0 +1,75 @@
+extension ClusterProfile {
+    /// The profile of some of the ranks, in ascending order, numbered anew.
+    ///
+    /// Collectives stay those that were measured: of the first so many ranks, whichever these are.
+    func keeping(_ kept: [Int]) -> ClusterProfile {
+        var profile = self
+        profile.ranks = kept.map { ranks[$0] }
+        profile.links = links.compactMap { link in
+            guard let from = kept.firstIndex(of: link.from), let to = kept.firstIndex(of: link.to) else { return nil }
+            return LinkProfile(
+                from: from, to: to, latencySeconds: link.latencySeconds, bytesPerSecond: link.bytesPerSecond)
+        }
+        return profile
+    }
+
+    /// The profile of the first so many ranks.
+    ///
+    /// - Throws: ``PartitionError`` where it has fewer.
+    public func first(_ rankCount: Int, path: String) throws(PartitionError) -> ClusterProfile {
+        guard rankCount <= ranks.count else {
+            throw .profile(
+                path: path, place: "ranks", expected: "\(rankCount) ranks, as many as there are to be",
+                found: "\(ranks.count)")
+        }
+        return keeping(Array(0..<rankCount))
+    }
+
+    /// The profile of a job's ranks, each the next one that was measured on its host.
+    ///
+    /// - Parameter hosts: the host of each rank, by its full or short name.
+    /// - Throws: ``PartitionError`` for a host that was not measured, or with fewer ranks.
+    public func matching(hosts: [String], path: String) throws(PartitionError) -> ClusterProfile {
+        var kept: [Int] = []
+        for (rank, host) in hosts.enumerated() {
+            let short = Shares.shortForm(host)
+            let next = ranks.indices.first { !kept.contains($0) && Shares.shortForm(ranks[$0].host) == short }
+            guard let next else {
+                throw .profile(
+                    path: path, place: "ranks", expected: "one more on host \(host), where rank \(rank) runs",
+                    found: ranks.map(\.host).joined(separator: ", "))
+            }
+            kept.append(next)
+        }
+        return keeping(kept)
+    }
+
+    /// Seconds of a message between two ranks: by their link, or where it was not measured what a broadcast takes.
+    func messageSeconds(from: Int, to: Int, byteCount: Int) -> Double {
+        let link = links.first { $0.from == min(from, to) && $0.to == max(from, to) }
+        return link.map { $0.latencySeconds + Double(byteCount) / $0.bytesPerSecond }
+            ?? seconds(Exchange(operation: .broadcast, byteCount: byteCount), rankCount: 2)
+    }
+
+    /// What of a job is not as it was when the profile was measured, in sentences.
+    ///
+    /// - Parameters:
+    ///   - threads: of each rank.
+    ///   - instructionSets: of each rank.
+    public func differences(threads: [Int], instructionSets: [String], version: String) -> [String] {
+        var lines: [String] = []
+        if version != programVersion {
+            lines.append("it was measured by version \(programVersion), this is \(version)")
+        }
+        for (rank, measured) in ranks.enumerated() where threads.indices.contains(rank) {
+            if measured.threads != threads[rank] {
+                lines.append("rank \(rank) was measured with \(measured.threads) threads and has \(threads[rank])")
+            }
+            if measured.instructionSet != instructionSets[rank] {
+                lines.append(
+                    "rank \(rank) was measured with \(measured.instructionSet) and uses \(instructionSets[rank])")
+            }
+        }
+        return lines
+    }
+}

@@ -1,0 +1,120 @@
+public import Blueprint
+
+extension Plan {
+    /// The plan for equal shares, or where these do not fit the memory of some rank, for shares that follow memory.
+    ///
+    /// - Parameters:
+    ///   - policy: as for ``init(_:policy:encoding:)``, with equal shares.
+    ///   - encoding: how each weight is stored.
+    /// - Throws: ``PartitionError`` for what cannot work, with the nearest plan that would.
+    public init(
+        byMemory blueprint: Blueprint, policy: Policy, encoding: (Weight) -> Encoding
+    ) throws(PartitionError) {
+        do {
+            try self.init(blueprint, policy: policy, encoding: encoding)
+        } catch {
+            guard case .memory(let shortage) = error, let shares = shortage.fittingShares else { throw error }
+            var moved = policy
+            moved.shares = shares
+            try self.init(blueprint, policy: moved, encoding: encoding)
+            refusedEqualShares = shortage
+        }
+    }
+
+    /// Why shares follow memory and are not equal, where that is so, in a sentence.
+    public var memoryRemark: String? {
+        refusedEqualShares.map { shortage in
+            "shares follow memory ("
+                + (0..<rankCount).map { Figure.percent(shareAsked(rank: $0)) }.joined(separator: ", ")
+                + "), because with equal shares rank \(shortage.rank) would hold "
+                + "\(Figure.bytes(shortage.needed.peakByteCount)) (\(shortage.parts)), "
+                + "\(Figure.bytes(shortage.missingByteCount)) more than the \(Figure.bytes(shortage.limit)) "
+                + "that it may use"
+        }
+    }
+
+    /// The bytes that each rank may use; nil where that is unknown.
+    func memoryLimits(_ needed: [Int]) -> [Int?] { policy.memoryLimits(needed: needed) }
+
+    /// What each rank holds at its peak.
+    var peakByteCounts: [Int] { (0..<rankCount).map { holdings(rank: $0).peakByteCount } }
+
+    func checkMemory() throws(PartitionError) {
+        guard let (rank, limit) = firstRankOverItsLimit, let axis = workAxes.first else { return }
+        var shortage = MemoryShortage(
+            rank: rank, needed: holdings(rank: rank), limit: limit, axis: axis, range: split(of: axis)[rank],
+            longestContext: longestFittingContext, fittingShares: fittingShares)
+        addEncoding(to: &shortage)
+        if shortage.longestContext == nil, shortage.fittingShares == nil {
+            if let shares = changed({ $0.context = 1 }).fittingShares {
+                let plan = changed { $0.shares = shares }
+                shortage.fittingBoth = plan.longestFittingContext.map {
+                    MemoryShortage.Both(shares: shares, context: $0)
+                }
+            }
+        }
+        throw .memory(shortage)
+    }
+
+    var firstRankOverItsLimit: (rank: Int, limit: Int)? {
+        guard policy.hasMemoryLimits else { return nil }
+        let peaks = peakByteCounts
+        for (rank, (peak, limit)) in zip(peaks, memoryLimits(peaks)).enumerated() {
+            if let limit, peak > limit { return (rank, limit) }
+        }
+        return nil
+    }
+
+    /// The longest context below the one asked for that fits with the same shares, found by trying.
+    private var longestFittingContext: Int? {
+        func fits(_ context: Int) -> Bool { changed { $0.context = context }.firstRankOverItsLimit == nil }
+        guard fits(1) else { return nil }
+        var (longest, tooLong) = (1, policy.context)
+        while tooLong - longest > 1 {
+            let middle = longest + (tooLong - longest) / 2
+            if fits(middle) { longest = middle } else { tooLong = middle }
+        }
+        return longest
+    }
+
+    /// Shares that follow memory with which the same plan fits, if any are found.
+    private var fittingShares: [Double]? {
+        var search = MemorySearch(self)
+        return search.shares()
+    }
+
+    /// The largest smaller encoding that fits with the same shares, or else, where it takes both, with others.
+    private func addEncoding(to shortage: inout MemoryShortage) {
+        let plans = [8, 4].compactMap { bits in smaller(bits: bits).map { (name: "q\(bits)", plan: $0) } }
+        if let fitting = plans.first(where: { $0.plan.firstRankOverItsLimit == nil }) {
+            shortage.fittingEncoding = MemoryShortage.SmallerEncoding(name: fitting.name, shares: nil)
+            return
+        }
+        guard shortage.fittingShares == nil else { return }
+        for (name, plan) in plans {
+            guard let shares = plan.fittingShares else { continue }
+            shortage.fittingEncoding = MemoryShortage.SmallerEncoding(name: name, shares: shares)
+            return
+        }
+    }
+
+    /// The same plan with matrices of integers in groups of 32; nil where that makes none of them smaller.
+    private func smaller(bits: Int) -> Plan? {
+        guard let grouping = Grouping(bits: bits, size: 32, scale: .f16, hasOffsets: false) else { return nil }
+        var encodings = encodings
+        for weight in weights where !weight.isVector && encoding(of: weight).bits > bits {
+            encodings[weight.name] = .grouped(grouping)
+        }
+        return encodings == self.encodings ? nil : Plan(unchecked: blueprint, policy, encodings)
+    }
+}
+
+extension Encoding {
+    /// Bits of a number, without scales and offsets.
+    fileprivate var bits: Int {
+        switch self {
+        case .plain(let scalar): 8 * scalar.bytesPerElement
+        case .grouped(let grouping): grouping.bits
+        }
+    }
+}
