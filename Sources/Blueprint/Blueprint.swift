@@ -12,12 +12,18 @@ public struct Blueprint: Hashable, Sendable {
     public var maximumContext: Int
     /// `[vocabulary, width]`.
     public var embedding: Weight
+    /// What the embedding is multiplied by.
+    public var embeddingFactor: Float = 1
     /// In order of computation.
     public var layers: [Layer]
     /// The norm before the head.
     public var finalNorm: Norm
     /// `[vocabulary, width]`; nil where the embedding serves as head.
     public var untiedHead: Weight?
+    /// What logits are multiplied by.
+    public var logitFactor: Float = 1
+    /// Logits become `cap * tanh(logit / cap)`; nil where they stay.
+    public var logitCap: Float?
     /// The encoding that config.json names for its weights, where it names one.
     public var statedEncoding: Scalar?
     /// What config.json says of quantised matrices; it changes how they are stored, not what is computed.
@@ -65,7 +71,7 @@ extension Blueprint {
 
     /// Every tensor, in order of use.
     public var weights: [Weight] {
-        [embedding] + layers.flatMap { $0.branches.flatMap(\.weights) } + [finalNorm.weight]
+        [embedding] + layers.flatMap { $0.branches.flatMap(\.weights) } + finalNorm.weights
             + (untiedHead.map { [$0] } ?? [])
     }
 
@@ -78,6 +84,13 @@ extension Blueprint {
                 case .mlp: nil
                 }
             }
+        }
+    }
+
+    /// The different rotations of its attentions, in order of use.
+    public var rotaries: [Rotary] {
+        attentions.reduce(into: []) { rotaries, attention in
+            if !rotaries.contains(attention.rotary) { rotaries.append(attention.rotary) }
         }
     }
 

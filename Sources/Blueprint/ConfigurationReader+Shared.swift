@@ -31,26 +31,43 @@ extension ConfigurationReader {
     }
 
     /// Rotary embedding: `rope_parameters` as newer files spell it, `rope_theta` and `rope_scaling` as older ones do.
-    mutating func rotary(size: Int) throws(BlueprintError) -> Rotary {
-        let outerTheta = try has("rope_theta") ? positive("rope_theta", default: 10_000) : nil
+    mutating func rotary(size: Int, defaultTheta: Double = 10_000) throws(BlueprintError) -> Rotary {
+        let outerTheta = try has("rope_theta") ? positive("rope_theta", default: defaultTheta) : nil
         if let older = value("rope_scaling"), let newer = value("rope_parameters"), older != newer {
             throw .inconsistent(
                 expected: "one of 'rope_scaling' and 'rope_parameters', or both alike", found: "\(older) and \(newer)")
         }
         let older = try object("rope_scaling")
         guard var inner = try object("rope_parameters") ?? older else {
-            return Rotary(size: size, theta: outerTheta ?? 10_000)
+            return Rotary(size: size, theta: outerTheta ?? defaultTheta)
         }
-        let theta = try inner.positive("rope_theta", default: outerTheta ?? 10_000)
-        let partial = try inner.real("partial_rotary_factor") ?? 1
+        return try inner.rotaryMembers(size: size, defaultTheta: outerTheta ?? defaultTheta)
+    }
+
+    /// The rotation that an object of this name describes; one without scaling where there is no such object.
+    mutating func rotary(nestedIn key: String, size: Int, defaultTheta: Double) throws(BlueprintError) -> Rotary {
+        guard var inner = try object(key) else { return Rotary(size: size, theta: defaultTheta) }
+        return try inner.rotaryMembers(size: size, defaultTheta: defaultTheta)
+    }
+
+    private mutating func rotaryMembers(size: Int, defaultTheta: Double) throws(BlueprintError) -> Rotary {
+        let theta = try positive("rope_theta", default: defaultTheta)
+        let partial = try real("partial_rotary_factor") ?? 1
         guard partial == 1 else {
             throw .unsupportedValue(key: "partial_rotary_factor", expected: "1", found: "\(partial)")
         }
-        let olderKind = try inner.string("type")
-        let kind = try inner.string("rope_type") ?? olderKind ?? "default"
-        let scaling = try inner.rotaryScaling(kind)
-        try inner.finish()
+        let olderKind = try string("type")
+        let kind = try string("rope_type") ?? olderKind ?? "default"
+        let scaling = try rotaryScaling(kind)
+        try finish()
         return Rotary(size: size, theta: theta, scaling: scaling)
+    }
+
+    /// A cap above zero; nil where the key is null.
+    mutating func cap(_ key: String, default fallback: Double?) throws(BlueprintError) -> Float? {
+        guard has(key) else { return fallback.map { Float($0) } }
+        guard value(key) != nil else { return nil }
+        return Float(try positive(key))
     }
 
     private mutating func rotaryScaling(_ kind: String) throws(BlueprintError) -> Rotary.Scaling {
@@ -102,6 +119,22 @@ extension ConfigurationReader {
             }
             return (0..<layerCount).map { $0 >= firstLayer ? window : nil }
         }
+        return try Self.windows(types, layerCount: layerCount, window: window)
+    }
+
+    /// Which layers see a window only, from `layer_types` or, in older files, by the layer's number.
+    mutating func windows(
+        layerCount: Int, isWindowed: (Int) -> Bool
+    ) throws(BlueprintError) -> [Int?] {
+        let window = try window()
+        try check(window: window)
+        guard let types = try strings("layer_types") else {
+            return (0..<layerCount).map { isWindowed($0) ? window : nil }
+        }
+        return try Self.windows(types, layerCount: layerCount, window: window)
+    }
+
+    private static func windows(_ types: [String], layerCount: Int, window: Int?) throws(BlueprintError) -> [Int?] {
         guard types.count == layerCount else {
             throw .inconsistent(
                 expected: "'layer_types' to have \(layerCount) entries, one per layer", found: "\(types.count)")

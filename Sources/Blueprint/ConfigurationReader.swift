@@ -11,7 +11,7 @@ struct ConfigurationReader {
         "architectures", "model_type", "_name_or_path", "name_or_path", "transformers_version", "torch_dtype", "dtype",
         "use_cache", "initializer_range", "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id",
         "unk_token_id", "decoder_start_token_id", "attention_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop",
-        "pretraining_tp", "auto_map", "_attn_implementation", "_attn_implementation_autoset", "attn_implementation",
+        "embedding_dropout", "residual_dropout", "pretraining_tp", "auto_map", "_attn_implementation", "_attn_implementation_autoset", "attn_implementation",
         "use_flash_attention_2", "gradient_checkpointing", "torchscript", "return_dict", "output_attentions",
         "output_hidden_states", "_commit_hash", "is_encoder_decoder", "is_decoder", "id2label", "label2id",
         "problem_type", "tokenizer_class", "task_specific_params", "unsloth_version", "unsloth_fixed",

@@ -19,8 +19,36 @@ struct DenseDecoder {
     var hasOutputBias = false
     var hasMLPBias = false
     var hasHeadNorms = false
+    /// Whether norms are layer norms, with biases.
+    var hasNormBias = false
+    /// What is added to the weights of norms.
+    var normAddend: Float = 0
+    /// Whether the mixers' outputs are normed too, and the norm before the MLP has a name of its own.
+    var hasPostNorms = false
+    var activation: Activation
+    /// The projections of the MLP by their names; without a gate the function is that of what is raised.
+    var mlpNames: (gate: String?, up: String, down: String) = ("gate_proj", "up_proj", "down_proj")
+    /// What scores are multiplied by; nil for one over the root of the head size.
+    var scale: Float?
+    var scoreCap: Float?
+    var embeddingFactor: Float = 1
+    var branchFactor: Float = 1
+    var logitFactor: Float = 1
+    var logitCap: Float?
     /// The window of a layer by its number; nil for all positions.
     var window: (Int) -> Int? = { _ in nil }
+    /// The rotation of a layer by its number, where it is not that of all.
+    var rotaryOfLayer: (Int) -> Rotary? = { _ in nil }
+
+    /// How a family spells what others spell in another way.
+    struct Spelling {
+        var activation = "hidden_act"
+        var epsilon = "rms_norm_eps"
+        /// The activations that the family has, by their names in config.json.
+        var activations: [String: Activation] = ["silu": .silu]
+        /// Whether rotary keys are read.
+        var readsRotary = true
+    }
 
     /// A thousand times those of the largest published model: byte counts cannot overflow.
     private static let largestChannelCount = 1 << 30
@@ -30,7 +58,7 @@ struct DenseDecoder {
     /// Reads the keys that all dense families spell alike.
     init(
         _ architecture: String, _ reader: inout ConfigurationReader, mayOmitKeyValueHeads: Bool = false,
-        defaultHeadSize: Int? = nil
+        defaultHeadSize: Int? = nil, isTiedByDefault: Bool = false, spelling: Spelling = Spelling()
     ) throws(BlueprintError) {
         self.architecture = architecture
         width = try reader.count("hidden_size")
@@ -65,16 +93,20 @@ struct DenseDecoder {
                 expected: "all layers together to have at most \(Self.largestChannelCount) channels, as any model does",
                 found: "\(layerCount) layers of \(heads) heads of \(headSize) channels and an MLP of \(mlpWidth)")
         }
-        epsilon = Float(try reader.positive("rms_norm_eps", default: 1e-6))
+        epsilon = Float(try reader.positive(spelling.epsilon, default: 1e-6))
         maximumContext = try reader.count("max_position_embeddings")
-        isTied = try reader.boolean("tie_word_embeddings", default: false)
+        isTied = try reader.boolean("tie_word_embeddings", default: isTiedByDefault)
         statedEncoding = try reader.encoding()
         endTokens = try reader.tokens("eos_token_id")
-        rotary = try reader.rotary(size: headSize)
-        let activation = try reader.string("hidden_act") ?? "silu"
-        guard activation == "silu" else {
-            throw .unsupportedValue(key: "hidden_act", expected: "\"silu\"", found: "\"\(activation)\"")
+        rotary = try spelling.readsRotary ? reader.rotary(size: headSize) : Rotary(size: headSize, theta: 10_000)
+        let names = spelling.activations.keys.sorted()
+        let name = try reader.string(spelling.activation) ?? names[0]
+        guard let activation = spelling.activations[name] else {
+            throw .unsupportedValue(
+                key: spelling.activation, expected: names.map { "\"\($0)\"" }.joined(separator: " or "),
+                found: "\"\(name)\"")
         }
+        self.activation = activation
     }
 
     /// The blueprint.
@@ -84,18 +116,24 @@ struct DenseDecoder {
         return Blueprint(
             architecture: architecture, width: width, vocabulary: vocabulary, maximumContext: maximumContext,
             embedding: Weight("model.embed_tokens.weight", [vocabulary, width], rows),
-            layers: (0..<layerCount).map(layer),
+            embeddingFactor: embeddingFactor, layers: (0..<layerCount).map(layer),
             finalNorm: norm("model.norm", width),
             untiedHead: isTied ? nil : Weight("lm_head.weight", [vocabulary, width], rows),
-            statedEncoding: statedEncoding, endTokens: endTokens,
+            logitFactor: logitFactor, logitCap: logitCap, statedEncoding: statedEncoding, endTokens: endTokens,
             ignoredSuffixes: [".rotary_emb.inv_freq"] + (isTied ? ["lm_head.weight"] : []))
     }
 
     private func layer(_ number: Int) -> Layer {
         let path = "model.layers.\(number)"
+        let beforeMLP = hasPostNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm"
+        func postNorm(_ name: String) -> Norm? { hasPostNorms ? norm("\(path).\(name)", width) : nil }
         return Layer(branches: [
-            Branch(norm: norm("\(path).input_layernorm", width), mixer: .attention(attention(number, path))),
-            Branch(norm: norm("\(path).post_attention_layernorm", width), mixer: .mlp(mlp(number, path))),
+            Branch(
+                norm: norm("\(path).input_layernorm", width), mixer: .attention(attention(number, path)),
+                postNorm: postNorm("post_attention_layernorm"), factor: branchFactor),
+            Branch(
+                norm: norm("\(path).\(beforeMLP)", width), mixer: .mlp(mlp(number, path)),
+                postNorm: postNorm("post_feedforward_layernorm"), factor: branchFactor),
         ])
     }
 
@@ -113,21 +151,26 @@ struct DenseDecoder {
             output: last("\(path).self_attn.o_proj", queries, perUnit: headSize, hasBias: hasOutputBias),
             heads: heads, keyValueHeads: keyValueHeads, headSize: headSize,
             queryNorm: headNorm("q_norm"), keyNorm: headNorm("k_norm"),
-            rotary: rotary, scale: 1 / Float(headSize).squareRoot(), window: window(number),
+            rotary: rotaryOfLayer(number) ?? rotary, scale: scale ?? 1 / Float(headSize).squareRoot(),
+            scoreCap: scoreCap, window: window(number),
             queryAxis: queries, keyValueAxis: keyValues)
     }
 
-    private func mlp(_ number: Int, _ path: String) -> GatedMLP {
+    private func mlp(_ number: Int, _ path: String) -> MLP {
         let axis = Axis(.mlpWidth, layer: number, count: mlpWidth)
-        return GatedMLP(
-            gate: first("\(path).mlp.gate_proj", axis, perUnit: 1, hasBias: hasMLPBias),
-            up: first("\(path).mlp.up_proj", axis, perUnit: 1, hasBias: hasMLPBias),
-            down: last("\(path).mlp.down_proj", axis, perUnit: 1, hasBias: hasMLPBias),
-            activation: .silu, axis: axis)
+        func input(_ name: String) -> Projection {
+            first("\(path).mlp.\(name)", axis, perUnit: 1, hasBias: hasMLPBias)
+        }
+        return MLP(
+            gate: mlpNames.gate.map(input), up: input(mlpNames.up),
+            down: last("\(path).mlp.\(mlpNames.down)", axis, perUnit: 1, hasBias: hasMLPBias),
+            activation: activation, axis: axis)
     }
 
     private func norm(_ name: String, _ count: Int) -> Norm {
-        Norm(weight: Weight("\(name).weight", [count]), epsilon: epsilon)
+        Norm(
+            weight: Weight("\(name).weight", [count]), bias: hasNormBias ? Weight("\(name).bias", [count]) : nil,
+            epsilon: epsilon, addend: normAddend)
     }
 
     private func first(_ name: String, _ axis: Axis, perUnit: Int, hasBias: Bool) -> Projection {

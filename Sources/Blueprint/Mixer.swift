@@ -15,20 +15,30 @@ public struct Projection: Hashable, Sendable {
     public var weights: [Weight] { [weight] + (bias.map { [$0] } ?? []) }
 }
 
-/// A root-mean-square norm, `x / sqrt(mean(x²) + epsilon) * weight`.
+/// A root-mean-square norm, `x / sqrt(mean(x²) + epsilon) * (weight + addend)`, or with a bias a layer norm: that of
+/// `x - mean(x)`, plus the bias.
 ///
-/// Zhang and Sennrich, Root Mean Square Layer Normalization, 2019.
+/// Zhang and Sennrich, Root Mean Square Layer Normalization, 2019; Ba, Kiros and Hinton, Layer Normalization, 2016.
 public struct Norm: Hashable, Sendable {
     /// `[width]`.
     public var weight: Weight
+    /// `[width]`; nil where nothing is subtracted or added.
+    public var bias: Weight?
     /// Added to the mean of squares.
     public var epsilon: Float
+    /// Added to the weight: 1 in models whose norms begin training at zero.
+    public var addend: Float = 0
 
     /// A norm over the width of its weight.
-    public init(weight: Weight, epsilon: Float) {
+    public init(weight: Weight, bias: Weight? = nil, epsilon: Float, addend: Float = 0) {
         self.weight = weight
+        self.bias = bias
         self.epsilon = epsilon
+        self.addend = addend
     }
+
+    /// Its tensors.
+    public var weights: [Weight] { [weight] + (bias.map { [$0] } ?? []) }
 }
 
 /// Causal self-attention in which several query heads may read one key-value head.
@@ -57,6 +67,8 @@ public struct Attention: Hashable, Sendable {
     public var rotary: Rotary
     /// Scores are multiplied by it.
     public var scale: Float
+    /// Scores become `cap * tanh(score / cap)` before the softmax; nil where they stay.
+    public var scoreCap: Float?
     /// A query sees this many positions, its own included; nil for all.
     public var window: Int?
     /// The axis that ranks share out.
@@ -68,43 +80,40 @@ public struct Attention: Hashable, Sendable {
     public var groupSize: Int { heads / keyValueHeads }
 }
 
-/// A gated MLP, `down(activation(gate x) * up x)`.
+/// An MLP: gated, `down(activation(gate x) * up x)`, or plain, `down(activation(up x))`.
 ///
 /// Shazeer, GLU Variants Improve Transformer, 2020.
-public struct GatedMLP: Hashable, Sendable {
-    /// The function applied to the gate.
-    public enum Activation: String, Hashable, Sendable {
-        /// `x * sigmoid(x)`.
-        case silu
-    }
-
-    /// `[mlpWidth, width]`.
-    public var gate: Projection
+public struct MLP: Hashable, Sendable {
+    /// `[mlpWidth, width]`; nil where it is plain.
+    public var gate: Projection?
     /// `[mlpWidth, width]`.
     public var up: Projection
     /// `[width, mlpWidth]`.
     public var down: Projection
-    /// The gate's function.
+    /// The function of the gate, or of what is raised.
     public var activation: Activation
     /// The axis that ranks share out.
     public var axis: Axis
+
+    /// The projections before the activation.
+    public var firstProjections: [Projection] { (gate.map { [$0] } ?? []) + [up] }
 }
 
 /// What a residual branch computes.
 public enum Mixer: Hashable, Sendable {
     /// Causal self-attention.
     case attention(Attention)
-    /// A gated MLP.
-    case mlp(GatedMLP)
+    /// An MLP.
+    case mlp(MLP)
 
     /// Its tensors, in checkpoint order.
     public var weights: [Weight] {
         switch self {
         case .attention(let attention):
             [attention.query, attention.key, attention.value, attention.output].flatMap(\.weights)
-                + [attention.queryNorm, attention.keyNorm].compactMap { $0?.weight }
+                + [attention.queryNorm, attention.keyNorm].compactMap { $0 }.flatMap(\.weights)
         case .mlp(let mlp):
-            [mlp.gate, mlp.up, mlp.down].flatMap(\.weights)
+            (mlp.firstProjections + [mlp.down]).flatMap(\.weights)
         }
     }
 
@@ -117,21 +126,27 @@ public enum Mixer: Hashable, Sendable {
     }
 }
 
-/// One residual branch, `x += mixer(norm(x))`.
+/// One residual branch, `x += factor * postNorm(mixer(norm(x)))`.
 public struct Branch: Hashable, Sendable {
     /// The norm before the mixer.
     public var norm: Norm
     /// The mixer.
     public var mixer: Mixer
+    /// The norm of what the mixer gives, complete; nil where there is none.
+    public var postNorm: Norm?
+    /// What the branch is multiplied by.
+    public var factor: Float = 1
 
-    /// A branch with a norm before its mixer.
-    public init(norm: Norm, mixer: Mixer) {
+    /// A branch with a norm before its mixer, and perhaps one after it.
+    public init(norm: Norm, mixer: Mixer, postNorm: Norm? = nil, factor: Float = 1) {
         self.norm = norm
         self.mixer = mixer
+        self.postNorm = postNorm
+        self.factor = factor
     }
 
     /// Its tensors.
-    public var weights: [Weight] { [norm.weight] + mixer.weights }
+    public var weights: [Weight] { norm.weights + mixer.weights + (postNorm?.weights ?? []) }
 }
 
 /// The residual branches of one layer, in order.

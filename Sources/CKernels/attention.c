@@ -142,6 +142,10 @@ static void attend(
     struct span any = {(larger(base, tile->first) - base) / POSITIONS,
         (smaller(base + BLOCK, tile->end) - base + POSITIONS - 1) / POSITIONS};
     task->kernels->score(&keys, any, tile->queries, block->weights, tile->count);
+    if (task->work->cap > 0)
+        for (int q = 0; q < tile->count; q++)
+            cap_scores(task->work->instruction_set, block->weights + q * BLOCK + any.from * POSITIONS,
+                (any.to - any.from) * POSITIONS, task->work->cap);
     task->kernels->soften(block->weights, seen, block->maxima, block->sums, tile->count);
     memset(block->values, 0, (size_t)tile->count * padded(c->head_size) * sizeof(float));
     weigh(task->kernels, &values, seen, block, tile->count);

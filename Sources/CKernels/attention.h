@@ -37,5 +37,8 @@ struct attention_kernels {
     void (*merge)(float *y, const float *values, float old, float new, size_t size);
 };
 
+/// x = limit * tanh(x / limit).
+void cap_scores(int instruction_set, float *x, size_t count, float limit);
+
 /// Those of an instruction set.
 const struct attention_kernels *attention_kernels(int instruction_set);

@@ -1,3 +1,4 @@
+#include "attention.h"
 #include "lanes.h"
 
 // Operations on single elements: the reference compiled for each instruction set is the fast form. Sixteen results are
@@ -99,6 +100,11 @@ void lockstep_elementwise_part(const void *work, int thread, int threads)
     for (size_t row = first; row < last; row++)
         operation(e->a + row * e->a_stride + start, e->b ? e->b + row * e->b_stride + start : 0, e->factor,
             e->y + row * e->y_stride + start, end - start);
+}
+
+void cap_scores(int instruction_set, float *x, size_t count, float limit)
+{
+    cap(instruction_set)(x, 0, limit, x, count);
 }
 
 void lockstep_exp(int instruction_set, const float *x, size_t count, float *y)

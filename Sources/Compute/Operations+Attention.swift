@@ -43,7 +43,8 @@ extension Operations {
     /// - Parameter partials: space for what blocks of keys give, `partialCount(heads:headSize:positions:)` floats for
     ///   each token; where it suffices, few heads are shared among many threads. The result does not depend on it.
     public func attention(
-        queries: Buffer, tokens: Int, cache: KeyValueCache, heads: HeadMap, scale: Float, window: Int?,
+        queries: Buffer, tokens: Int, cache: KeyValueCache, heads: HeadMap, scale: Float, cap: Float? = nil,
+        window: Int?,
         firstPosition: Int, partials: Buffer? = nil, into y: Buffer
     ) {
         let size = cache.headSize
@@ -59,7 +60,7 @@ extension Operations {
                 instruction_set: instructionSet.code, queries: queries.start, y: y.start,
                 query_stride: queries.columns, y_stride: y.columns, cache: cache.layout,
                 key_value_heads: map.baseAddress, heads: heads.count, tokens: tokens, first_position: firstPosition,
-                window: window ?? 0, scale: scale, partials: nil)
+                window: window ?? 0, scale: scale, cap: cap ?? 0, partials: nil)
             let pairs = tokens * heads.count * size
             let elements = pairs * min(firstPosition + tokens, window ?? .max)
             if let partials, unsafe sharesUnevenly(&work), unsafe lockstep_attention_partials(&work) <= partials.count {

@@ -8,6 +8,7 @@ import Weights
 struct AttentionLayer: MixerLayer {
     let phase = Phase.attention
     private let attention: Attention
+    private let tableOffset: Int  // in elements
     private let local: LocalHeads
     private let heads: HeadMap
     private let cacheIndex: Int
@@ -23,6 +24,8 @@ struct AttentionLayer: MixerLayer {
         _ attention: Attention, cacheIndex: Int, plan: Plan, shard: any Slices, rank: Int
     ) {
         self.attention = attention
+        let before = plan.blueprint.rotaries.prefix { $0 != attention.rotary }
+        tableOffset = plan.policy.context * before.reduce(0) { $0 + $1.size }
         self.cacheIndex = cacheIndex
         local = plan.heads(of: attention, rank: rank)
         heads = HeadMap(local.keyValueHead)
@@ -54,7 +57,8 @@ struct AttentionLayer: MixerLayer {
         operations.store(keys: keys, values: values, tokens: tokens, in: cache, firstPosition: chunk.firstPosition)
         operations.attention(
             queries: queries, tokens: tokens, cache: cache, heads: heads, scale: attention.scale,
-            window: attention.window, firstPosition: chunk.firstPosition, partials: bench.buffers.partials,
+            cap: attention.scoreCap, window: attention.window, firstPosition: chunk.firstPosition,
+            partials: bench.buffers.partials,
             into: read)
         try output(read, tokens: tokens, on: bench)
     }
@@ -62,15 +66,15 @@ struct AttentionLayer: MixerLayer {
     private func normalize(
         _ buffer: Buffer, heads: Int, by norm: LocalNorm?, _ chunk: Chunk, _ bench: Workbench
     ) {
-        guard let norm else { return }
-        bench.operations.normalizeHeads(
-            buffer, tokens: chunk.tokens, heads: heads, headSize: attention.headSize, weight: norm.weight,
-            epsilon: norm.epsilon)
+        norm?.normalizeHeads(
+            buffer, tokens: chunk.tokens, heads: heads, headSize: attention.headSize, bench.operations)
     }
 
     private func rotate(_ buffer: Buffer, heads: Int, _ chunk: Chunk, _ bench: Workbench) {
         bench.operations.rotate(
             buffer, tokens: chunk.tokens, heads: heads, headSize: attention.headSize,
-            rotarySize: attention.rotary.size, table: bench.buffers.rotation, firstPosition: chunk.firstPosition)
+            rotarySize: attention.rotary.size,
+            table: bench.buffers.rotation.table(at: tableOffset, columns: attention.rotary.size),
+            firstPosition: chunk.firstPosition)
     }
 }

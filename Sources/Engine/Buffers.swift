@@ -19,7 +19,7 @@ struct Buffers {
     let packed: Buffer  // [1, words]: what this rank adds to a sum, where it travels in fewer bits
     let received: Buffer  // [1, words]: what it receives then
     let logits: Buffer  // [logit rows, local vocabulary]
-    let rotation: Buffer  // [context, rotary size]: cosines, then sines
+    let rotation: Buffer  // of each rotation one table [context, rotary size]: cosines, then sines
     let partials: Buffer  // what blocks of keys give one token's heads
     let rounded: Buffer  // [chunk, bytes / 4]: the input of a product, rounded; used with fast math
 
@@ -56,4 +56,7 @@ struct Buffers {
 extension Buffer {
     /// The same elements with rows of another length.
     func viewed(columns: Int) -> Buffer { view(rows: rows, columns: columns) }
+
+    /// One of the tables that lie in it one after the other, each of as many rows.
+    func table(at offset: Int, columns: Int) -> Buffer { view(from: offset, rows: rows, columns: columns) }
 }

@@ -4,16 +4,16 @@ import MPI
 import Partition
 import Weights
 
-/// One rank's channels of a gated MLP.
+/// One rank's channels of an MLP.
 struct MLPLayer: MixerLayer {
     let phase = Phase.mlp
-    private let gate: LocalProjection  // [local MLP width, width]
+    private let gate: LocalProjection?  // [local MLP width, width]
     private let up: LocalProjection  // [local MLP width, width]
     private let down: LastProjection
-    private let activation: GatedMLP.Activation
+    private let activation: Activation
 
-    init(_ mlp: GatedMLP, plan: Plan, shard: any Slices) {
-        gate = LocalProjection(mlp.gate, shard)
+    init(_ mlp: MLP, plan: Plan, shard: any Slices) {
+        gate = mlp.gate.map { LocalProjection($0, shard) }
         up = LocalProjection(mlp.up, shard)
         down = LastProjection(mlp.down, axis: mlp.axis, perUnit: 1, plan: plan, shard: shard)
         activation = mlp.activation
@@ -21,13 +21,16 @@ struct MLPLayer: MixerLayer {
 
     func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws(MPIError) {
         let (operations, tokens) = (bench.operations, chunk.tokens)
-        let gated = bench.buffers.gate.viewed(columns: gate.matrix.rows)
         let raised = bench.buffers.up.viewed(columns: up.matrix.rows)
-        operations.multiply(
-            bench.buffers.normed, tokens: tokens, gate.product(into: gated), up.product(into: raised))
-        switch activation {
-        case .silu: operations.siluMultiply(gate: gated, up: raised, tokens: tokens, into: gated)
+        let activated = bench.buffers.gate.viewed(columns: up.matrix.rows)
+        let raising = up.product(into: raised)
+        if let gate {
+            operations.multiply(bench.buffers.normed, tokens: tokens, gate.product(into: activated), raising)
+        } else {
+            operations.multiply(bench.buffers.normed, tokens: tokens, raising)
         }
-        try down(gated, tokens: tokens, on: bench)
+        operations.activate(
+            activation, gate: gate == nil ? nil : activated, up: raised, tokens: tokens, into: activated)
+        try down(activated, tokens: tokens, on: bench)
     }
 }

@@ -92,22 +92,26 @@ struct Placement {
     /// Cosines and sines of every position, `[context, cosines | sines]`.
     ///
     /// Rank 0 computes them for all: libraries of unlike machines may differ in the last bit.
-    private func fillRotation(_ table: Buffer) throws(MPIError) {
-        let rotaries = Set(plan.blueprint.attentions.map(\.rotary))
-        precondition(rotaries.count <= 1, "There is one table: all layers turn alike.")
-        guard let rotary = rotaries.first else { return }
-        let frequencies = rotary.inverseFrequencies()
-        try table.withMutableSpan(rows: table.rows) { span throws(MPIError) in
-            if communicator.rank == 0 {
-                for position in 0..<table.rows {
-                    for (pair, frequency) in frequencies.enumerated() {
-                        let angle = Double(Float(position) * frequency)
-                        span[position * rotary.size + pair] = Float(cos(angle))
-                        span[position * rotary.size + frequencies.count + pair] = Float(sin(angle))
-                    }
-                }
+    private func fillRotation(_ tables: Buffer) throws(MPIError) {
+        var offset = 0
+        for rotary in plan.blueprint.rotaries {
+            let table = tables.table(at: offset, columns: rotary.size)
+            offset += tables.rows * rotary.size
+            try table.withMutableSpan(rows: table.rows) { span throws(MPIError) in
+                if communicator.rank == 0 { Self.fill(&span, rotary, positions: table.rows) }
+                try communicator.broadcast(&span, from: 0)
             }
-            try communicator.broadcast(&span, from: 0)
+        }
+    }
+
+    private static func fill(_ table: inout MutableSpan<Float>, _ rotary: Rotary, positions: Int) {
+        let frequencies = rotary.inverseFrequencies()
+        for position in 0..<positions {
+            for (pair, frequency) in frequencies.enumerated() {
+                let angle = Double(Float(position) * frequency)
+                table[position * rotary.size + pair] = Float(cos(angle))
+                table[position * rotary.size + frequencies.count + pair] = Float(sin(angle))
+            }
         }
     }
 }

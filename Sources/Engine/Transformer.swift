@@ -9,6 +9,8 @@ final class Transformer {
     private struct Residual {
         let norm: LocalNorm
         let mixer: any MixerLayer
+        let postNorm: LocalNorm?
+        let factor: Float
     }
 
     private let plan: Plan
@@ -45,7 +47,10 @@ final class Transformer {
                 case .mlp(let mlp):
                     mixer = MLPLayer(mlp, plan: plan, shard: shard)
                 }
-                residuals.append(Residual(norm: LocalNorm(branch.norm, shard), mixer: mixer))
+                residuals.append(
+                    Residual(
+                        norm: LocalNorm(branch.norm, shard), mixer: mixer,
+                        postNorm: branch.postNorm.map { LocalNorm($0, shard) }, factor: branch.factor))
             }
             layers.append(residuals)
         }
@@ -58,17 +63,22 @@ final class Transformer {
         let (operations, buffers) = (bench.operations, bench.buffers)
         operations.embed(tokens.span, table: embedding, firstRow: localVocabulary.lowerBound, into: buffers.hidden)
         try bench.group.shareEmbedding(of: tokens, buffers.hidden)
+        let embeddingFactor = plan.blueprint.embeddingFactor
+        if embeddingFactor != 1 { operations.scale(buffers.hidden, by: embeddingFactor, tokens: chunk.tokens) }
         try observe?(0, buffers.hidden, chunk.tokens)
         for (index, layer) in layers.enumerated() {
             for residual in layer {
-                operations.normalize(
-                    buffers.hidden, tokens: chunk.tokens, weight: residual.norm.weight,
-                    epsilon: residual.norm.epsilon,
-                    into: buffers.normed)
+                residual.norm(buffers.hidden, tokens: chunk.tokens, into: buffers.normed, operations)
                 try bench.clock.measure(residual.mixer.phase, layer: index) { () throws(MPIError) in
                     try residual.mixer.forward(chunk, state: state, on: bench)
                 }
-                operations.add(buffers.branch, to: buffers.hidden, tokens: chunk.tokens)
+                residual.postNorm?(buffers.branch, tokens: chunk.tokens, into: buffers.branch, operations)
+                if residual.factor == 1 {
+                    operations.add(buffers.branch, to: buffers.hidden, tokens: chunk.tokens)
+                } else {
+                    operations.add(
+                        buffers.branch, times: residual.factor, to: buffers.hidden, tokens: chunk.tokens)
+                }
                 bench.group.progressed()
             }
             try observe?(index + 1, buffers.hidden, chunk.tokens)
@@ -85,10 +95,11 @@ final class Transformer {
     private func localLogits(_ rows: Range<Int>) -> LocalLogits {
         let hidden = bench.buffers.hidden.rows(rows)
         let logits = bench.buffers.logits.viewed(columns: head.rows)
-        bench.operations.normalize(
-            hidden, tokens: rows.count, weight: finalNorm.weight, epsilon: finalNorm.epsilon,
-            into: bench.buffers.normed)
+        finalNorm(hidden, tokens: rows.count, into: bench.buffers.normed, bench.operations)
         bench.operations.multiply(bench.buffers.normed, tokens: rows.count, by: head, bias: nil, into: logits)
+        let (factor, cap) = (plan.blueprint.logitFactor, plan.blueprint.logitCap)
+        if factor != 1 { bench.operations.scale(logits, by: factor, tokens: rows.count) }
+        if let cap { bench.operations.cap(logits, at: cap, tokens: rows.count) }
         return LocalLogits(logits, columns: localVocabulary.count)
     }
 }

@@ -121,7 +121,7 @@ extension RankProbe {
                 operations.normalize(queries, tokens: tokens, weight: norm, epsilon: 1e-5, into: read)
                 operations.add(read, to: queries, tokens: tokens)
             }
-            operations.siluMultiply(gate: queries, up: queries, tokens: tokens, into: read)
+            operations.activate(.silu, gate: queries, up: queries, tokens: tokens, into: read)
             for (buffer, count) in [(queries, queryHeads), (keys, keyValueHeads)] {
                 operations.rotate(
                     buffer, tokens: tokens, heads: count, headSize: headSize, rotarySize: headSize, table: rotation,

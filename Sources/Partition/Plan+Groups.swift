@@ -47,7 +47,7 @@ extension Plan {
             + "(\(Figure.bytes(twice.1)) more)"
     }
 
-    private func rotationRemark(_ dealing: WidthDealing, _ mlps: [GatedMLP]) -> String? {
+    private func rotationRemark(_ dealing: WidthDealing, _ mlps: [MLP]) -> String? {
         guard dealing.rotates else { return nil }
         let total = dealing.shape.width * mlps.count
         let counts = (0..<rankCount).map { rank in mlps.reduce(0) { $0 + split(of: $1.axis)[rank].count } }

@@ -43,7 +43,7 @@ extension Plan {
             packed: Workspace.Buffer(1, packed), received: Workspace.Buffer(1, received),
             logits: Workspace.Buffer(
                 min(chunk, Workspace.logitRows), extents.heldCount(blueprint.vocabularyAxis)),
-            rotation: Workspace.Buffer(policy.context, attentions.map(\.rotary.size).max() ?? 0),
+            rotation: Workspace.Buffer(policy.context, blueprint.rotaries.reduce(0) { $0 + $1.size }),
             partials: Workspace.Buffer(
                 1,
                 attentions.map {

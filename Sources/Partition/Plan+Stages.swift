@@ -8,7 +8,7 @@ extension Plan {
         let last = lastProjection(branch.mixer)
         let isGathered = policy.way == .gather && rankCount > 1
         inner.vectorByteCount = vectorByteCount(branch.weights.filter { $0 != last.bias }, extents)
-        inner.elementCount += blueprint.width
+        inner.elementCount += (branch.postNorm == nil ? 1 : 2) * blueprint.width
         inner.partOfLayer = 1 / Double(branchesInLayer) / (isGathered ? 2 : 1)
         var outer = StageWork(phase: inner.phase)
         outer.products = [products([last], extents)]
@@ -48,7 +48,7 @@ extension Plan {
             return stage
         case .mlp(let mlp):
             var stage = StageWork(phase: .mlp)
-            stage.products = [products([mlp.gate, mlp.up], extents)]
+            stage.products = [products(mlp.firstProjections, extents)]
             stage.elementCount = extents.range(mlp.axis).count
             return stage
         }

@@ -10,8 +10,9 @@ extension Plan {
             layer.branches.flatMap { stages($0, branchesInLayer: layer.branches.count, extents) }
         }
         var work = layers.reduce(Work()) { $0 + $1.work(tokens: tokens, firstPosition: firstPosition) }
-        let norm = blueprint.finalNorm.weight
-        work.weightByteCount += memoryByteCount(of: norm, slice(of: norm, extents))
+        work.weightByteCount += blueprint.finalNorm.weights.reduce(0) {
+            $0 + memoryByteCount(of: $1, slice(of: $1, extents))
+        }
         if logitRows > 0 { work = work + headStage(extents).work(tokens: logitRows, firstPosition: 0) }
         if logitRows == 0 || !blueprint.isTied {
             // Of the table only the tokens' rows are read.

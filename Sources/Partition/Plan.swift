@@ -15,10 +15,10 @@ public struct Plan: Sendable, Hashable {
     /// The different head dealings, in order of layers, each with its layers.
     let headDealings: [(dealing: HeadDealing, attentions: [Attention])]
     /// The different dealings of MLP channels, likewise.
-    let widthDealings: [(dealing: WidthDealing, mlps: [GatedMLP])]
+    let widthDealings: [(dealing: WidthDealing, mlps: [MLP])]
     let weights: [Weight]
     let attentions: [Attention]
-    let mlps: [GatedMLP]
+    let mlps: [MLP]
     /// Why shares are not equal, where memory has decided.
     var refusedEqualShares: MemoryShortage?
 
@@ -49,7 +49,7 @@ public struct Plan: Sendable, Hashable {
         var dealer = Dealer(policy: policy, encodings: encodings)
         dealer.deal(blueprint.vocabularyAxis)
         dealer.deal(blueprint.widthAxis)
-        var (attentions, mlps): ([Attention], [GatedMLP]) = ([], [])
+        var (attentions, mlps): ([Attention], [MLP]) = ([], [])
         for branch in blueprint.layers.flatMap(\.branches) {
             switch branch.mixer {
             case .attention(let attention):
@@ -108,7 +108,7 @@ private struct Dealer {
     let encodings: [String: Encoding]
     var splits: [Axis: Split] = [:]
     var headDealings: [(dealing: HeadDealing, attentions: [Attention])] = []
-    var widthDealings: [(dealing: WidthDealing, mlps: [GatedMLP])] = []
+    var widthDealings: [(dealing: WidthDealing, mlps: [MLP])] = []
     private var dealtCounts: [Int: Split] = [:]
 
     init(policy: Policy, encodings: [String: Encoding]) {
@@ -146,7 +146,7 @@ private struct Dealer {
         splits[attention.keyValueAxis] = headDealings[place].dealing.keyValues
     }
 
-    mutating func deal(_ mlp: GatedMLP) {
+    mutating func deal(_ mlp: MLP) {
         if let counts = policy.counts[mlp.axis] {
             splits[mlp.axis] = Split(counts: counts)
             return

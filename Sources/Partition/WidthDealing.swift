@@ -73,7 +73,7 @@ struct WidthDealing: Hashable {
 
 extension WidthDealing.Shape {
     /// The shape of an MLP whose weights are in these encodings.
-    init(_ mlp: GatedMLP, _ policy: Policy, _ encodings: [String: Encoding]) {
+    init(_ mlp: MLP, _ policy: Policy, _ encodings: [String: Encoding]) {
         width = mlp.axis.count
         grouping = policy.grouping(cutByColumns: mlp.down.weight, encodings)
         isPadded = policy.cutting == .padded

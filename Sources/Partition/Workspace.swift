@@ -57,7 +57,7 @@ public struct Workspace: Sendable, Hashable {
     public var received: Buffer
     /// `[min(chunk, 16), held vocabulary rows]`.
     public var logits: Buffer
-    /// `[context, channels that turn]`: cosines and sines of the rotary embedding.
+    /// `[context, channels that turn]`: cosines and sines of the rotary embeddings, one table after the other.
     public var rotation: Buffer
     /// `[1, held query heads * numbers of every block of the context]`: what blocks of keys give one token's heads.
     public var partials: Buffer

@@ -9,6 +9,7 @@ private struct Setting {
     var headSize: Int
     var positions: Int
     var window: Int?
+    var cap: Float?
 
     var scale: Float { 1 / Float(headSize).squareRoot() }
 
@@ -38,7 +39,7 @@ private struct Setting {
             )
             operations.attention(
                 queries: queries.rows(range), tokens: range.count, cache: cache, heads: HeadMap(map), scale: scale,
-                window: window, firstPosition: first, partials: withPartials ? partials : nil, into: y.rows(range))
+                cap: cap, window: window, firstPosition: first, partials: withPartials ? partials : nil, into: y.rows(range))
         }
         return (y, cache)
     }
@@ -54,7 +55,7 @@ private struct Setting {
                 let query = queries.row(p)[head * headSize..<(head + 1) * headSize].map { Double($0) }
                 let scores = (first...p).map { j in
                     zip(query, keys[keyValueHead][j]).reduce(0.0) { $0 + $1.0 * Double($1.1) } * Double(scale)
-                }
+                }.map { score in cap.map { tangent(score / Double($0)) * Double($0) } ?? score }
                 let weights = scores.map { exponential($0 - (scores.max() ?? 0)) }
                 let total = weights.reduce(0, +)
                 return (0..<headSize).map { d in
@@ -78,6 +79,8 @@ private struct Setting {
         Setting(map: [0, 0, 0, 0, 0, 0, 0], keyValueHeads: 1, headSize: 1, positions: 800, window: nil),
         Setting(map: [0, 0, 0, 0, 0, 0, 0, 0, 0], keyValueHeads: 1, headSize: 33, positions: 540, window: 300),
         Setting(map: [0, 0], keyValueHeads: 1, headSize: 256, positions: 65, window: nil),
+        Setting(map: [0, 0, 1], keyValueHeads: 2, headSize: 18, positions: 300, window: nil, cap: 3),
+        Setting(map: [0], keyValueHeads: 1, headSize: 16, positions: 290, window: 37, cap: 0.5),
     ]
 
     @Test(arguments: settings.indices, CacheEncoding.allCases)

@@ -73,24 +73,85 @@ import Testing
         #expect(results.allSatisfy { firstDifference($0, results[0]) == nil })
     }
 
-    @Test func siluIsItsDefinitionAndMayOverwriteItsInput() throws {
+    /// Each activation with a gate, or without one, in double precision.
+    private static let activations: [(Activation, isGated: Bool, @Sendable (Double) -> Double)] = [
+        (.silu, true, { $0 / (1 + exponential(-$0)) }), (.gelu, true, gelu), (.gelu, false, gelu),
+        (.squaredReLU, false, { $0 > 0 ? $0 * $0 : 0 }),
+    ]
+
+    private static let gelu: @Sendable (Double) -> Double = { x in
+        x / 2 * (1 + tangent((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+    }
+
+    @Test(arguments: activations.indices) func activationsAreTheirDefinitionsAndMayOverwriteTheirInput(
+        number: Int
+    ) throws {
+        let (activation, isGated, definition) = Self.activations[number]
         for width in oddLengths + [9000] {
             let bench = try Workbench(seed: UInt64(width))
             let (gate, up) = (try bench.buffer(3, width, scale: 30), try bench.buffer(3, width))
             gate[0, 0] = -200
             let expected = try bench.buffer(3, width)
-            reference().siluMultiply(gate: gate, up: up, tokens: 3, into: expected)
+            let of = isGated ? up : gate
+            reference().activate(activation, gate: isGated ? gate : nil, up: of, tokens: 3, into: expected)
             for (index, y) in expected.elements.enumerated() {
-                let (g, u) = (Double(gate.elements[index]), Double(up.elements[index]))
-                let exact = g / (1 + exponential(-g)) * u
-                #expect(abs(Double(y) - exact) <= 5e-7 * abs(exact) + 0x1p-149)
+                let g = Double(gate.elements[index])
+                let exact = definition(g) * (isGated ? Double(up.elements[index]) : 1)
+                // Far below zero 1 + tanh cancels in the definition, not in the kernel.
+                #expect(abs(Double(y) - exact) <= 2e-6 * abs(exact) + (activation == .gelu ? 1e-14 : 0x1p-149))
             }
             for operations in everyOperations() {
                 let y = try bench.buffer(3, width, filledWith: 0)
                 operations.add(gate, to: y, tokens: 3)
-                operations.siluMultiply(gate: y, up: up, tokens: 3, into: y)
+                operations.activate(activation, gate: isGated ? y : nil, up: isGated ? up : y, tokens: 3, into: y)
                 #expect(firstDifference(y.bits, expected.bits) == nil, "\(operations.instructionSet) \(width)")
             }
+        }
+    }
+
+    @Test func layerNormsAreTheirDefinitionOnEveryInstructionSet() throws {
+        for size in oddLengths {
+            let bench = try Workbench(seed: UInt64(size))
+            let x = try bench.buffer(3, size, scale: 5)
+            let (weight, bias) = (try bench.vector(size), try bench.vector(size))
+            let expected = try bench.buffer(3, size)
+            reference().normalize(x, tokens: 3, weight: weight, bias: bias, epsilon: 1e-5, into: expected)
+            for t in 0..<3 {
+                let row = x.row(t).map { Double($0) }
+                let mean = row.reduce(0, +) / Double(size)
+                let variance = row.reduce(0.0) { $0 + ($1 - mean) * ($1 - mean) } / Double(size)
+                for k in 0..<size {
+                    let normed = (row[k] - mean) / (variance + 1e-5).squareRoot() * Double(weight[k])
+                    #expect(abs(Double(expected[t, k]) - normed - Double(bias[k])) <= 2e-5)
+                }
+            }
+            for operations in everyOperations(threads: [1]) {
+                let y = try bench.buffer(3, size, filledWith: .nan)
+                operations.normalize(x, tokens: 3, weight: weight, bias: bias, epsilon: 1e-5, into: y)
+                #expect(firstDifference(y.bits, expected.bits) == nil, "\(operations.instructionSet) \(size)")
+            }
+        }
+    }
+
+    @Test func multiplesAndCapsAreTheirDefinitions() throws {
+        for width in oddLengths + [9000] {
+            let bench = try Workbench(seed: UInt64(width))
+            let (x, start) = (try bench.buffer(2, width, scale: 20), try bench.buffer(2, width))
+            var results: [[UInt32]] = []
+            for operations in everyOperations() {
+                let y = try bench.buffer(2, width, filledWith: 0)
+                operations.add(start, to: y, tokens: 2)
+                operations.add(x, times: 0.3, to: y, tokens: 2)
+                operations.scale(y, by: 1.7, tokens: 2)
+                operations.cap(y, at: 2.5, tokens: 2)
+                results.append(y.bits)
+                for (index, found) in y.elements.enumerated() {
+                    let sum = Double(start.elements[index]) + Double(Float(0.3)) * Double(x.elements[index])
+                    let exact = 2.5 * tangent(Double(Float(1.7)) * sum / 2.5)
+                    #expect(abs(Double(found) - exact) <= 1e-6)
+                }
+            }
+            #expect(results.allSatisfy { firstDifference($0, results[0]) == nil }, "\(width)")
         }
     }
 
@@ -204,7 +265,7 @@ import Testing
         for operations in everyOperations(threads: [1, 3]) {
             operations.normalize(empty, tokens: 4, weight: none, epsilon: 1, into: empty)
             operations.normalizeHeads(empty, tokens: 4, heads: 0, headSize: 0, weight: none, epsilon: 1)
-            operations.siluMultiply(gate: empty, up: empty, tokens: 4, into: empty)
+            operations.activate(.silu, gate: empty, up: empty, tokens: 4, into: empty)
             operations.add(empty, to: empty, tokens: 4)
             operations.add(bias: none, to: empty, tokens: 4)
             let table = try bench.matrix(0, 8)

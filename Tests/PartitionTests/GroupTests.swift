@@ -57,7 +57,7 @@ import Testing
                 case .attention(let attention):
                     Self.expectSameCuts(plan, attention.query.weight, attention.output.weight)
                 case .mlp(let mlp):
-                    Self.expectSameCuts(plan, mlp.gate.weight, mlp.down.weight)
+                    Self.expectSameCuts(plan, try #require(mlp.gate).weight, mlp.down.weight)
                     Self.expectSameCuts(plan, mlp.up.weight, mlp.down.weight)
                 }
             }

@@ -8,9 +8,10 @@ enum Resource {
     static let folders = ["alice"] + checkpoints
 
     static let checkpoints = [
-        "llama-a-h84-i82-q7kv1-f32", "llama-b-h96-i410-q12kv2-bf16", "mistral-a-h72-i82-q6kv3-bf16",
+        "gemma2-a-h72-i82-q6kv3-bf16", "gemma3-a-h72-i82-q6kv1-bf16", "gemma3-b-h96-i410-q12kv2-bf16",
+        "granite-a-h72-i82-q6kv3-bf16", "llama-a-h84-i82-q7kv1-f32", "llama-b-h96-i410-q12kv2-bf16", "mistral-a-h72-i82-q6kv3-bf16",
         "qwen2-a-h84-i82-q7kv1-bf16", "qwen2-b-h96-i410-q12kv2-f32", "qwen3-a-h72-i82-q7kv1-bf16",
-        "qwen3-b-h96-i410-q12kv2-f32",
+        "qwen3-b-h96-i410-q12kv2-f32", "starcoder2-a-h72-i82-q6kv3-bf16",
     ]
 
     static func data(_ path: String) throws -> Data {

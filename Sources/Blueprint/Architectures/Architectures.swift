@@ -14,7 +14,9 @@ extension Architecture {
 
 /// The list of implemented families.
 enum Architectures {
-    private static let all: [any Architecture.Type] = [Llama.self, Mistral.self, Qwen2.self, Qwen3.self]
+    private static let all: [any Architecture.Type] = [
+        Llama.self, Mistral.self, Qwen2.self, Qwen3.self, Granite.self, StarCoder2.self, Gemma2.self, Gemma3.self,
+    ]
 
     /// Every name that is answered to.
     static var names: [String] { all.flatMap { $0.names } }

@@ -256,6 +256,7 @@ struct lockstep_attention {
     size_t heads, tokens;
     size_t first_position, window;
     float scale;
+    float cap; // above zero: a score s becomes cap * tanh(s / cap)
     float *partials; // what blocks give, for lockstep_attention_blocks_part and _merge_part; else null
 };
 void lockstep_attention_part(const void *work, int thread, int threads);

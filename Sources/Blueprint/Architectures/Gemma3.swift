@@ -1,0 +1,39 @@
+/// Gemma 3, text: norms of query and key heads, and layers with a window turn by other frequencies than those without.
+///
+/// Reference: transformers, `models/gemma3/modeling_gemma3.py`.
+enum Gemma3: Architecture {
+    static let names = ["Gemma3ForCausalLM"]
+
+    static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
+        var decoder = try DenseDecoder(gemma: "Gemma3ForCausalLM", &reader, readsRotary: false)
+        decoder.hasHeadNorms = true
+        decoder.scoreCap = try reader.cap("attn_logit_softcapping", default: nil)
+        decoder.logitCap = try reader.cap("final_logit_softcapping", default: nil)
+        let older = try reader.integer("_sliding_window_pattern")
+        let pattern = try reader.integer("sliding_window_pattern") ?? older ?? 6
+        guard pattern > 0 else {
+            throw .unsupportedValue(
+                key: "sliding_window_pattern", expected: "a number above zero", found: "\(pattern)")
+        }
+        let windows = try reader.windows(
+            layerCount: decoder.layerCount, isWindowed: { !($0 + 1).isMultiple(of: pattern) })
+        let (local, global) = try rotaries(&reader, size: decoder.headSize)
+        decoder.window = { windows[$0] }
+        decoder.rotaryOfLayer = { windows[$0] == nil ? global : local }
+        return decoder.blueprint()
+    }
+
+    /// The rotations of layers with a window and of those without.
+    private static func rotaries(
+        _ reader: inout ConfigurationReader, size: Int
+    ) throws(BlueprintError) -> (local: Rotary, global: Rotary) {
+        guard var kinds = try reader.object("rope_parameters") else {
+            let local = try reader.positive("rope_local_base_freq", default: 10_000)
+            return (Rotary(size: size, theta: local), try reader.rotary(size: size, defaultTheta: 1_000_000))
+        }
+        let local = try kinds.rotary(nestedIn: "sliding_attention", size: size, defaultTheta: 10_000)
+        let global = try kinds.rotary(nestedIn: "full_attention", size: size, defaultTheta: 1_000_000)
+        try kinds.finish()
+        return (local, global)
+    }
+}
