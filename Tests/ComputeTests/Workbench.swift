@@ -69,7 +69,9 @@ func reference() -> Operations { Operations(pool: Pool(threads: 1), instructionS
 let oddLengths = [1, 7, 8, 9, 15, 16, 17, 31, 33, 100, 257]
 
 /// exp in double precision: a Taylor series after halving the argument often enough.
-func tangent(_ x: Double) -> Double { 1 - 2 / (1 + exponential(2 * x)) }
+func tangent(_ x: Double) -> Double {
+    x.magnitude > 20 ? (x > 0 ? 1 : -1) : 1 - 2 / (1 + exponential(2 * x))
+}
 
 /// By its series, of a part of the argument that is small.
 func exponential(_ x: Double) -> Double {
