@@ -97,8 +97,10 @@ import Testing
             for (index, y) in expected.elements.enumerated() {
                 let g = Double(gate.elements[index])
                 let exact = definition(g) * (isGated ? Double(up.elements[index]) : 1)
-                // Far below zero 1 + tanh cancels in the definition, not in the kernel.
-                #expect(abs(Double(y) - exact) <= 2e-6 * abs(exact) + (activation == .gelu ? 1e-14 : 0x1p-149))
+                // A rounding of an exponent of up to 30 is seen thirty times; far below zero 1 + tanh cancels in the
+                // definition, not in the kernel.
+                let (relative, absolute) = activation == .gelu ? (5e-6, 1e-14) : (5e-7, 0x1p-149)
+                #expect(abs(Double(y) - exact) <= relative * abs(exact) + absolute)
             }
             for operations in everyOperations() {
                 let y = try bench.buffer(3, width, filledWith: 0)
