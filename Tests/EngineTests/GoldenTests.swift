@@ -55,7 +55,7 @@ struct GoldenTests {
     }
 
     /// Inputs of products are rounded to bf16, or to bytes in steps of 1/127 of the greatest of 32. Through all layers
-    /// logits move by less than 50 times as much, in units of their spread; over a text errors average out.
+    /// logits move by less than 100 times as much, in units of their spread; over a text errors average out.
     @Test(arguments: InstructionSet.supported)
     func fastMathMovesLogitsAndLossesLittle(instructionSet: InstructionSet) throws {
         func run(_ math: Math) throws -> [GoldenOutcome] {
@@ -70,10 +70,10 @@ struct GoldenTests {
                 #expect(outcome.bits == precise.bits, "\(outcome)")
                 continue
             }
-            #expect(outcome.logitsError <= 50 * rounding, "\(outcome)")
-            #expect(outcome.hiddenError <= 50 * rounding, "\(outcome)")
-            #expect(outcome.textError <= 100 * rounding, "\(outcome)")
-            #expect(outcome.meanTextError <= 3 * rounding, "\(outcome)")
+            #expect(outcome.logitsError <= 100 * rounding, "\(outcome)")
+            #expect(outcome.hiddenError <= 100 * rounding, "\(outcome)")
+            #expect(outcome.textError <= 250 * rounding, "\(outcome)")
+            #expect(outcome.meanTextError <= 4 * rounding, "\(outcome)")
             #expect(outcome.logitsError > 1e-4, "Rounding must be seen: \(outcome)")
         }
     }
