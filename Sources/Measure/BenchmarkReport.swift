@@ -40,8 +40,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var bytesPerToken: Double
         /// Those bytes per second.
         public var bytesPerSecond: Double
-        /// Each repetition's bytes per second as a part of what the machines read at best right before and after it, the
-        /// median; nil where caches hold the weights.
+        /// Each repetition's bytes per second as a part of what the machines read at best right before and after it,
+        /// the median; nil where caches hold the weights.
         public var shareOfReading: Double?
         /// Multiplications and additions of all ranks per second, by the plan.
         public var operationsPerSecond: Double
@@ -165,8 +165,8 @@ extension BenchmarkReport.Test {
     /// The figures of repetitions that took `timings`, each with this work of all ranks.
     ///
     /// - Parameters:
-    ///   - readings: bytes per second that all machines read at best around each repetition; empty where caches hold the
-    ///     weights.
+    ///   - readings: bytes per second that all machines read at best around each repetition; empty where caches hold
+    ///     the weights.
     ///   - peak: operations per second that they do at best; zero where that is not known.
     package init(
         name: String, batch: Int, firstPosition: Int, tokens: Int, work: Work, timings: [Session.Timing],

@@ -19,7 +19,12 @@ extension ClusterProfile {
     /// - Throws: ``PartitionError`` for what is no profile, or one that nothing can be predicted from.
     public init(json: Data, path: String) throws(PartitionError) {
         do {
+            // Another form may have other keys.
+            let version = try JSONDecoder().decode(Form.self, from: json).formatVersion
+            guard version == Self.formatVersion else { throw Self.wrongForm(version, path: path) }
             self = try JSONDecoder().decode(ClusterProfile.self, from: json)
+        } catch let error as PartitionError {
+            throw error
         } catch let error as DecodingError {
             let (place, found) = error.placeAndFound
             throw .profile(
@@ -28,6 +33,11 @@ extension ClusterProfile {
             throw .profile(path: path, place: "the file", expected: "what 'lockstep probe' writes", found: "\(error)")
         }
         try check(path: path)
+    }
+
+    /// What every form has.
+    private struct Form: Decodable {
+        var formatVersion: Int
     }
 
     /// The same with as many digits as repeated measurements might agree on.

@@ -5,9 +5,7 @@ extension ClusterProfile {
     /// - Parameter path: names the file in errors.
     public func check(path: String) throws(PartitionError) {
         let check = ProfileCheck(path: path)
-        try check.require(
-            formatVersion == Self.formatVersion, "formatVersion",
-            "\(Self.formatVersion), the form that this program reads", "\(formatVersion)")
+        guard formatVersion == Self.formatVersion else { throw Self.wrongForm(formatVersion, path: path) }
         try check.require(!ranks.isEmpty, "ranks", "at least one", "none")
         for (number, rank) in ranks.enumerated() { try check.check(rank, "ranks[\(number)]") }
         for (number, link) in links.enumerated() { try check.check(link, "links[\(number)]", rankCount: ranks.count) }
@@ -23,6 +21,15 @@ extension ClusterProfile {
     }
 }
 
+extension ClusterProfile {
+    /// The refusal of a profile of another form.
+    package static func wrongForm(_ version: Int, path: String) -> PartitionError {
+        .profile(
+            path: path, place: "formatVersion", expected: "\(formatVersion), the form that this program reads",
+            found: "\(version)")
+    }
+}
+
 /// Looks at one figure after the other.
 private struct ProfileCheck {
     let path: String
@@ -33,7 +40,7 @@ private struct ProfileCheck {
         guard holds else { throw .profile(path: path, place: place, expected: expected, found: found()) }
     }
 
-    /// A figure that is divided by, or at least one.
+    /// A figure that something is divided by.
     private func positive(_ value: Double, _ place: String) throws(PartitionError) {
         try require(value.isFinite && value > 0, place, "a number above zero", Figure.number(value))
     }
@@ -79,7 +86,8 @@ private struct ProfileCheck {
         try require(collective.rankCount > 1, "\(place).rankCount", "2 or more", "\(collective.rankCount)")
         // A line that is fitted to measurements may begin a little below zero.
         try require(
-            collective.latencySeconds.isFinite, "\(place).latencySeconds", "seconds",
+            collective.latencySeconds.isFinite && collective.latencySeconds > -1e-2, "\(place).latencySeconds",
+            "seconds, zero or nearly or more",
             Figure.number(collective.latencySeconds))
         try positive(collective.bytesPerSecond, "\(place).bytesPerSecond")
         var last = 0

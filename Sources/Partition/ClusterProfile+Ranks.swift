@@ -1,5 +1,5 @@
 extension ClusterProfile {
-    /// The profile of some of the ranks, in ascending order, numbered anew.
+    /// The profile of some of the ranks in the order given, numbered anew.
     ///
     /// Collectives stay those that were measured: of the first so many ranks, whichever these are.
     func keeping(_ kept: [Int]) -> ClusterProfile {
@@ -8,7 +8,8 @@ extension ClusterProfile {
         profile.links = links.compactMap { link in
             guard let from = kept.firstIndex(of: link.from), let to = kept.firstIndex(of: link.to) else { return nil }
             return LinkProfile(
-                from: from, to: to, latencySeconds: link.latencySeconds, bytesPerSecond: link.bytesPerSecond)
+                from: min(from, to), to: max(from, to), latencySeconds: link.latencySeconds,
+                bytesPerSecond: link.bytesPerSecond)
         }
         return profile
     }
@@ -33,7 +34,9 @@ extension ClusterProfile {
         var kept: [Int] = []
         for (rank, host) in hosts.enumerated() {
             let short = Shares.shortForm(host)
-            let next = ranks.indices.first { !kept.contains($0) && Shares.shortForm(ranks[$0].host) == short }
+            let free = ranks.indices.filter { !kept.contains($0) }
+            let next = free.first { ranks[$0].host == host }
+                ?? free.first { Shares.shortForm(ranks[$0].host) == short }
             guard let next else {
                 throw .profile(
                     path: path, place: "ranks", expected: "one more on host \(host), where rank \(rank) runs",

@@ -12,7 +12,9 @@ extension Forecast {
 
     /// The ranks that only slow the others, in a sentence.
     var remark: String? {
-        guard let fewer = alternatives.first(where: { $0.kind == .fewer }), let seconds = fewer.tokenSeconds,
+        let fewer = alternatives.filter { ($0.kind == .fewer || $0.kind == .alone) && $0.tokenSeconds != nil }
+            .min { ($0.tokenSeconds ?? 0) < ($1.tokenSeconds ?? 0) }
+        guard let fewer, let seconds = fewer.tokenSeconds,
             let balanced = alternatives.first(where: { $0.kind == .balanced })?.tokenSeconds, seconds < balanced
         else { return nil }
         let left = ranks.indices.filter { !fewer.ranks.contains($0) }

@@ -92,11 +92,13 @@ private struct Comparison {
     var alternatives: [Forecast.Alternative] {
         let all = Array(profile.ranks.indices)
         guard all.count > 1 else { return [] }
-        let (balanced, best) = balanced(.balanced, all)
-        return [
-            balanced, shared(.equal, shares: all.map { _ in 1 }),
+        let given = [
+            shared(.equal, shares: all.map { _ in 1 }),
             shared(.byMemory, shares: limits(all).map { Double(max(1, $0)) }),
-        ] + (best.map { fewer(than: $0, balanced) } ?? []) + [alone, pipeline]
+        ]
+        guard plan.policy.cutting == .uneven else { return given + [alone, pipeline] }
+        let (balanced, best) = balanced(.balanced, all)
+        return [balanced] + given + (best.map { fewer(than: $0, balanced) } ?? []) + [alone, pipeline]
     }
 
     private func limits(_ ranks: [Int]) -> [Int] {
@@ -116,39 +118,41 @@ private struct Comparison {
         return policy
     }
 
+    /// What a plan for some of the ranks takes, if it can work.
     private func alternative(
-        _ kind: Forecast.Alternative.Kind, _ ranks: [Int], _ make: () throws(PartitionError) -> Plan
-    ) -> (Forecast.Alternative, Plan?) {
+        _ kind: Forecast.Alternative.Kind, _ ranks: [Int], _ plan: Plan
+    ) -> Forecast.Alternative {
         var alternative = Forecast.Alternative(kind: kind, ranks: ranks)
-        do {
-            let plan = try make()
-            let model = CostModel(plan, profile.keeping(ranks))
-            alternative.tokenSeconds = model.decodedToken(position: position).seconds
-            alternative.promptSeconds = model.prompt(tokens: promptTokens).seconds
-            return (alternative, plan)
-        } catch .memory(let shortage) {
-            let (needed, limit) = (shortage.needed.peakByteCount, shortage.limit)
-            alternative.refusal = "rank \(ranks[shortage.rank]) would hold \(Figure.bytes(needed)) "
-                + "and may use \(Figure.bytes(limit))"
-        } catch {
-            alternative.refusal = error.description
+        if let (rank, limit) = plan.firstRankOverItsLimit {
+            alternative.refusal = "rank \(ranks[rank]) would hold "
+                + "\(Figure.bytes(plan.holdings(rank: rank).peakByteCount)) and may use \(Figure.bytes(limit))"
+            return alternative
         }
-        return (alternative, nil)
+        let model = CostModel(plan, profile.keeping(ranks))
+        alternative.tokenSeconds = model.decodedToken(position: position).seconds
+        alternative.promptSeconds = model.prompt(tokens: promptTokens).seconds
+        return alternative
     }
 
     private func balanced(_ kind: Forecast.Alternative.Kind, _ ranks: [Int]) -> (Forecast.Alternative, Plan?) {
         let planner = Planner(plan.blueprint, policy: policy(ranks), profile: profile.keeping(ranks)) {
             plan.encoding(of: $0)
         }
-        return alternative(kind, ranks) { () throws(PartitionError) in try planner.plan() }
+        do throws(PartitionError) {
+            let plan = try planner.plan()
+            return (alternative(kind, ranks, plan), plan)
+        } catch {
+            // Of a shortage of memory its first half: advice is for the plan that was asked for.
+            let refusal = error.description.prefix { $0 != "(" && $0 != ";" }
+            return (Forecast.Alternative(kind: kind, ranks: ranks, refusal: String(refusal)), nil)
+        }
     }
 
     private func shared(_ kind: Forecast.Alternative.Kind, shares: [Double]) -> Forecast.Alternative {
-        var policy = policy(Array(shares.indices))
+        let ranks = Array(shares.indices)
+        var policy = policy(ranks)
         policy.shares = shares
-        return alternative(kind, Array(shares.indices)) { () throws(PartitionError) in
-            try Plan(plan.blueprint, policy: policy) { plan.encoding(of: $0) }
-        }.0
+        return alternative(kind, ranks, Plan(unchecked: plan.blueprint, policy, plan.encodings))
     }
 
     /// Without the rank with the least work, and on as long as that makes a token faster.
@@ -156,7 +160,7 @@ private struct Comparison {
         var (current, plan, ranks) = (balanced, best, balanced.ranks)
         var found: [Forecast.Alternative] = []
         while ranks.count > 2, let least = plan.policy.shares.indices.min(by: {
-            plan.policy.shares[$0] < plan.policy.shares[$1]
+            (plan.policy.shares[$0], -$0) < (plan.policy.shares[$1], -$1)
         }) {
             ranks.remove(at: least)
             let (next, itsPlan) = self.balanced(.fewer, ranks)
@@ -171,9 +175,7 @@ private struct Comparison {
     /// The fastest rank that can hold everything.
     private var alone: Forecast.Alternative {
         let all = profile.ranks.indices.map { rank in
-            alternative(.alone, [rank]) { () throws(PartitionError) in
-                try Plan(plan.blueprint, policy: policy([rank])) { plan.encoding(of: $0) }
-            }.0
+            alternative(.alone, [rank], Plan(unchecked: plan.blueprint, policy([rank]), plan.encodings))
         }
         let working = all.filter { $0.tokenSeconds != nil }
             .min { ($0.tokenSeconds ?? 0, $0.ranks[0]) < ($1.tokenSeconds ?? 0, $1.ranks[0]) }

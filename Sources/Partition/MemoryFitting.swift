@@ -40,7 +40,7 @@ struct MemoryFitting {
         var counts = free
         var caps = costs.map { _ in plan.policy.shares.map { _ in Int.max } }
         // Each round caps another rank, or lowers what it may hold by rounding.
-        for _ in 0..<4 * plan.rankCount {
+        for _ in 0..<min(4 * plan.rankCount, 32) {
             let state = State(counts, self)
             let limits = plan.memoryLimits(state.needed)
             var isLowered = false
@@ -112,7 +112,7 @@ struct MemoryFitting {
 
         func isBetter(than other: State) -> Bool {
             lackingByteCount != other.lackingByteCount
-                ? lackingByteCount < other.lackingByteCount : seconds < other.seconds * (1 - 1e-12)
+                ? lackingByteCount < other.lackingByteCount : seconds < other.seconds * (1 - 1e-5)
         }
     }
 
@@ -120,13 +120,18 @@ struct MemoryFitting {
     private func improved(_ start: State) -> State {
         var state = start
         for level in 1...Self.levels {
-            while let better = better(than: state, level) { state = better }
+            // Gains that go on for longer are small ones.
+            for _ in 0..<Self.most {
+                guard let better = better(than: state, level) else { break }
+                state = better
+            }
         }
         return state
     }
 
     /// Moves begin with half of an axis and end with a unit of any.
     private static let levels = 24
+    private static let most = 64
 
     private func better(than state: State, _ level: Int) -> State? {
         for axis in costs.indices {

@@ -14,7 +14,7 @@ struct MemorySearch {
     ///
     /// - Parameter tries: plans that are made at the most.
     init(_ plan: Plan, tries: Int = 300) {
-        self.plan = plan
+        self.plan = plan.changed { $0.counts = [:] }
         triesLeft = tries
         // Equal needs divide equally what ranks share.
         capacities = plan.memoryLimits(plan.policy.shares.map { _ in 1 << 40 }).map { Double($0 ?? 1 << 60) }

@@ -40,9 +40,10 @@ public struct PlanReport: Sendable, Hashable {
             column != Self.hostColumn || summary.ranks.contains { $0.host != nil }
         }
         let cells = rows.map { row in used.map { row[$0] } }
-        let lines = Columns.aligned(cells, left: [used.firstIndex(of: Self.hostColumn) ?? -1])
+        let left = Set(used.indices.filter { used[$0] == Self.hostColumn })
+        let lines = Columns.aligned(cells, left: left)
         let isWide = lines.contains { $0.count > Self.lineLength }
-        return isWide ? Columns.aligned(cells, left: [used.firstIndex(of: Self.hostColumn) ?? -1], gap: " ") : lines
+        return isWide ? Columns.aligned(cells, left: left, gap: " ") : lines
     }
 
     private static let lineLength = 120

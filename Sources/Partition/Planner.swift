@@ -4,7 +4,8 @@ public import Blueprint
 ///
 /// What ranks exchange does not depend on where uneven ranges are cut. So a token takes a constant time and, for every
 /// axis, what its slowest rank takes: where memory suffices each axis is shared out by itself, by ``RangeSearch``.
-/// Where it does not, ``MemoryFitting`` goes on from there.
+/// Where it does not, ``MemoryFitting`` goes on from there. A remainder that goes round the layers would even out
+/// bytes, not time: layers of one kind are all cut alike.
 public struct Planner {
     private let blueprint: Blueprint
     private let policy: Policy
@@ -26,11 +27,7 @@ public struct Planner {
     }
 
     private init(_ blueprint: Blueprint, _ policy: Policy, _ profile: ClusterProfile, _ encodings: [String: Encoding]) {
-        var policy = policy
-        let limits = policy.memoryByteCounts
-        policy.memoryByteCounts = profile.ranks.enumerated().map { rank, profile in
-            min(profile.memoryByteCount, limits?[rank] ?? .max)
-        }
+        var policy = policy.limited(by: profile)
         policy.shares = profile.ranks.map { _ in 1 }
         policy.counts = [:]
         policy.chunk = min(policy.chunk, policy.context)
@@ -76,5 +73,18 @@ public struct Planner {
         let plan = Plan(unchecked: blueprint, policy, encodings)
         return blueprint.weights.filter { $0.distribution == .replicated }
             .reduce(0) { $0 + plan.memoryByteCount(of: $1, plan.slice(of: $1, rank: 0)) }
+    }
+}
+
+extension Policy {
+    /// The same with memory limits of at most what a profile of as many ranks says.
+    public func limited(by profile: ClusterProfile) -> Policy {
+        // Limits of another number of ranks are refused where a plan is made.
+        if let memoryByteCounts, memoryByteCounts.count != profile.ranks.count { return self }
+        var policy = self
+        policy.memoryByteCounts = profile.ranks.enumerated().map { rank, profile in
+            min(profile.memoryByteCount, memoryByteCounts?[rank] ?? .max)
+        }
+        return policy
     }
 }

@@ -11,7 +11,7 @@ struct ClusterOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             What 'lockstep probe' has measured: predicts times, and without --shares or --shares-file shares the work \
-            so that a token is the fastest.
+            so that a token is the fastest (with --split uneven).
             """, valueName: "file"))
     var cluster: String?
 
@@ -32,8 +32,10 @@ extension ClusterOptions {
 
     /// Says on rank 0 what of the job is not as it was when its profile was measured; to be called on every rank.
     func remark(on session: Session) throws {
+        // The same on every rank.
+        guard let cluster else { return }
         let machines = try session.machines()
-        guard let cluster, let profile = session.costModel?.profile else { return }
+        guard let profile = session.costModel?.profile else { return }
         let lines = profile.differences(
             threads: machines.map(\.threads), instructionSets: machines.map(\.instructionSet),
             version: Lockstep.version)

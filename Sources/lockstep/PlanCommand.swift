@@ -20,7 +20,7 @@ struct PlanCommand: SoloCommand {
     @Option(help: ArgumentHelp("The same, spelled as in the other commands.", valueName: "file"))
     var model: String?
 
-    @Option(help: "The number of ranks. Default: as many as there are shares, or as --cluster has, or one.")
+    @Option(help: "The number of ranks. Default: as many as there are shares, limits or measured ranks, or one.")
     var ranks: Int?
 
     @OptionGroup var share: ShareOptions
@@ -28,8 +28,8 @@ struct PlanCommand: SoloCommand {
     @Option(
         help: ArgumentHelp(
             """
-            The memory of each rank, in rank order. Without --shares equal parts are tried first, then parts that \
-            follow memory. Default: no limits.
+            The memory of each rank, in rank order. Without --shares and --cluster equal parts are tried first, \
+            then parts that follow memory. Default: no limits.
             """,
             valueName: "128GB:48GB"),
         transform: { try MemoryLimits(list: $0) })
@@ -70,7 +70,8 @@ struct PlanCommand: SoloCommand {
         let measured = try clusterOptions.cluster.flatMap { path in try profile?.first(rankCount, path: path) }
         let plan =
             switch (shares, measured) {
-            case (.some, _): try Plan(blueprint, policy: policy, encoding: encoding)
+            case (.some, _):
+                try Plan(blueprint, policy: measured.map(policy.limited) ?? policy, encoding: encoding)
             case (nil, let measured?):
                 try Planner(blueprint, policy: policy, profile: measured, encoding: encoding).plan()
             case (nil, nil): try Plan(byMemory: blueprint, policy: policy, encoding: encoding)

@@ -96,8 +96,8 @@ struct RunOptions: ParsableArguments {
         let shares = try world.together { world.rank == 0 ? try share.wanted() : nil }
         return Request(
             modelPath: model, shares: shares, profile: try machines.profile(on: world), way: share.way,
-            cutting: share.split, wire: share.wire, context: context, cache: cache ?? fallback, chunk: chunk, math: math ?? preferred, threads: threads,
-            slowdown: slowdown)
+            cutting: share.split, wire: share.wire, context: context, cache: cache ?? fallback, chunk: chunk,
+            math: math ?? preferred, threads: threads, slowdown: slowdown)
     }
 
     /// Reads the weights; rank 0 shows how far it is.

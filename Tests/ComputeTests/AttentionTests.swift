@@ -39,7 +39,8 @@ private struct Setting {
             )
             operations.attention(
                 queries: queries.rows(range), tokens: range.count, cache: cache, heads: HeadMap(map), scale: scale,
-                cap: cap, window: window, firstPosition: first, partials: withPartials ? partials : nil, into: y.rows(range))
+                cap: cap, window: window, firstPosition: first, partials: withPartials ? partials : nil,
+                into: y.rows(range))
         }
         return (y, cache)
     }

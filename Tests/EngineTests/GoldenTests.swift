@@ -40,7 +40,7 @@ struct GoldenTests {
     }
 
     /// What a cache rounds off each key and value, relative to the element or of q8 to the greatest of 32, moves the
-    /// mean log-probability of a text by less than twice as much: errors of either sign average out over tokens. The most
+    /// mean log-probability of a text by less than twice as much: errors of either sign average out over tokens. Most
     /// is moved where seven layers read one key-value head whose keys are normed.
     @Test(arguments: [(CacheEncoding.bf16, 0x1p-9), (.f16, 0x1p-12), (.q8, 1.0 / 254)])
     func smallerCachesMoveTheMeanLossByLessThanTwiceWhatTheyRoundOff(cache: CacheEncoding, rounding: Double) throws {

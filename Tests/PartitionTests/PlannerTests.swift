@@ -184,6 +184,9 @@ import Testing
             forecast.alternatives.map(\.kind) == [.balanced, .equal, .byMemory, .fewer, .alone, .pipeline])
         #expect(forecast.alternatives[3].ranks == [0, 1])
         #expect(forecast.alternatives[0].tokenSeconds == forecast.tokenSeconds)
+        let pair = Clusters.profile(Array(profile.ranks.dropFirst()), latency: 1e-4)
+        let ofTwo = try #require(try Self.plan(model, Self.policy(pair), pair).summary(pair).remarks.first)
+        #expect(ofTwo.hasPrefix("rank 1 (oldbox) only slows the rest: "), "\(ofTwo)")
     }
 
     @Test func anAlternativeThatDoesNotFitSaysWhy() throws {

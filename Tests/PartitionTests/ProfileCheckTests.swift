@@ -60,6 +60,7 @@ import Testing
         let path = "cluster.json"
         let job = try Self.sound.matching(hosts: ["desk", "tower.lan"], path: path)
         #expect(job.ranks.map(\.readBandwidth) == [2e9, 1e9])
+        #expect(job.links.map { [$0.from, $0.to] } == [[0, 1]])
         #expect(try Self.sound.matching(hosts: ["desk"], path: path).links.isEmpty)
         #expect(throws: PartitionError.self) { try Self.sound.matching(hosts: ["tower", "tower"], path: path) }
         #expect(throws: PartitionError.self) { try Self.sound.first(3, path: path) }
