@@ -38,7 +38,7 @@ extension ClusterTests {
 
         @Test func aHostThatDiesEndsTheJobAndIsNamed() throws {
             try expectEnd(
-                try disturbed(by: ["kill", "host2"]), naming: "on node host2", idle: ["host1", "host3"])
+                try disturbed(by: ["kill", "host2"]), naming: "host2", idle: ["host1", "host3"])
         }
 
         @Test func aDaemonThatIsKilledEndsTheJobAndItsHostIsNamed() throws {
