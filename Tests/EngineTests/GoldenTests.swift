@@ -40,22 +40,24 @@ struct GoldenTests {
     }
 
     /// What a cache rounds off each key and value, relative to the element or of q8 to the greatest of 32, moves the
-    /// mean log-probability of a text by less than twice as much: errors of either sign average out over tokens. Most
-    /// is moved where seven layers read one key-value head whose keys are normed.
+    /// mean log-probability of a text by less than as much: errors of either sign average out over tokens. Where seven
+    /// layers read one key-value head whose keys are normed, by less than twice as much.
     @Test(arguments: [(CacheEncoding.bf16, 0x1p-9), (.f16, 0x1p-12), (.q8, 1.0 / 254)])
-    func smallerCachesMoveTheMeanLossByLessThanTwiceWhatTheyRoundOff(cache: CacheEncoding, rounding: Double) throws {
+    func smallerCachesMoveTheMeanLossByLessThanTheyRoundOff(cache: CacheEncoding, rounding: Double) throws {
         let outcomes = try Self.run(ranks: 2, shares: ["3:1"], cache: cache)
         #expect(outcomes.count == Self.models.count * 4)
         for outcome in outcomes {
-            #expect(outcome.meanTextError <= 2 * rounding + 1e-4, "\(cache) \(outcome)")
-            #expect(outcome.textError <= 150 * rounding + 2e-3, "\(cache) \(outcome)")
+            let (mean, largest) = Self.isSensitive(outcome.model) ? (2.0, 150.0) : (1, 50)
+            #expect(outcome.meanTextError <= mean * rounding + 1e-4, "\(cache) \(outcome)")
+            #expect(outcome.textError <= largest * rounding + 2e-3, "\(cache) \(outcome)")
             #expect(outcome.ranksAgree, "\(outcome)")
         }
         #expect(outcomes.contains { $0.logitsError > 1e-5 }, "Rounding must be seen.")
     }
 
     /// Inputs of products are rounded to bf16, or to bytes in steps of 1/127 of the greatest of 32. Through all layers
-    /// logits move by less than 100 times as much, in units of their spread; over a text errors average out.
+    /// logits move by less than 50 times as much, of the sensitive model 100, in units of their spread; over a text
+    /// errors average out.
     @Test(arguments: InstructionSet.supported)
     func fastMathMovesLogitsAndLossesLittle(instructionSet: InstructionSet) throws {
         func run(_ math: Math) throws -> [GoldenOutcome] {
@@ -70,13 +72,17 @@ struct GoldenTests {
                 #expect(outcome.bits == precise.bits, "\(outcome)")
                 continue
             }
-            #expect(outcome.logitsError <= 100 * rounding, "\(outcome)")
-            #expect(outcome.hiddenError <= 100 * rounding, "\(outcome)")
-            #expect(outcome.textError <= 250 * rounding, "\(outcome)")
-            #expect(outcome.meanTextError <= 4 * rounding, "\(outcome)")
+            let (most, ofText, mean) = Self.isSensitive(outcome.model) ? (100.0, 250.0, 4.0) : (50, 100, 3)
+            #expect(outcome.logitsError <= most * rounding, "\(outcome)")
+            #expect(outcome.hiddenError <= most * rounding, "\(outcome)")
+            #expect(outcome.textError <= ofText * rounding, "\(outcome)")
+            #expect(outcome.meanTextError <= mean * rounding, "\(outcome)")
             #expect(outcome.logitsError > 1e-4, "Rounding must be seen: \(outcome)")
         }
     }
+
+    /// Whether a model is moved more than the others by what is rounded: its seven layers read one key-value head each.
+    private static func isSensitive(_ model: String) -> Bool { model.hasPrefix("gemma3-a") }
 
     /// What fast math rounds off of an input, nil where it leaves a model alone.
     ///
