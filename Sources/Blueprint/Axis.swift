@@ -12,6 +12,10 @@ public struct Axis: Hashable, Sendable {
         case keyValueHeads
         /// One channel of the MLP.
         case mlpWidth
+        /// One expert of a mixture.
+        case experts
+        /// One channel of every expert of a mixture.
+        case expertWidth
         /// One channel of the residual stream: the axis along which the last projection of a mixer is cut where
         /// inputs are gathered instead of outputs summed.
         case width
@@ -41,6 +45,8 @@ extension Axis: CustomStringConvertible {
             case .queryHeads: "query heads"
             case .keyValueHeads: "key-value heads"
             case .mlpWidth: "MLP width"
+            case .experts: "experts"
+            case .expertWidth: "expert width"
             case .width: "width"
             }
         return layer.map { "\(name) of layer \($0)" } ?? name

@@ -32,6 +32,8 @@ public struct Blueprint: Hashable, Sendable {
     public var endTokens: [Int]
     /// Endings of the names of checkpoint tensors that have no effect.
     var ignoredSuffixes: [String]
+    /// Beginnings of such names.
+    var ignoredPrefixes: [String] = []
 }
 
 extension Blueprint {
@@ -66,7 +68,7 @@ extension Blueprint {
 
     /// The axes that ranks share out, each by itself, in order of use.
     public var dealtAxes: [Axis] {
-        [vocabularyAxis, widthAxis] + layers.flatMap { $0.branches.map(\.mixer.axis) }
+        [vocabularyAxis, widthAxis] + layers.flatMap { $0.branches.flatMap(\.mixer.axes) }
     }
 
     /// Every tensor, in order of use.
@@ -81,7 +83,7 @@ extension Blueprint {
             layer.branches.compactMap { branch in
                 switch branch.mixer {
                 case .attention(let attention): attention
-                case .mlp: nil
+                case .mlp, .experts: nil
                 }
             }
         }
@@ -99,10 +101,12 @@ extension Blueprint {
 
     /// The encoding of a weight that config.json names, where it names one.
     public func statedEncoding(of weight: Weight) -> Encoding? {
-        let form = weight.isVector ? nil : quantization?.form(of: weight.name)
+        let form = weight.isVector ? nil : quantization?.form(of: weight)
         return form.flatMap { $0.encoding(statedEncoding ?? .bf16) } ?? statedEncoding.map(Encoding.plain)
     }
 
     /// Whether a checkpoint tensor of this name has no effect and is left out.
-    public func ignores(_ name: String) -> Bool { ignoredSuffixes.contains { name.hasSuffix($0) } }
+    public func ignores(_ name: String) -> Bool {
+        ignoredSuffixes.contains { name.hasSuffix($0) } || ignoredPrefixes.contains { name.hasPrefix($0) }
+    }
 }

@@ -31,7 +31,11 @@ extension ConfigurationReader {
     }
 
     /// Rotary embedding: `rope_parameters` as newer files spell it, `rope_theta` and `rope_scaling` as older ones do.
-    mutating func rotary(size: Int, defaultTheta: Double = 10_000) throws(BlueprintError) -> Rotary {
+    ///
+    /// - Parameter partial: the part of `size` that turns where nothing is said; nil where all of it must.
+    mutating func rotary(
+        size: Int, defaultTheta: Double = 10_000, partial: Double? = nil
+    ) throws(BlueprintError) -> Rotary {
         let outerTheta = try has("rope_theta") ? positive("rope_theta", default: defaultTheta) : nil
         if let older = value("rope_scaling"), let newer = value("rope_parameters"), older != newer {
             throw .inconsistent(
@@ -39,9 +43,11 @@ extension ConfigurationReader {
         }
         let older = try object("rope_scaling")
         guard var inner = try object("rope_parameters") ?? older else {
-            return Rotary(size: size, theta: outerTheta ?? defaultTheta)
+            return Rotary(
+                size: try turning(partOf: size, partial), theta: outerTheta ?? defaultTheta)
         }
-        return try inner.rotaryMembers(size: size, defaultTheta: outerTheta ?? defaultTheta)
+        let outer = try partial == nil ? nil : real("partial_rotary_factor") ?? partial
+        return try inner.rotaryMembers(size: size, defaultTheta: outerTheta ?? defaultTheta, partial: outer)
     }
 
     /// The rotation that an object of this name describes; one without scaling where there is no such object.
@@ -50,12 +56,26 @@ extension ConfigurationReader {
         return try inner.rotaryMembers(size: size, defaultTheta: defaultTheta)
     }
 
-    private mutating func rotaryMembers(size: Int, defaultTheta: Double) throws(BlueprintError) -> Rotary {
-        let theta = try positive("rope_theta", default: defaultTheta)
-        let partial = try real("partial_rotary_factor") ?? 1
-        guard partial == 1 else {
-            throw .unsupportedValue(key: "partial_rotary_factor", expected: "1", found: "\(partial)")
+    /// The channels of `size` that turn by `partial_rotary_factor`: an even number.
+    private mutating func turning(partOf size: Int, _ partial: Double?) throws(BlueprintError) -> Int {
+        let part = try real("partial_rotary_factor") ?? partial ?? 1
+        guard partial != nil || part == 1 else {
+            throw .unsupportedValue(key: "partial_rotary_factor", expected: "1", found: "\(part)")
         }
+        let count = part > 0 && part <= 1 ? Int(Double(size) * part) : 0
+        guard count > 0, count.isMultiple(of: 2) else {
+            throw .unsupportedValue(
+                key: "partial_rotary_factor", expected: "a part of a head's \(size) channels, an even number",
+                found: "\(part)")
+        }
+        return count
+    }
+
+    private mutating func rotaryMembers(
+        size: Int, defaultTheta: Double, partial: Double? = nil
+    ) throws(BlueprintError) -> Rotary {
+        let theta = try positive("rope_theta", default: defaultTheta)
+        let size = try turning(partOf: size, partial)
         let olderKind = try string("type")
         let kind = try string("rope_type") ?? olderKind ?? "default"
         let scaling = try rotaryScaling(kind)

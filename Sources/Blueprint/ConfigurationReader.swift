@@ -109,6 +109,17 @@ struct ConfigurationReader {
         return texts
     }
 
+    mutating func integers(_ key: String) throws(BlueprintError) -> [Int]? {
+        guard let value = value(key) else { return nil }
+        guard case .array(let elements) = value else { throw wrongType(key, "an array of integers", value) }
+        var numbers: [Int] = []
+        for element in elements {
+            guard case .integer(let number) = element else { throw wrongType(key, "an array of integers", value) }
+            numbers.append(number)
+        }
+        return numbers
+    }
+
     mutating func object(_ key: String) throws(BlueprintError) -> ConfigurationReader? {
         guard let value = value(key) else { return nil }
         guard case .object(let values) = value else { throw wrongType(key, "an object", value) }

@@ -35,6 +35,10 @@ struct DenseDecoder {
     var branchFactor: Float = 1
     var logitFactor: Float = 1
     var logitCap: Float?
+    /// The experts of a layer by its number; nil where it has one MLP. ``use(_:in:)`` sets it.
+    private(set) var experts: (Int) -> ExpertForm? = { _ in nil }
+    /// Layers beyond the last whose tensors a checkpoint has, for predicting several tokens: they are left out.
+    var furtherLayers = 0
     /// The window of a layer by its number; nil for all positions.
     var window: (Int) -> Int? = { _ in nil }
     /// The rotation of a layer by its number, where it is not that of all.
@@ -48,6 +52,8 @@ struct DenseDecoder {
         var activations: [String: Activation] = ["silu": .silu]
         /// Whether rotary keys are read.
         var readsRotary = true
+        /// The part of each head that turns where config.json says nothing; nil where all of it must.
+        var partialRotary: Double?
     }
 
     /// A thousand times those of the largest published model: byte counts cannot overflow.
@@ -98,7 +104,9 @@ struct DenseDecoder {
         isTied = try reader.boolean("tie_word_embeddings", default: isTiedByDefault)
         statedEncoding = try reader.encoding()
         endTokens = try reader.tokens("eos_token_id")
-        rotary = try spelling.readsRotary ? reader.rotary(size: headSize) : Rotary(size: headSize, theta: 10_000)
+        rotary =
+            try spelling.readsRotary
+            ? reader.rotary(size: headSize, partial: spelling.partialRotary) : Rotary(size: headSize, theta: 10_000)
         let names = spelling.activations.keys.sorted()
         let name = try reader.string(spelling.activation) ?? names[0]
         guard let activation = spelling.activations[name] else {
@@ -120,7 +128,20 @@ struct DenseDecoder {
             finalNorm: norm("model.norm", width),
             untiedHead: isTied ? nil : Weight("lm_head.weight", [vocabulary, width], rows),
             logitFactor: logitFactor, logitCap: logitCap, statedEncoding: statedEncoding, endTokens: endTokens,
-            ignoredSuffixes: [".rotary_emb.inv_freq"] + (isTied ? ["lm_head.weight"] : []))
+            ignoredSuffixes: [".rotary_emb.inv_freq"] + (isTied ? ["lm_head.weight"] : []),
+            ignoredPrefixes: (0..<furtherLayers).map { "model.layers.\(layerCount + $0)." })
+    }
+
+    /// Makes mixtures of experts of some layers' MLPs.
+    ///
+    /// - Throws: ``BlueprintError`` where they have more channels than any model.
+    mutating func use(_ form: ExpertForm, in layers: @escaping (Int) -> Bool) throws(BlueprintError) {
+        guard form.count <= Self.largestChannelCount / layerCount / form.width else {
+            throw .inconsistent(
+                expected: "all layers together to have at most \(Self.largestChannelCount) channels, as any model does",
+                found: "\(layerCount) layers of \(form.count) experts of \(form.width) channels")
+        }
+        experts = { layers($0) ? form : nil }
     }
 
     private func layer(_ number: Int) -> Layer {
@@ -132,7 +153,7 @@ struct DenseDecoder {
                 norm: norm("\(path).input_layernorm", width), mixer: .attention(attention(number, path)),
                 postNorm: postNorm("post_attention_layernorm"), factor: branchFactor),
             Branch(
-                norm: norm("\(path).\(beforeMLP)", width), mixer: .mlp(mlp(number, path)),
+                norm: norm("\(path).\(beforeMLP)", width), mixer: feedForward(number, path),
                 postNorm: postNorm("post_feedforward_layernorm"), factor: branchFactor),
         ])
     }
@@ -156,14 +177,20 @@ struct DenseDecoder {
             queryAxis: queries, keyValueAxis: keyValues)
     }
 
-    private func mlp(_ number: Int, _ path: String) -> MLP {
-        let axis = Axis(.mlpWidth, layer: number, count: mlpWidth)
+    private func feedForward(_ number: Int, _ path: String) -> Mixer {
+        guard let form = experts(number) else { return .mlp(mlp("\(path).mlp", layer: number, width: mlpWidth)) }
+        return .experts(mixture(form, path, layer: number))
+    }
+
+    /// An MLP whose projections are under `path`.
+    func mlp(_ path: String, layer: Int, width: Int) -> MLP {
+        let axis = Axis(.mlpWidth, layer: layer, count: width)
         func input(_ name: String) -> Projection {
-            first("\(path).mlp.\(name)", axis, perUnit: 1, hasBias: hasMLPBias)
+            first("\(path).\(name)", axis, perUnit: 1, hasBias: hasMLPBias)
         }
         return MLP(
             gate: mlpNames.gate.map(input), up: input(mlpNames.up),
-            down: last("\(path).mlp.\(mlpNames.down)", axis, perUnit: 1, hasBias: hasMLPBias),
+            down: last("\(path).\(mlpNames.down)", axis, perUnit: 1, hasBias: hasMLPBias),
             activation: activation, axis: axis)
     }
 

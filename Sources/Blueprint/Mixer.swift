@@ -97,6 +97,9 @@ public struct MLP: Hashable, Sendable {
 
     /// The projections before the activation.
     public var firstProjections: [Projection] { (gate.map { [$0] } ?? []) + [up] }
+
+    /// Its tensors.
+    public var weights: [Weight] { (firstProjections + [down]).flatMap(\.weights) }
 }
 
 /// What a residual branch computes.
@@ -105,6 +108,8 @@ public enum Mixer: Hashable, Sendable {
     case attention(Attention)
     /// An MLP.
     case mlp(MLP)
+    /// A mixture of experts.
+    case experts(Experts)
 
     /// Its tensors, in checkpoint order.
     public var weights: [Weight] {
@@ -113,15 +118,18 @@ public enum Mixer: Hashable, Sendable {
             [attention.query, attention.key, attention.value, attention.output].flatMap(\.weights)
                 + [attention.queryNorm, attention.keyNorm].compactMap { $0 }.flatMap(\.weights)
         case .mlp(let mlp):
-            (mlp.firstProjections + [mlp.down]).flatMap(\.weights)
+            mlp.weights
+        case .experts(let experts):
+            experts.weights
         }
     }
 
-    /// The axis that ranks share out.
-    public var axis: Axis {
+    /// The axes that ranks share out, each by itself.
+    public var axes: [Axis] {
         switch self {
-        case .attention(let attention): attention.queryAxis
-        case .mlp(let mlp): mlp.axis
+        case .attention(let attention): [attention.queryAxis]
+        case .mlp(let mlp): [mlp.axis]
+        case .experts(let experts): [experts.memberAxis, experts.axis] + (experts.shared.map { [$0.axis] } ?? [])
         }
     }
 }

@@ -37,6 +37,18 @@ public struct Quantization: Hashable, Sendable {
         return plain.contains(path) ? nil : exceptions[path] ?? form
     }
 
+    /// The form of a weight, whichever of its checkpoint names is meant; nil where it is not quantised.
+    func form(of weight: Weight) -> Form? {
+        let names = weight.sourceNames
+        return form(of: names.first { isException($0) } ?? names[0])
+    }
+
+    private func isException(_ weight: String) -> Bool {
+        guard weight.hasSuffix(Self.suffix) else { return false }
+        let path = String(weight.dropLast(Self.suffix.count))
+        return plain.contains(path) || exceptions[path] != nil
+    }
+
     /// What a config.json says, nil where it says nothing.
     public init?(configuration: String) throws(BlueprintError) {
         var reader = try ConfigurationReader(json: configuration)
@@ -52,7 +64,7 @@ public struct Quantization: Hashable, Sendable {
 
     /// Refuses a name that is no matrix of the model.
     func check(against weights: [Weight], key: String) throws(BlueprintError) {
-        let names = Set(weights.map(\.name))
+        let names = Set(weights.flatMap(\.sourceNames))
         let paths = plain.union(exceptions.keys)
         if let unknown = paths.sorted().first(where: { !names.contains($0 + Self.suffix) }) {
             throw .unknownKey("\(key).\(unknown)", value: plain.contains(unknown) ? "false" : "a quantisation")

@@ -11,26 +11,76 @@ public struct Weight: Hashable, Sendable {
         case columns(Axis, perUnit: Int)
     }
 
-    /// The name in the checkpoint.
+    /// The name in the weights file; that in the checkpoint too where ``sources`` name no other.
     public var name: String
-    /// `[rows, columns]`, or `[count]` for a vector.
+    /// `[rows, columns]`, or `[count]` for a vector; of one member where there are several.
     public var shape: [Int]
-    /// How ranks share it.
+    /// How ranks share it; every member alike.
     public var distribution: Distribution
+    /// The axis of its members, matrices of one shape that are stored one below the other, such as those of experts;
+    /// nil where the weight is one matrix or vector.
+    public var members: Axis?
+    /// Where a checkpoint has its rows: the first of these whose tensors are all there; none for the tensor of its
+    /// name.
+    public var sources: [Source]
 
     /// A weight of the given shape.
-    public init(_ name: String, _ shape: [Int], _ distribution: Distribution = .replicated) {
+    public init(
+        _ name: String, _ shape: [Int], _ distribution: Distribution = .replicated, members: Axis? = nil,
+        sources: [Source] = []
+    ) {
         self.name = name
         self.shape = shape
         self.distribution = distribution
+        self.members = members
+        self.sources = sources
     }
 
-    /// The length of the first dimension.
+    /// The length of the first dimension, of one member.
     public var rows: Int { shape[0] }
     /// The length of the second dimension; 1 for a vector.
     public var columns: Int { shape.count > 1 ? shape[1] : 1 }
-    /// The number of elements.
-    public var elementCount: Int { rows * columns }
+    /// The number of members; 1 where it is one matrix or vector.
+    public var memberCount: Int { members?.count ?? 1 }
+    /// `[members * rows, columns]`, or `[members * count]`: the shape in the weights file.
+    public var storedShape: [Int] { [memberCount * rows] + shape.dropFirst() }
+    /// The number of elements, of all members.
+    public var elementCount: Int { memberCount * rows * columns }
     /// Whether this is a vector: a norm's weight or a bias.
     public var isVector: Bool { shape.count == 1 }
+}
+
+extension Weight {
+    /// Rows of a tensor, or of one tensor for each member, of which a checkpoint makes a weight.
+    public struct Source: Hashable, Sendable {
+        /// The tensor's name in the checkpoint; a `*` stands for the number of a member, each of which has a tensor
+        /// then.
+        public var name: String
+        /// The tensor's shape. Of a tensor of all members the first dimension counts them.
+        public var shape: [Int]
+        /// The first of the weight's rows among the tensor's, or among those of each member.
+        public var firstRow: Int
+
+        /// Consecutive rows, from `firstRow` on.
+        public init(_ name: String, _ shape: [Int], firstRow: Int = 0) {
+            self.name = name
+            self.shape = shape
+            self.firstRow = firstRow
+        }
+
+        /// The name of the tensor that has the rows of a member.
+        public func name(ofMember member: Int) -> String { name.replacing("*", with: "\(member)") }
+
+        /// Whether every member has a tensor of its own.
+        public var hasTensorPerMember: Bool { name.contains("*") }
+    }
+
+    /// The names of the checkpoint tensors that the weight may be made of.
+    public var sourceNames: [String] {
+        sources.isEmpty
+            ? [name]
+            : sources.flatMap { source in
+                source.hasTensorPerMember ? (0..<memberCount).map(source.name(ofMember:)) : [source.name]
+            }
+    }
 }

@@ -69,6 +69,18 @@ INLINE void exp_body(const float *x, size_t count, float *y)
 
 FOR_EVERY_TARGET(void, exp, (const float *x, size_t count, float *y), (x, count, y))
 
+INLINE void sigmoid_body(const float *x, size_t count, float *y)
+{
+    IN_SIXTEENS(count, y, i, 1.0f / (1.0f + exponential(-x[i])));
+}
+
+FOR_EVERY_TARGET(void, sigmoid, (const float *x, size_t count, float *y), (x, count, y))
+
+void lockstep_sigmoid(int instruction_set, const float *x, size_t count, float *y)
+{
+    sigmoid(instruction_set)(x, count, y);
+}
+
 typedef void operation PARAMETERS;
 
 /// The operation for an instruction set.

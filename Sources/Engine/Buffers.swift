@@ -11,8 +11,11 @@ struct Buffers {
     let keys: Buffer  // [chunk, local key-value heads * head size]
     let values: Buffer  // [chunk, local key-value heads * head size]
     let heads: Buffer  // [chunk, local heads * head size]
-    let gate: Buffer  // [chunk, local MLP width]
-    let up: Buffer  // [chunk, local MLP width]
+    let gate: Buffer  // [chunk, local MLP width], or [chunk * chosen experts, local expert width]
+    let up: Buffer  // likewise
+    let scores: Buffer  // [chunk, experts]
+    let expertInput: Buffer  // [chunk, width]: the tokens of one expert
+    let expertOutput: Buffer  // [chunk, width]
     let gathered: Buffer  // [chunk, widest inner axis]; used where inputs are gathered
     let part: Buffer  // [chunk, local width]; used where inputs are gathered
     let exchange: Buffer  // what a gather receives, rank by rank
@@ -36,6 +39,9 @@ struct Buffers {
         heads = try buffer(workspace.heads)
         gate = try buffer(workspace.gate)
         up = try buffer(workspace.up)
+        scores = try buffer(workspace.scores)
+        expertInput = try buffer(workspace.expertInput)
+        expertOutput = try buffer(workspace.expertOutput)
         gathered = try buffer(workspace.gathered)
         part = try buffer(workspace.part)
         exchange = try buffer(workspace.exchange)

@@ -100,6 +100,18 @@ final class Group {
         }
     }
 
+    /// Puts every rank's rows one below the other, in a group of more than one.
+    ///
+    /// - Parameter counts: elements of each rank's rows.
+    func gather(_ own: Buffer, counts: [Int], into whole: Buffer) throws(MPIError) {
+        let parts = Parts(counts: counts)
+        try own.withSpan(rows: own.rows) { mine throws(MPIError) in
+            try whole.view(rows: 1, columns: parts.total).withMutableSpan(rows: 1) { all throws(MPIError) in
+                try communicator.allGather(mine, into: &all, parts: parts)
+            }
+        }
+    }
+
     /// Puts every rank's range of columns side by side, in a group of more than one.
     ///
     /// - Parameters:

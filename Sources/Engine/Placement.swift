@@ -46,7 +46,7 @@ struct Placement {
         let policy = Policy(
             shares: shares ?? Array(repeating: 1, count: world.size), way: request.way, cutting: request.cutting,
             wire: request.wire, context: request.context ?? min(blueprint.maximumContext, Request.defaultContext),
-            cache: request.cache, chunk: request.chunk, math: request.math,
+            cache: request.cache, chunk: request.chunk, math: request.math, experts: request.experts,
             sharedMemory: pools.map { SharedMemory(ranks: $0.ranks, byteCount: $0.byteCount) })
         let encoding = { (weight: Weight) in encodings[weight.name] ?? .f32 }
         let planned = try shares == nil ? Policy.planned(policy, blueprint, request.profile, encoding, on: world) : nil

@@ -24,6 +24,8 @@ public struct Request: Sendable {
     public var chunk: Int
     /// How much products may round; precise in way gather.
     public var math: Math
+    /// How experts are shared out; nil for what the plan finds best.
+    public var experts: ExpertCut?
     /// Threads of this rank; nil for its fair part of the host's cores.
     public var threads: Int?
     /// Makes this rank look slow, for studies and tests; nil for its own speed.
@@ -36,7 +38,8 @@ public struct Request: Sendable {
     public init(
         modelPath: String? = nil, shares: Shares? = nil, profile: ClusterProfile? = nil, way: Way = .sum,
         cutting: Cutting = .uneven, wire: Wire = .f32, context: Int? = nil, cache: CacheEncoding = .f32,
-        chunk: Int = 256, math: Math = .precise, threads: Int? = nil, slowdown: Slowdown? = nil
+        chunk: Int = 256, math: Math = .precise, experts: ExpertCut? = nil, threads: Int? = nil,
+        slowdown: Slowdown? = nil
     ) {
         self.modelPath = modelPath
         self.shares = shares
@@ -48,6 +51,7 @@ public struct Request: Sendable {
         self.cache = cache
         self.chunk = chunk
         self.math = math
+        self.experts = experts
         self.threads = threads
         self.slowdown = slowdown
     }

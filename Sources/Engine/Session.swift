@@ -67,7 +67,8 @@ public final class Session {
         let clock = PhaseClock(threads: operations.pool.threads)
         bench = Workbench(
             operations: operations, buffers: buffers,
-            group: Group(communicator: communicator, plan: plan, buffers: buffers), clock: clock)
+            group: Group(communicator: communicator, plan: plan, buffers: buffers), clock: clock,
+            routing: Routing(plan))
         transformer = Transformer(plan: plan, shard: slices, bench: bench)
         state = try SequenceState(plan: plan, rank: rank, in: arena)
         loading = Loading(byteCounts: [slices.byteCountRead])

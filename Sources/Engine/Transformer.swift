@@ -46,6 +46,8 @@ final class Transformer {
                     cacheCount += 1
                 case .mlp(let mlp):
                     mixer = MLPLayer(mlp, plan: plan, shard: shard)
+                case .experts(let experts):
+                    mixer = ExpertsLayer(experts, plan: plan, shard: shard, rank: rank)
                 }
                 residuals.append(
                     Residual(

@@ -6,4 +6,6 @@ struct Workbench {
     let buffers: Buffers
     let group: Group
     let clock: PhaseClock
+    /// Which experts a chunk chooses.
+    let routing: Routing
 }

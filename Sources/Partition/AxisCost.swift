@@ -12,6 +12,7 @@ final class AxisCost {
     private let stages: [Stage]
     private let weights: [(weight: Weight, count: Int)]
     private let attention: (attention: Attention, count: Int)?
+    private let others: [Axis]
     private var known: [Key: Figures] = [:]
 
     /// Work after which ranks meet.
@@ -41,9 +42,11 @@ final class AxisCost {
     ///   - stages: what takes time in proportion to the units.
     ///   - weights: those that are cut along the axis, and layers that have one alike.
     ///   - attention: that of query heads, and layers that have one alike.
+    ///   - others: axes of the same stages, whose part of the time is not this one's.
     init(
         _ axis: Axis, steps: [Int], _ plan: Plan, _ ranks: [RankCost], position: Int, stages: [Stage],
-        weights: [(weight: Weight, count: Int)], attention: (attention: Attention, count: Int)? = nil
+        weights: [(weight: Weight, count: Int)], attention: (attention: Attention, count: Int)? = nil,
+        others: [Axis] = []
     ) {
         self.axis = axis
         self.steps = steps
@@ -53,6 +56,7 @@ final class AxisCost {
         self.stages = stages
         self.weights = weights
         self.attention = attention
+        self.others = others
     }
 
     /// The extents of a rank that has this range of the axis.
@@ -68,7 +72,8 @@ final class AxisCost {
         let key = Key(rank: rank, range: range)
         if let figures = known[key] { return figures }
         let extents = change(Extents(plan, rank: rank), to: range)
-        let figures = Figures(seconds: seconds(rank, extents), byteCount: byteCount(extents))
+        let alone = others.reduce(extents) { $0.changing($1, to: 0..<0) }
+        let figures = Figures(seconds: seconds(rank, alone), byteCount: byteCount(extents))
         known[key] = figures
         return figures
     }
@@ -109,18 +114,19 @@ extension AxisCost {
         var lastWeights: [(Weight, Int)] = []
         for (layer, count) in zip(plan.blueprint.layers, counts) {
             for branch in layer.branches {
-                let last = plan.lastProjection(branch.mixer).weight
-                let own = branch.mixer.weights.filter {
-                    $0.distribution != .replicated && !(isGathered && $0 == last)
-                }
+                let last = plan.lastProjections(branch.mixer).map(\.weight)
                 let place = (branch, layer.branches.count, 0)
-                costs.append(
-                    AxisCost(
-                        branch.mixer.axis, steps: steps(branch.mixer, plan), plan, ranks, position: position,
-                        stages: [Stage(branch: place, count: count)], weights: own.map { ($0, count) },
-                        attention: branch.mixer.attention.map { ($0, count) }))
+                let axes = branch.mixer.axes.filter(plan.isShared)
+                for axis in axes {
+                    let own = branch.mixer.weights(along: axis).filter { !(isGathered && last.contains($0)) }
+                    costs.append(
+                        AxisCost(
+                            axis, steps: steps(axis, branch.mixer, plan), plan, ranks, position: position,
+                            stages: [Stage(branch: place, count: count)], weights: own.map { ($0, count) },
+                            attention: branch.mixer.attention.map { ($0, count) }, others: axes.filter { $0 != axis }))
+                }
                 lastStages.append(Stage(branch: (branch, layer.branches.count, 1), count: count))
-                lastWeights.append((last, count))
+                lastWeights += last.map { ($0, count) }
             }
         }
         let (blueprint, blocks) = (plan.blueprint, [Plan.rowBlock, 1])
@@ -137,14 +143,21 @@ extension AxisCost {
         return costs
     }
 
-    private static func steps(_ mixer: Mixer, _ plan: Plan) -> [Int] {
+    private static func steps(_ axis: Axis, _ mixer: Mixer, _ plan: Plan) -> [Int] {
+        func ofChannels(_ width: CutWidth) -> [Int] {
+            let grouping = plan.policy.grouping(cutByColumns: width.down, plan.encodings)
+            return grouping.map { Borders($0, perUnit: 1, isPadded: false).steps } ?? [Plan.rowBlock, 1]
+        }
         switch mixer {
         case .attention(let attention):
             let grouping = plan.policy.grouping(cutByColumns: attention.output.weight, plan.encodings)
             return Borders(grouping, perUnit: attention.headSize, isPadded: false).steps
         case .mlp(let mlp):
-            let grouping = plan.policy.grouping(cutByColumns: mlp.down.weight, plan.encodings)
-            return grouping.map { Borders($0, perUnit: 1, isPadded: false).steps } ?? [Plan.rowBlock, 1]
+            return ofChannels(CutWidth(mlp))
+        case .experts(let experts):
+            if axis == experts.memberAxis { return [1] }
+            guard let shared = experts.shared, axis == shared.axis else { return ofChannels(CutWidth(experts)) }
+            return ofChannels(CutWidth(shared))
         }
     }
 }
@@ -154,7 +167,18 @@ extension Mixer {
     fileprivate var attention: Attention? {
         switch self {
         case .attention(let attention): attention
-        case .mlp: nil
+        case .mlp, .experts: nil
         }
+    }
+
+    /// The weights of which ranks that share out one of its axes hold parts.
+    fileprivate func weights(along axis: Axis) -> [Weight] {
+        let weights =
+            switch self {
+            case .attention, .mlp: self.weights
+            case .experts(let experts):
+                if let shared = experts.shared, shared.axis == axis { shared.weights } else { experts.expertWeights }
+            }
+        return weights.filter { $0.distribution != .replicated }
     }
 }

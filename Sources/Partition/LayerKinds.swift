@@ -15,7 +15,7 @@ struct LayerKinds {
         /// What one rank alone does for it.
         var stages: [StageWork]
         var heads: HeadDealing.Shape?
-        var width: WidthDealing.Shape?
+        var widths: [WidthDealing.Shape] = []
     }
 
     init(_ complete: Blueprint, _ policy: Policy, _ encodings: [String: Encoding]) {
@@ -49,7 +49,10 @@ struct LayerKinds {
         var kind = BranchKind(stages: stages)
         switch branch.mixer {
         case .attention(let attention): kind.heads = HeadDealing.Shape(attention, plan.policy, plan.encodings)
-        case .mlp(let mlp): kind.width = WidthDealing.Shape(mlp, plan.policy, plan.encodings)
+        case .mlp(let mlp): kind.widths = [WidthDealing.Shape(CutWidth(mlp), plan.policy, plan.encodings)]
+        case .experts(let experts):
+            let widths = [CutWidth(experts)] + (experts.shared.map { [CutWidth($0)] } ?? [])
+            kind.widths = widths.map { WidthDealing.Shape($0, plan.policy, plan.encodings) }
         }
         return kind
     }
@@ -59,7 +62,7 @@ struct LayerKinds {
         var expanded = counts.filter { $0.key.layer == nil }
         for (layer, kind) in zip(complete.layers, kinds) {
             for (branch, model) in zip(layer.branches, blueprint.layers[kind].branches) {
-                expanded[branch.mixer.axis] = counts[model.mixer.axis]
+                for (axis, known) in zip(branch.mixer.axes, model.mixer.axes) { expanded[axis] = counts[known] }
             }
         }
         return expanded

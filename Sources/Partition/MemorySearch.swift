@@ -49,7 +49,8 @@ struct MemorySearch {
     /// Whether all ranks together have the memory for one copy of the weights.
     private var isPossible: Bool {
         let byteCount = plan.weights.reduce(0) { total, weight in
-            total + plan.encoding(of: weight).fileByteCount(rows: weight.rows, columns: 0..<weight.columns)
+            let rows = weight.memberCount * weight.rows
+            return total + plan.encoding(of: weight).fileByteCount(rows: rows, columns: 0..<weight.columns)
         }
         return capacities.reduce(0, +) >= Double(byteCount)
     }

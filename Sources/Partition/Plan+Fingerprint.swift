@@ -6,7 +6,7 @@ extension Plan {
     public var fingerprint: String {
         var hash = FowlerNollVo()
         hash.add(
-            "plan 3 \(policy.way.rawValue) \(policy.cutting.rawValue) \(policy.wire.rawValue) \(policy.context) "
+            "plan 4 \(policy.way.rawValue) \(policy.cutting.rawValue) \(policy.wire.rawValue) \(policy.context) "
                 + "\(policy.cache.rawValue) \(policy.chunk) \(policy.math.rawValue)")
         let axes = splits.keys.sorted {
             ($0.kind.rawValue, $0.layer ?? -1, $0.count) < ($1.kind.rawValue, $1.layer ?? -1, $1.count)
@@ -16,7 +16,7 @@ extension Plan {
             hash.add("\(axis.kind.rawValue) \(axis.layer ?? -1) \(axis.count) \(ranges.joined(separator: " "))")
         }
         for weight in blueprint.weights {
-            hash.add("\(weight.name) \(weight.shape) \(encoding(of: weight).name)")
+            hash.add("\(weight.name) \(weight.storedShape) \(encoding(of: weight).name)")
         }
         let digits = String(hash.value, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

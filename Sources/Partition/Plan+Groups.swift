@@ -4,13 +4,14 @@ extension Plan {
     /// The scales and offsets of a weight that an earlier rank holds too, since a cut lies inside their group, and
     /// their bytes.
     public func scalesHeldTwice(of weight: Weight) -> (count: Int, byteCount: Int) {
-        guard case .columns = weight.distribution,
+        // Columns that no rank shares out are whole: of whole experts nothing is held twice.
+        guard case .columns(let axis, _) = weight.distribution, isShared(axis),
             let grouping = policy.grouping(cutByColumns: weight, encodings)
         else { return (0, 0) }
         let ranges = (0..<rankCount).map { slice(of: weight, rank: $0).columns }
         return grouping.parts.filter { $0 != .values && $0 != .highBits }.reduce((0, 0)) { total, part in
             let held = ranges.reduce(0) { $0 + grouping.columns(of: part, in: $1).count }
-            let twice = weight.rows * (held - grouping.columns(of: part, in: 0..<weight.columns).count)
+            let twice = weight.memberCount * weight.rows * (held - grouping.columns(of: part, in: 0..<weight.columns).count)
             return (total.0 + twice, total.1 + twice * grouping.bytesPerElement(of: part))
         }
     }
@@ -24,10 +25,11 @@ extension Plan {
                     attentions.map(\.output.weight))
             }
         }
-        let widths = widthDealings.compactMap { dealing, mlps in
+        let widths = widthDealings.compactMap { dealing, widths in
             dealing.shape.grouping.map {
                 borderRemark(
-                    "MLP width (\(mlps.count) layers)", dealing.dealing, $0, perUnit: 1, mlps.map(\.down.weight))
+                    "\(name(widths[0].axis)) (\(widths.count) layers)", dealing.dealing, $0, perUnit: 1,
+                    widths.map(\.down))
             }
         }
         return heads + widths + widthDealings.compactMap(rotationRemark)
@@ -47,11 +49,11 @@ extension Plan {
             + "(\(Figure.bytes(twice.1)) more)"
     }
 
-    private func rotationRemark(_ dealing: WidthDealing, _ mlps: [MLP]) -> String? {
+    private func rotationRemark(_ dealing: WidthDealing, _ widths: [CutWidth]) -> String? {
         guard dealing.rotates else { return nil }
-        let total = dealing.shape.width * mlps.count
-        let counts = (0..<rankCount).map { rank in mlps.reduce(0) { $0 + split(of: $1.axis)[rank].count } }
-        return "MLP width (\(mlps.count) layers): \(dealing.shape.width) channels cannot meet the shares in a layer, "
+        let total = dealing.shape.width * widths.count
+        let counts = (0..<rankCount).map { rank in widths.reduce(0) { $0 + split(of: $1.axis)[rank].count } }
+        return "\(name(widths[0].axis)) (\(widths.count) layers): \(dealing.shape.width) channels cannot meet the shares in a layer, "
             + "so the remainder goes round the layers; of all \(Figure.grouped(total)) the ranks get "
             + counts.map { Figure.percent(Double($0) / Double(total)) }.joined(separator: ", ")
     }

@@ -12,7 +12,8 @@ extension Plan {
             let byteCount = memoryByteCount(of: weight, slice)
             holdings.weightByteCount += byteCount
             holdings.replicatedByteCount += weight.distribution == .replicated ? byteCount : 0
-            holdings.fileByteCount += encoding.fileByteCount(rows: slice.rows.count, columns: slice.columns)
+            holdings.fileByteCount += encoding.fileByteCount(
+                rows: slice.members.count * slice.rows.count, columns: slice.columns)
         }
         for attention in attentions {
             let keyValues = heldCount(attention.keyValueAxis, rank: rank)
@@ -32,13 +33,17 @@ extension Plan {
         func buffer(_ columns: Int) -> Workspace.Buffer { Workspace.Buffer(chunk, columns) }
         let queries = attentions.map { extents.heldCount($0.queryAxis) * $0.headSize }.max() ?? 0
         let keyValues = attentions.map { extents.heldCount($0.keyValueAxis) * $0.headSize }.max() ?? 0
-        let channels = mlps.map { extents.heldCount($0.axis) }.max() ?? 0
+        let chosen = mixtures.map { $0.router.chosenCount * extents.heldCount($0.axis) }
+        let channels = (mlps.map { extents.heldCount($0.axis) } + chosen).max() ?? 0
+        let experts = mixtures.map(\.memberAxis.count).max() ?? 0
         let (gathered, part, exchange) = gatherColumns
         let (packed, received) = summationWords
         return Workspace(
             hidden: buffer(blueprint.width), normed: buffer(blueprint.width), branch: buffer(blueprint.width),
             queries: buffer(queries), keys: buffer(keyValues), values: buffer(keyValues), heads: buffer(queries),
-            gate: buffer(channels), up: buffer(channels),
+            gate: buffer(channels), up: buffer(channels), scores: buffer(experts),
+            expertInput: buffer(experts == 0 ? 0 : blueprint.width),
+            expertOutput: buffer(experts == 0 ? 0 : blueprint.width),
             gathered: buffer(gathered), part: buffer(part), exchange: buffer(exchange),
             packed: Workspace.Buffer(1, packed), received: Workspace.Buffer(1, received),
             logits: Workspace.Buffer(
@@ -64,9 +69,12 @@ extension Plan {
 
     private var gatherColumns: (gathered: Int, part: Int, exchange: Int) {
         guard policy.way == .gather, rankCount > 1 else { return (0, 0, 0) }
-        let inner = attentions.map { $0.heads * $0.headSize } + mlps.map(\.axis.count)
+        let inner =
+            attentions.map { $0.heads * $0.headSize } + mlps.map(\.axis.count)
+            + mixtures.map { $0.router.chosenCount * $0.axis.count }
         let exchanged =
             attentions.map { gatheredCount($0.queryAxis) * $0.headSize } + mlps.map { gatheredCount($0.axis) }
+            + mixtures.map(gatheredCount)
         return (
             inner.max() ?? 0, split(of: blueprint.widthAxis).longest,
             max(exchanged.max() ?? 0, gatheredCount(blueprint.widthAxis))

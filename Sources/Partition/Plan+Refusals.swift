@@ -25,6 +25,7 @@ extension Plan {
         let axes = splits.keys.filter { axis in
             switch axis.kind {
             case .vocabulary, .queryHeads, .keyValueHeads, .mlpWidth: true
+            case .experts, .expertWidth: isShared(axis)
             case .width: policy.way == .gather
             }
         }

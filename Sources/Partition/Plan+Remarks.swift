@@ -4,8 +4,8 @@ extension Plan {
     /// What a user should know about the plan, in sentences.
     public var remarks: [String] {
         guard rankCount > 1 else { return [] }
-        return (memoryRemark.map { [$0] } ?? []) + plannedRemarks + headDealings.flatMap(remarks) + borderRemarks
-            + blockRemarks + emptyRemarks + shareRemarks + paddingRemarks
+        return (memoryRemark.map { [$0] } ?? []) + plannedRemarks + headDealings.flatMap(remarks) + expertRemarks
+            + borderRemarks + blockRemarks + emptyRemarks + shareRemarks + paddingRemarks
     }
 
     /// Where axes are cut that a planner shares out.
@@ -70,9 +70,33 @@ extension Plan {
             + "(\(Figure.bytes(repeated * layerCount * cache)) more cache)"
     }
 
+    /// How experts are shared out, and what that means.
+    private var expertRemarks: [String] {
+        var places: [ExpertCut: (first: Experts, count: Int)] = [:]
+        for experts in mixtures {
+            let cut = cut(of: experts)
+            places[cut] = (places[cut]?.first ?? experts, (places[cut]?.count ?? 0) + 1)
+        }
+        return ExpertCut.allCases.compactMap { cut in
+            guard let (experts, count) = places[cut] else { return nil }
+            let what = "experts (\(count) layers): \(experts.memberAxis.count) of \(experts.axis.count) channels, "
+                + "\(experts.router.chosenCount) for a token, "
+            return switch cut {
+            case .inside: what + "cut inside every expert: all ranks work on every choice"
+            case .whole: what + "whole on a rank: figures are averages, a token's choice may fall on one rank"
+            }
+        }
+    }
+
+    /// The axis of a mixture that ranks share out.
+    private func sharedAxis(_ experts: Experts) -> Axis {
+        cut(of: experts) == .inside ? experts.axis : experts.memberAxis
+    }
+
     private var blockRemarks: [String] {
-        let inSteps = mlps.filter { policy.grouping(cutByColumns: $0.down.weight, encodings) != nil }.map(\.axis)
-        let axes = representativeAxes.filter { $0.kind != .queryHeads && !inSteps.contains($0) }
+        let widths = mlps.map(CutWidth.init) + mixtures.map(CutWidth.init)
+        let inSteps = widths.filter { policy.grouping(cutByColumns: $0.down, encodings) != nil }.map(\.axis)
+        let axes = representativeAxes.filter { ![.queryHeads, .experts].contains($0.kind) && !inSteps.contains($0) }
         let inBlocks = axes.filter { axis in
             split(of: axis).ranges.allSatisfy {
                 $0.upperBound.isMultiple(of: Self.rowBlock) || $0.upperBound == axis.count
@@ -121,9 +145,10 @@ extension Plan {
     /// One axis of each kind and size.
     private var representativeAxes: [Axis] {
         var axes: [Axis] = []
-        let rotating = Set(widthDealings.filter { $0.dealing.rotates }.flatMap { $0.mlps.map(\.axis) })
+        let rotating = Set(widthDealings.filter { $0.dealing.rotates }.flatMap { $0.widths.map(\.axis) })
         let all =
-            attentions.map(\.queryAxis) + mlps.map(\.axis).filter { !rotating.contains($0) }
+            attentions.map(\.queryAxis)
+            + (mlps.map(\.axis) + mixtures.map(sharedAxis)).filter { !rotating.contains($0) }
             + [blueprint.vocabularyAxis]
             + (policy.way == .gather ? [blueprint.widthAxis] : [])
         for axis in all where !axes.contains(where: { $0.kind == axis.kind && split(of: $0) == split(of: axis) }) {

@@ -8,6 +8,20 @@ extension Plan {
 
     /// The part of a weight that a rank with these extents holds.
     func slice(of weight: Weight, _ extents: Extents) -> Slice {
+        var slice = sliceOfMember(weight, extents)
+        if let members = weight.members {
+            // A last projection that has rows of the width axis has them of every member.
+            slice.members = isCutByWidth(weight) ? 0..<members.count : extents.range(members)
+        }
+        return slice
+    }
+
+    /// Whether a last projection is split by rows, because its inputs are gathered.
+    private func isCutByWidth(_ weight: Weight) -> Bool {
+        if case .columns = weight.distribution { policy.way == .gather } else { false }
+    }
+
+    private func sliceOfMember(_ weight: Weight, _ extents: Extents) -> Slice {
         switch weight.distribution {
         case .replicated:
             return Slice(
@@ -43,9 +57,28 @@ extension Plan {
     /// Units of an axis in a rank's memory, padding included.
     public func heldCount(_ axis: Axis, rank: Int) -> Int {
         switch policy.cutting {
-        case .uneven: split(of: axis)[rank].count
-        case .padded: split(of: axis).longest
+        // Whole experts are not padded: no collective depends on their number.
+        case .padded where axis.kind != .experts: split(of: axis).longest
+        case .uneven, .padded: split(of: axis)[rank].count
         }
+    }
+
+    /// Elements of a token that its chosen experts bring together.
+    func gatheredCount(_ experts: Experts) -> Int {
+        switch cut(of: experts) {
+        case .inside: experts.router.chosenCount * gatheredCount(experts.axis)
+        case .whole: experts.router.chosenCount * experts.axis.count
+        }
+    }
+
+    /// How the experts of a mixture are shared out.
+    public func cut(of experts: Experts) -> ExpertCut {
+        rankCount == 1 || isShared(experts.axis) ? .inside : .whole
+    }
+
+    /// Whether ranks have different ranges of an axis; of a mixture one of two axes is whole on every rank.
+    func isShared(_ axis: Axis) -> Bool {
+        rankCount == 1 || split(of: axis).ranges.contains { $0 != 0..<axis.count }
     }
 
     /// Units of an axis in the memory of all ranks, padding included: the length of what a gather brings together.

@@ -5,14 +5,15 @@ extension Plan {
     /// are gathered and one after.
     func stages(_ branch: Branch, branchesInLayer: Int, _ extents: Extents) -> [StageWork] {
         var inner = innerStage(branch.mixer, extents)
-        let last = lastProjection(branch.mixer)
+        let last = lastProjections(branch.mixer)
         let isGathered = policy.way == .gather && rankCount > 1
-        inner.vectorByteCount = vectorByteCount(branch.weights.filter { $0 != last.bias }, extents)
+        let biases = last.compactMap(\.bias)
+        inner.vectorByteCount = vectorByteCount(branch.weights.filter { !biases.contains($0) }, extents)
         inner.elementCount += (branch.postNorm == nil ? 1 : 2) * blueprint.width
         inner.partOfLayer = 1 / Double(branchesInLayer) / (isGathered ? 2 : 1)
         var outer = StageWork(phase: inner.phase)
-        outer.products = [products([last], extents)]
-        outer.vectorByteCount = vectorByteCount(last.weights, extents)
+        outer.products = last.map { products([$0], extents, branch.mixer) }
+        outer.vectorByteCount = vectorByteCount(last.flatMap(\.weights), extents)
         outer.elementCount = blueprint.width
         outer.partOfLayer = inner.partOfLayer
         guard !isGathered else { return [inner, outer] }
@@ -51,35 +52,57 @@ extension Plan {
             stage.products = [products(mlp.firstProjections, extents)]
             stage.elementCount = extents.range(mlp.axis).count
             return stage
+        case .experts(let experts):
+            var stage = StageWork(phase: .mlp)
+            stage.products = [[product(experts.router.weight, extents)], products(experts.firstProjections, extents, mixer)]
+            if let shared = experts.shared { stage.products.append(products(shared.firstProjections, extents)) }
+            if let gate = experts.sharedGate { stage.products.append([product(gate, extents)]) }
+            let chosen = extents.range(experts.memberAxis).count * experts.router.chosenCount
+            // What experts read and give is brought together, besides.
+            stage.elementCount =
+                experts.memberAxis.count
+                + chosen * (extents.range(experts.axis).count + 2 * blueprint.width) / experts.memberAxis.count
+                + (experts.shared.map { extents.range($0.axis).count } ?? 0)
+            return stage
         }
     }
 
-    func lastProjection(_ mixer: Mixer) -> Projection {
+    /// The projections that give a mixer's output.
+    func lastProjections(_ mixer: Mixer) -> [Projection] {
         switch mixer {
-        case .attention(let attention): attention.output
-        case .mlp(let mlp): mlp.down
+        case .attention(let attention): [attention.output]
+        case .mlp(let mlp): [mlp.down]
+        case .experts(let experts): [experts.down] + (experts.shared.map { [$0.down] } ?? [])
         }
     }
 
-    private func products(_ projections: [Projection], _ extents: Extents) -> [ProductWork] {
-        projections.map { product($0.weight, extents) }
+    /// - Parameter mixer: whose experts the weights with several members belong to.
+    private func products(_ projections: [Projection], _ extents: Extents, _ mixer: Mixer? = nil) -> [ProductWork] {
+        projections.map { projection in
+            var work = product(projection.weight, extents)
+            if projection.weight.members != nil, case .experts(let experts)? = mixer {
+                work.choice = ProductWork.Choice(
+                    chosen: experts.router.chosenCount, count: experts.memberAxis.count)
+            }
+            return work
+        }
     }
 
     private func product(_ weight: Weight, _ extents: Extents) -> ProductWork {
         let slice = slice(of: weight, extents)
         return ProductWork(
-            encoding: encoding(of: weight), byteCount: memoryByteCount(of: weight, slice),
-            operationCount: 2 * slice.elementCount)
+            encoding: encoding(of: weight), heldByteCount: memoryByteCount(of: weight, slice),
+            heldOperationCount: 2 * slice.elementCount)
     }
 
     private func vectorByteCount(_ weights: [Weight], _ extents: Extents) -> Int {
         weights.filter(\.isVector).reduce(0) { $0 + memoryByteCount(of: $1, slice(of: $1, extents)) }
     }
 
-    /// Bytes of a slice in memory; a vector is one row in float32.
+    /// Bytes of a slice in memory; a vector is one row in float32, and every member lies by itself.
     func memoryByteCount(of weight: Weight, _ slice: Slice) -> Int {
-        guard !weight.isVector else { return Scalar.f32.rowByteCount(slice.heldRows) }
+        guard !weight.isVector else { return slice.members.count * Scalar.f32.rowByteCount(slice.heldRows) }
         let columns = slice.columns.lowerBound..<slice.columns.lowerBound + slice.heldColumns
-        return encoding(of: weight).memoryByteCount(rows: slice.heldRows, columns: columns)
+        return slice.members.count * encoding(of: weight).memoryByteCount(rows: slice.heldRows, columns: columns)
     }
 }

@@ -52,7 +52,8 @@ extension Plan {
         guard rankCount > 1 else { return [[]] }
         return switch policy.way {
         case .sum: [summation(tokens: tokens).exchanges]
-        case .gather: [gather(gatheredInnerCount(branch.mixer)), gather(gatheredCount(blueprint.widthAxis))]
+        case .gather:
+            [gatheredInnerCounts(branch.mixer).flatMap(gather), gather(gatheredCount(blueprint.widthAxis))]
         }
     }
 
@@ -87,13 +88,21 @@ extension Plan {
         switch mixer {
         case .attention(let attention): heldCount(attention.queryAxis, rank: rank) * attention.headSize
         case .mlp(let mlp): heldCount(mlp.axis, rank: rank)
+        case .experts(let experts):
+            // Of whole experts the expected number.
+            experts.router.chosenCount * heldCount(experts.axis, rank: rank)
+                * heldCount(experts.memberAxis, rank: rank) / experts.memberAxis.count
+                + (experts.shared.map { heldCount($0.axis, rank: rank) } ?? 0)
         }
     }
 
-    private func gatheredInnerCount(_ mixer: Mixer) -> Int {
+    /// Elements of a token in each of the gathers before the last projections.
+    private func gatheredInnerCounts(_ mixer: Mixer) -> [Int] {
         switch mixer {
-        case .attention(let attention): gatheredCount(attention.queryAxis) * attention.headSize
-        case .mlp(let mlp): gatheredCount(mlp.axis)
+        case .attention(let attention): [gatheredCount(attention.queryAxis) * attention.headSize]
+        case .mlp(let mlp): [gatheredCount(mlp.axis)]
+        case .experts(let experts):
+            (experts.shared.map { [gatheredCount($0.axis)] } ?? []) + [gatheredCount(experts)]
         }
     }
 }

@@ -14,11 +14,12 @@ public struct Plan: Sendable, Hashable {
     public let encodings: [String: Encoding]
     /// The different head dealings, in order of layers, each with its layers.
     let headDealings: [(dealing: HeadDealing, attentions: [Attention])]
-    /// The different dealings of MLP channels, likewise.
-    let widthDealings: [(dealing: WidthDealing, mlps: [MLP])]
+    /// The different dealings of channels of MLPs and experts, likewise.
+    let widthDealings: [(dealing: WidthDealing, widths: [CutWidth])]
     let weights: [Weight]
     let attentions: [Attention]
-    let mlps: [MLP]
+    let mlps: [MLP]  // those that are shared experts included
+    let mixtures: [Experts]
     /// Why shares are not equal, where memory has decided.
     var refusedEqualShares: MemoryShortage?
 
@@ -49,15 +50,19 @@ public struct Plan: Sendable, Hashable {
         var dealer = Dealer(policy: policy, encodings: encodings)
         dealer.deal(blueprint.vocabularyAxis)
         dealer.deal(blueprint.widthAxis)
-        var (attentions, mlps): ([Attention], [MLP]) = ([], [])
+        var (attentions, mlps, mixtures): ([Attention], [MLP], [Experts]) = ([], [], [])
         for branch in blueprint.layers.flatMap(\.branches) {
             switch branch.mixer {
             case .attention(let attention):
                 dealer.deal(attention)
                 attentions.append(attention)
             case .mlp(let mlp):
-                dealer.deal(mlp)
+                dealer.deal(CutWidth(mlp))
                 mlps.append(mlp)
+            case .experts(let experts):
+                dealer.deal(experts)
+                mixtures.append(experts)
+                if let shared = experts.shared { mlps.append(shared) }
             }
         }
         self.blueprint = blueprint
@@ -69,6 +74,7 @@ public struct Plan: Sendable, Hashable {
         weights = blueprint.weights
         self.attentions = attentions
         self.mlps = mlps
+        self.mixtures = mixtures
     }
 
     /// The number of ranks.
@@ -108,7 +114,7 @@ private struct Dealer {
     let encodings: [String: Encoding]
     var splits: [Axis: Split] = [:]
     var headDealings: [(dealing: HeadDealing, attentions: [Attention])] = []
-    var widthDealings: [(dealing: WidthDealing, mlps: [MLP])] = []
+    var widthDealings: [(dealing: WidthDealing, widths: [CutWidth])] = []
     private var dealtCounts: [Int: Split] = [:]
 
     init(policy: Policy, encodings: [String: Encoding]) {
@@ -146,15 +152,52 @@ private struct Dealer {
         splits[attention.keyValueAxis] = headDealings[place].dealing.keyValues
     }
 
-    mutating func deal(_ mlp: MLP) {
-        if let counts = policy.counts[mlp.axis] {
-            splits[mlp.axis] = Split(counts: counts)
+    /// Deals the channels of an MLP, or of every expert.
+    mutating func deal(_ width: CutWidth) {
+        if let counts = policy.counts[width.axis] {
+            splits[width.axis] = Split(counts: counts)
             return
         }
-        let shape = WidthDealing.Shape(mlp, policy, encodings)
+        let shape = WidthDealing.Shape(width, policy, encodings)
         let place = widthDealings.firstIndex { $0.dealing.shape == shape } ?? widthDealings.count
         if place == widthDealings.count { widthDealings.append((WidthDealing(shape, shares: policy.shares), [])) }
-        widthDealings[place].mlps.append(mlp)
-        splits[mlp.axis] = widthDealings[place].dealing.next()
+        widthDealings[place].widths.append(width)
+        splits[width.axis] = widthDealings[place].dealing.next()
+    }
+
+    /// Deals the experts of a mixture, or their channels, and its shared expert.
+    mutating func deal(_ experts: Experts) {
+        func whole(_ axis: Axis) -> Split { Split(ranges: policy.shares.map { _ in 0..<axis.count }) }
+        switch policy.cut(of: experts, encodings) {
+        case .inside:
+            splits[experts.memberAxis] = whole(experts.memberAxis)
+            deal(CutWidth(experts))
+        case .whole:
+            let counts = policy.counts[experts.memberAxis]
+            splits[experts.axis] = whole(experts.axis)
+            splits[experts.memberAxis] = Split(
+                counts: counts ?? Dealing.deal(experts.memberAxis.count, shares: policy.shares))
+        }
+        if let shared = experts.shared { deal(CutWidth(shared)) }
+    }
+}
+
+extension Policy {
+    /// How the experts of a mixture are to be shared out.
+    func cut(of experts: Experts, _ encodings: [String: Encoding]) -> ExpertCut {
+        if counts[experts.memberAxis] != nil { return .whole }
+        if counts[experts.axis] != nil { return .inside }
+        if let cut = self.experts { return cut }
+        let shape = WidthDealing.Shape(CutWidth(experts), self, encodings)
+        let dealing = WidthDealing(shape, shares: shares).dealing
+        let whole = WholeShares(shares)
+        let members = Dealing.deal(experts.memberAxis.count, to: whole)
+        guard !dealing.isMet, let slowest = whole.slowest(dealing.counts), let other = whole.slowest(members) else {
+            return .inside
+        }
+        let isSlower = whole.isSlower(
+            dealing.counts[slowest] * experts.memberAxis.count, slowest, than: members[other] * experts.axis.count,
+            other)
+        return isSlower ? .whole : .inside
     }
 }

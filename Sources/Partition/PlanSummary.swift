@@ -41,8 +41,12 @@ public struct PlanSummary: Sendable, Hashable, Codable {
         public var queryHeads: Units
         /// Key-value heads.
         public var keyValueHeads: Units
-        /// Channels of the MLP.
+        /// Channels of the MLP, or of the shared expert of a mixture.
         public var mlpWidth: Units
+        /// Channels of every expert of the first mixture; absent where there is none.
+        public var expertWidth: Units?
+        /// Experts of the first mixture.
+        public var experts: Units?
         /// Rows of the embedding and of the head.
         public var vocabulary: Units
         /// Weights in memory.
@@ -152,7 +156,7 @@ extension Plan {
         for weight in blueprint.weights {
             let encoding = encoding(of: weight)
             byteCounts[encoding.name, default: 0] += encoding.fileByteCount(
-                rows: weight.rows, columns: 0..<weight.columns)
+                rows: weight.memberCount * weight.rows, columns: 0..<weight.columns)
         }
         return PlanSummary.Model(
             architecture: blueprint.architecture, parameterCount: blueprint.parameterCount,
@@ -168,7 +172,8 @@ extension Plan {
         return PlanSummary.Rank(
             rank: rank, shareAsked: shareAsked(rank: rank), shareReached: shareReached,
             queryHeads: units(attentions.first?.queryAxis), keyValueHeads: units(attentions.first?.keyValueAxis),
-            mlpWidth: units(mlps.first?.axis), vocabulary: units(blueprint.vocabularyAxis),
+            mlpWidth: units(mlps.first?.axis), expertWidth: mixtures.first.map { units($0.axis) },
+            experts: mixtures.first.map { units($0.memberAxis) }, vocabulary: units(blueprint.vocabularyAxis),
             weightByteCount: holdings.weightByteCount, replicatedByteCount: holdings.replicatedByteCount,
             fileByteCount: holdings.fileByteCount, keyValueHeadsHeldTwice: holdings.keyValueHeadsHeldTwice,
             cacheByteCount: holdings.cacheByteCount, workspaceByteCount: holdings.workspaceByteCount,

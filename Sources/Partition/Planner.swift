@@ -46,18 +46,44 @@ public struct Planner {
     /// - Throws: ``PartitionError`` for what cannot work; where nothing fits, for shares that follow memory.
     public func plan() throws(PartitionError) -> Plan {
         try Plan.check(policy, blueprint)
-        guard policy.cutting == .uneven, let counts = counts() else {
+        let counts = policy.cutting == .uneven ? expertCuts.compactMap(counts) : []
+        let plans = counts.map { counts in
+            var policy = policy
+            policy.counts = kinds.expanded(counts, to: blueprint)
+            // What ranks get is what was asked for; none has a share of nothing.
+            policy.shares = Plan(unchecked: blueprint, policy, encodings).sharesReached.map { max($0, 1e-9) }
+            return Plan(unchecked: blueprint, policy, encodings)
+        }
+        guard let best = fastest(plans) else {
             return try Plan(byMemory: blueprint, policy: policy) { encodings[$0.name] ?? .f32 }
         }
-        var policy = policy
-        policy.counts = kinds.expanded(counts, to: blueprint)
-        // What ranks get is what was asked for; none has a share of nothing.
-        policy.shares = Plan(unchecked: blueprint, policy, encodings).sharesReached.map { max($0, 1e-9) }
-        return try Plan(blueprint, policy: policy) { encodings[$0.name] ?? .f32 }
+        return try Plan(blueprint, policy: best.policy) { encodings[$0.name] ?? .f32 }
+    }
+
+    /// The ways to share out experts that are tried.
+    private var expertCuts: [ExpertCut?] {
+        let hasExperts = kinds.blueprint.layers.contains { layer in
+            layer.branches.contains { if case .experts = $0.mixer { true } else { false } }
+        }
+        return hasExperts && policy.experts == nil ? ExpertCut.allCases : [policy.experts]
+    }
+
+    /// The plan whose token takes the least time, the first of equals.
+    private func fastest(_ plans: [Plan]) -> Plan? {
+        guard plans.count > 1 else { return plans.first }
+        return plans.min { seconds($0) < seconds($1) }
+    }
+
+    private func seconds(_ plan: Plan) -> Double {
+        CostModel(plan, profile).decodedToken(position: Self.position(policy)).seconds
     }
 
     /// Units of each rank for every axis of ``LayerKinds/blueprint``; nil where none is found that fits.
-    private func counts() -> [Axis: [Int]]? {
+    ///
+    /// - Parameter experts: how experts are shared out.
+    private func counts(_ experts: ExpertCut?) -> [Axis: [Int]]? {
+        var policy = policy
+        policy.experts = experts
         let plan = Plan(unchecked: kinds.blueprint, policy, encodings)
         let ranks = profile.ranks.map { RankCost($0, encodings: Set(encodings.values), policy: plan.policy) }
         let costs = AxisCost.all(plan, counts: kinds.counts, ranks, position: Self.position(policy))

@@ -18,6 +18,8 @@ public struct Policy: Sendable, Hashable {
     public var chunk: Int
     /// How much products may round; a plan makes it precise in way gather.
     public var math: Math
+    /// How experts are shared out; nil for inside, or whole where their channels are too few for the shares.
+    public var experts: ExpertCut?
     /// Units of each rank, for axes that are not dealt by shares; of key-value heads they follow from the query heads.
     ///
     /// A rank may have none of any axis.
@@ -30,8 +32,8 @@ public struct Policy: Sendable, Hashable {
     /// A policy for as many ranks as there are shares.
     public init(
         shares: [Double], way: Way = .sum, cutting: Cutting = .uneven, wire: Wire = .f32, context: Int,
-        cache: CacheEncoding = .f32, chunk: Int = 256, math: Math = .precise, memoryByteCounts: [Int]? = nil,
-        sharedMemory: [SharedMemory] = []
+        cache: CacheEncoding = .f32, chunk: Int = 256, math: Math = .precise, experts: ExpertCut? = nil,
+        memoryByteCounts: [Int]? = nil, sharedMemory: [SharedMemory] = []
     ) {
         self.shares = shares
         self.way = way
@@ -41,6 +43,7 @@ public struct Policy: Sendable, Hashable {
         self.cache = cache
         self.chunk = chunk
         self.math = math
+        self.experts = experts
         self.memoryByteCounts = memoryByteCounts
         self.sharedMemory = sharedMemory
     }

@@ -31,17 +31,18 @@ struct RankCost {
     /// Seconds for so many elements.
     func elementSeconds(_ count: Int) -> Double { Double(count) * rank.secondsPerElement }
 
-    /// Products of one input in one go: for one token their bytes are read, and the threads are woken once; for more
-    /// the operations of a chunk, where these take longer.
+    /// Products of one input in one go: for one token their bytes are read, and the threads are woken once, or once for each expert;
+    /// for more the operations of a chunk, where these take longer.
     private func seconds(_ together: [ProductWork], tokens: Int) -> Double {
         var (reading, computing, waking) = (0.0, 0.0, 0.0)
-        for product in together where product.byteCount > 0 {
+        for product in together where product.heldByteCount > 0 {
             guard let profile = products[product.encoding] else {
                 preconditionFailure("a product with \(product.encoding.name) was not foreseen")
             }
-            reading += Double(product.byteCount) / profile.tokenBytesPerSecond
+            reading += Double(product.byteCount(tokens: tokens)) / profile.tokenBytesPerSecond
             computing += Double(tokens * product.operationCount) / profile.chunkOperationsPerSecond
-            waking = max(waking, profile.tokenSeconds)
+            let goes = product.choice.map { Double($0.count) * $0.part(tokens: tokens) } ?? 1
+            waking = max(waking, goes * profile.tokenSeconds)
         }
         return tokens == 1 ? reading + waking : max(reading + waking, computing)
     }

@@ -1,4 +1,5 @@
 import Blueprint
+import Foundation
 
 /// What a rank reads and computes between two meetings of the ranks, whatever the number of tokens.
 struct StageWork: Hashable {
@@ -20,20 +21,43 @@ struct StageWork: Hashable {
         let all = products.joined()
         let seen = attention?.positions(seenBy: tokens, after: firstPosition) ?? (inAll: 0, together: 0)
         return Work(
-            weightByteCount: vectorByteCount + all.reduce(0) { $0 + $1.byteCount },
+            weightByteCount: vectorByteCount + all.reduce(0) { $0 + $1.byteCount(tokens: tokens) },
             cacheByteCount: attention?.byteCount(positions: seen.inAll) ?? 0,
             operationCount: tokens * all.reduce(0) { $0 + $1.operationCount }
                 + (attention?.operationCount(positions: seen.together) ?? 0))
     }
 }
 
-/// A product of one token with a rank's slice of a matrix.
+/// A product of one token with a rank's slice of a matrix, or with those of the experts that it chooses.
 struct ProductWork: Hashable {
     var encoding: Encoding
-    /// Bytes of the slice in memory.
-    var byteCount: Int
-    /// Multiplications and additions.
-    var operationCount: Int
+    /// Bytes of the slice in memory, of all experts.
+    var heldByteCount: Int
+    /// Multiplications and additions with all of it.
+    var heldOperationCount: Int
+    /// Experts that a token chooses, of how many; nil where it is multiplied by the whole slice.
+    var choice: Choice?
+
+    struct Choice: Hashable {
+        var chosen: Int
+        var count: Int
+
+        /// The part of the experts that so many tokens choose, where all choices are as likely.
+        func part(tokens: Int) -> Double {
+            let one = Double(chosen) / Double(count)
+            return tokens == 1 ? one : 1 - pow(1 - one, Double(tokens))
+        }
+    }
+
+    /// Bytes that so many tokens read together; of experts the expected number.
+    func byteCount(tokens: Int) -> Int {
+        choice.map { Int((Double(heldByteCount) * $0.part(tokens: tokens)).rounded()) } ?? heldByteCount
+    }
+
+    /// Multiplications and additions of a token; of experts the expected number.
+    var operationCount: Int {
+        choice.map { Int((Double(heldOperationCount) * $0.part(tokens: 1)).rounded()) } ?? heldOperationCount
+    }
 }
 
 /// A rank's heads of an attention over its cache.

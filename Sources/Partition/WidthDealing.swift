@@ -1,9 +1,28 @@
 import Blueprint
 
-/// How the channels of gated MLPs of one shape are cut, and how the remainder goes round their layers.
+/// Channels that ranks share out: those of an MLP, or those of every expert of a mixture.
+struct CutWidth: Hashable {
+    /// The axis of channels.
+    let axis: Axis
+    /// The weight that has a column for each.
+    let down: Weight
+
+    init(_ mlp: MLP) {
+        axis = mlp.axis
+        down = mlp.down.weight
+    }
+
+    init(_ experts: Experts) {
+        axis = experts.axis
+        down = experts.down.weight
+    }
+}
+
+/// How the channels of MLPs or experts of one shape are cut, and how the remainder goes round their layers.
 struct WidthDealing: Hashable {
     /// What the cuts depend on.
     struct Shape: Hashable {
+        var kind: Axis.Kind
         var width: Int
         /// That of the weight that is split by columns, if that has groups.
         var grouping: Grouping?
@@ -72,10 +91,11 @@ struct WidthDealing: Hashable {
 }
 
 extension WidthDealing.Shape {
-    /// The shape of an MLP whose weights are in these encodings.
-    init(_ mlp: MLP, _ policy: Policy, _ encodings: [String: Encoding]) {
-        width = mlp.axis.count
-        grouping = policy.grouping(cutByColumns: mlp.down.weight, encodings)
+    /// The shape of channels whose weights are in these encodings.
+    init(_ cut: CutWidth, _ policy: Policy, _ encodings: [String: Encoding]) {
+        kind = cut.axis.kind
+        width = cut.axis.count
+        grouping = policy.grouping(cutByColumns: cut.down, encodings)
         isPadded = policy.cutting == .padded
     }
 }

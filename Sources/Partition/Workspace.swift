@@ -38,11 +38,17 @@ public struct Workspace: Sendable, Hashable {
     public var values: Buffer
     /// `[chunk, held query heads * headSize]`: what the heads have read.
     public var heads: Buffer
-    /// `[chunk, held MLP width]`.
+    /// `[chunk, held MLP width]`, or of experts `[chunk * chosen experts, held expert width]`.
     public var gate: Buffer
-    /// `[chunk, held MLP width]`.
+    /// `[chunk, held MLP width]`, or of experts `[chunk * chosen experts, held expert width]`.
     public var up: Buffer
-    /// `[chunk, max(heads * headSize, MLP width)]`: the gathered input of a last projection; no columns in way
+    /// `[chunk, experts]`: what the router makes of the tokens; no columns where there are no experts.
+    public var scores: Buffer
+    /// `[chunk, width]`: the tokens of one expert; no columns where there are no experts.
+    public var expertInput: Buffer
+    /// `[chunk, width]`: what it makes of them.
+    public var expertOutput: Buffer
+    /// `[chunk, max(heads * headSize, MLP width, chosen experts * expert width)]`: the gathered input of a last projection; no columns in way
     /// sum or on one rank.
     public var gathered: Buffer
     /// `[chunk, longest range of the width]`: this rank's rows of a last projection; no columns in way sum or
@@ -68,8 +74,9 @@ public struct Workspace: Sendable, Hashable {
     /// All of them.
     public var buffers: [Buffer] {
         [
-            hidden, normed, branch, queries, keys, values, heads, gate, up, gathered, part, exchange, packed,
-            received, logits, rotation, partials, rounded,
+            hidden, normed, branch, queries, keys, values, heads, gate, up, scores, expertInput, expertOutput,
+            gathered, part, exchange, packed, received, logits,
+            rotation, partials, rounded,
         ]
     }
 

@@ -56,7 +56,7 @@ struct AffineTensor: CheckpointTensor {
                 found: offsets.tensor.elementType.rawValue)
         }
         let shape = try Self.shape(values, form)
-        let groups = [shape[0], shape[1] / form.groupSize]
+        let groups = Array(shape.dropLast()) + [shape[shape.count - 1] / form.groupSize]
         for part in [scales, offsets] where part.shape != groups {
             throw .shapeMismatch(location: part.location, found: part.shape, expected: groups)
         }
@@ -66,11 +66,11 @@ struct AffineTensor: CheckpointTensor {
 
     /// The shape of the matrix that packed words hold.
     private static func shape(_ values: SafetensorsEntry, _ form: Quantization.Form) throws(WeightsError) -> [Int] {
-        guard values.shape.count == 2 else {
+        guard values.shape.count >= 2, let words = values.shape.last else {
             throw .malformed(location: values.location, expected: "a matrix of words", found: "\(values.shape)")
         }
         // Without rows, the header may state any number of words: no byte need be there for them.
-        let (columns, overflows) = values.shape[1].multipliedReportingOverflow(by: 32 / form.bits)
+        let (columns, overflows) = words.multipliedReportingOverflow(by: 32 / form.bits)
         guard !overflows else {
             throw .malformed(
                 location: values.location, expected: "fewer words in a row", found: "\(values.shape)")
@@ -80,7 +80,7 @@ struct AffineTensor: CheckpointTensor {
                 location: values.location, expected: "whole groups of \(form.groupSize) columns",
                 found: "\(columns) columns of \(form.bits) bits")
         }
-        return [values.shape[0], columns]
+        return Array(values.shape.dropLast()) + [columns]
     }
 
     var byteCount: Int { values.byteCount + scales.byteCount + offsets.byteCount }

@@ -21,17 +21,14 @@ struct CheckpointReview {
         _ checkpoint: Checkpoint, _ blueprint: Blueprint, _ encoding: ImportEncoding, _ instructionSet: InstructionSet
     ) throws(WeightsError) {
         let (weights, tensors) = (blueprint.weights, try checkpoint.tensors())
-        let missing = weights.map(\.name).filter { tensors[$0] == nil }
-        guard missing.isEmpty else {
-            throw .absent(path: checkpoint.path, what: "the tensors that config.json asks for:", names: missing)
-        }
-        let others = Set(tensors.keys).subtracting(weights.map(\.name)).sorted()
+        let joined = try JoinedTensor.all(weights, tensors, path: checkpoint.path)
+        let others = Set(tensors.keys).subtracting(joined.used).sorted()
         let unexpected = others.filter { !blueprint.ignores($0) }
         guard unexpected.isEmpty else { throw .unexpectedTensors(path: checkpoint.path, names: unexpected) }
         let encoding = try encoding.resolved(for: blueprint)
         var items: [Item] = []
         for weight in weights {
-            guard let tensor = tensors[weight.name] else { continue }
+            guard let tensor = joined.tensors[weight.name] else { continue }
             items.append(try Self.item(weight, tensor, encoding, instructionSet))
         }
         self.items = items
@@ -43,8 +40,8 @@ struct CheckpointReview {
         _ instructionSet: InstructionSet
     ) throws(WeightsError) -> Item {
         let source = try tensor.encoding
-        guard tensor.shape == weight.shape else {
-            throw .shapeMismatch(location: tensor.location, found: tensor.shape, expected: weight.shape)
+        guard tensor.shape == weight.storedShape else {
+            throw .shapeMismatch(location: tensor.location, found: tensor.shape, expected: weight.storedShape)
         }
         guard (1...2).contains(tensor.shape.count), !weight.name.contains("/"), weight.name != "." else {
             throw .malformed(

@@ -2,7 +2,7 @@ package import Blueprint
 
 /// A tensor of a checkpoint, in whatever form its file has it. Several threads may read it at once.
 package protocol CheckpointTensor: Sendable {
-    /// `[rows, columns]`, or `[count]` for a vector.
+    /// `[rows, columns]`, or `[count]` for a vector; with more dimensions all but the last count rows.
     var shape: [Int] { get }
     /// How its elements are written, as a weights file would have them.
     ///

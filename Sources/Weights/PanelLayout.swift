@@ -25,18 +25,18 @@ struct PanelLayout {
 
     init(_ weight: Weight, _ encoding: Encoding) {
         self.encoding = encoding
-        rows = weight.rows
+        rows = weight.storedShape[0]
         columns = weight.columns
         switch weight.distribution {
         case .columns:
             isTiled = true
-            rowsPerPanel = Self.rowsOfTile(rows: weight.rows, columns: weight.columns)
+            rowsPerPanel = Self.rowsOfTile(rows: rows, columns: weight.columns)
         case .rows, .replicated:
             isTiled = false
             let rowByteCount = max(1, encoding.fileByteCount(rows: 1, columns: 0..<weight.columns))
-            let ideal = weight.rows * rowByteCount / Self.panelsPerTensor
+            let ideal = rows * rowByteCount / Self.panelsPerTensor
             let byteCount = min(max(ideal, Self.minimumPanelByteCount), Self.maximumPanelByteCount)
-            rowsPerPanel = min(max(1, byteCount / rowByteCount), max(1, weight.rows))
+            rowsPerPanel = min(max(1, byteCount / rowByteCount), max(1, rows))
         }
     }
 

@@ -24,21 +24,28 @@ public final class RandomShard: Slices {
                 continue
             }
             let encoding = plan.encoding(of: weight)
-            let matrix = try arena.matrix(
-                rows: slice.heldRows, columns: slice.heldColumns, encoding: encoding,
-                firstColumn: slice.columns.lowerBound)
-            switch encoding {
-            case .plain: Self.fill(matrix, slice, of: weight, numbers, pool)
-            case .grouped(let grouping):
-                let rows = RandomRows(grouping, columns: weight.columns, numbers)
-                Self.pack(matrix, slice, rows, pool)
+            table.matrices[weight.name] = try slice.members.map { member throws(ComputeError) in
+                let matrix = try arena.matrix(
+                    rows: slice.heldRows, columns: slice.heldColumns, encoding: encoding,
+                    firstColumn: slice.columns.lowerBound)
+                var drawn = slice
+                drawn.rows = slice.rows.lowerBound + member * weight.rows..<slice.rows.upperBound + member * weight.rows
+                switch encoding {
+                case .plain: Self.fill(matrix, drawn, of: weight, numbers, pool)
+                case .grouped(let grouping):
+                    let rows = RandomRows(grouping, columns: weight.columns, numbers)
+                    Self.pack(matrix, drawn, rows, pool)
+                }
+                return matrix
             }
-            table.matrices[weight.name] = matrix
         }
     }
 
     /// The slice of a weight of two dimensions, in the plan's encoding.
     public func matrix(_ weight: Weight) -> Matrix { table.matrix(weight) }
+
+    /// The slices of a weight of several members, of those that the rank holds.
+    public func matrices(_ weight: Weight) -> [Matrix] { table.matrices(weight) }
 
     /// The slice of a weight of one dimension, in float32.
     public func vector(_ weight: Weight) -> Vector { table.vector(weight) }
@@ -49,7 +56,8 @@ public final class RandomShard: Slices {
             let slice = plan.slice(of: weight, rank: rank)
             guard !weight.isVector else { return total + Arena.byteCount(vector: slice.heldRows) }
             return total
-                + Arena.byteCount(
+                + slice.members.count
+                * Arena.byteCount(
                     rows: slice.heldRows, columns: slice.heldColumns, encoding: plan.encoding(of: weight),
                     firstColumn: slice.columns.lowerBound)
         }

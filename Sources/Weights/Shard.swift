@@ -34,14 +34,22 @@ public final class Shard {
                 continue
             }
             try file.checkPadding(info, slice)
-            let matrix = try Self.placing { () throws(ComputeError) in
-                try arena.matrix(
-                    rows: slice.heldRows, columns: slice.heldColumns, encoding: info.encoding,
-                    firstColumn: slice.columns.lowerBound)
+            let readers = try file.readers(of: weight.name)
+            var matrices: [Matrix] = []
+            for member in slice.members {
+                let matrix = try Self.placing { () throws(ComputeError) in
+                    try arena.matrix(
+                        rows: slice.heldRows, columns: slice.heldColumns, encoding: info.encoding,
+                        firstColumn: slice.columns.lowerBound)
+                }
+                matrices.append(matrix)
+                // In the file members lie one below the other.
+                var stored = slice
+                stored.rows = slice.rows.lowerBound + member * weight.rows..<slice.rows.upperBound + member * weight.rows
+                loaders.append(SliceLoader(readers, stored, into: matrix))
+                total += info.byteCount(reading: stored.rows, columns: stored.columns)
             }
-            table.matrices[weight.name] = matrix
-            loaders.append(SliceLoader(try file.readers(of: weight.name), slice, into: matrix))
-            total += info.byteCount(reading: slice.rows, columns: slice.columns)
+            table.matrices[weight.name] = matrices
         }
         self.table = table
         self.byteCountRead = try byteCountRead + Self.load(loaders, on: pool) { progress($0, total) }
@@ -49,6 +57,9 @@ public final class Shard {
 
     /// The slice of a weight of two dimensions, in the file's encoding.
     public func matrix(_ weight: Weight) -> Matrix { table.matrix(weight) }
+
+    /// The slices of a weight of several members, of those that the rank holds.
+    public func matrices(_ weight: Weight) -> [Matrix] { table.matrices(weight) }
 
     /// The slice of a weight of one dimension, in float32.
     public func vector(_ weight: Weight) -> Vector { table.vector(weight) }
@@ -63,9 +74,10 @@ public final class Shard {
             total +=
                 weight.isVector
                 ? Arena.byteCount(vector: slice.heldRows)
-                : Arena.byteCount(
-                    rows: slice.heldRows, columns: slice.heldColumns, encoding: try file.info(weight).encoding,
-                    firstColumn: slice.columns.lowerBound)
+                : slice.members.count
+                    * Arena.byteCount(
+                        rows: slice.heldRows, columns: slice.heldColumns, encoding: try file.info(weight).encoding,
+                        firstColumn: slice.columns.lowerBound)
         }
         return total
     }
@@ -154,9 +166,9 @@ extension WeightsFile {
     /// The stored form of a weight, after a check that it has the blueprint's shape.
     func info(_ weight: Weight) throws(WeightsError) -> TensorInfo {
         guard let info = tensor(weight.name) else { throw .unknownTensor(path: path, name: weight.name) }
-        guard info.shape == weight.shape else {
+        guard info.shape == weight.storedShape else {
             throw .shapeMismatch(
-                location: "\(path): '\(weight.name)'", found: info.shape, expected: weight.shape)
+                location: "\(path): '\(weight.name)'", found: info.shape, expected: weight.storedShape)
         }
         return info
     }

@@ -5,6 +5,8 @@ public import Compute
 public protocol Slices: AnyObject {
     /// The slice of a weight of two dimensions.
     func matrix(_ weight: Weight) -> Matrix
+    /// The slices of a weight of several members, of those that the rank holds.
+    func matrices(_ weight: Weight) -> [Matrix]
     /// The slice of a weight of one dimension, in float32.
     func vector(_ weight: Weight) -> Vector
     /// Bytes read from a file.
@@ -15,12 +17,19 @@ extension Shard: Slices {}
 
 /// Slices by the names of their weights.
 struct SliceTable {
-    var matrices: [String: Matrix] = [:]
+    var matrices: [String: [Matrix]] = [:]
     var vectors: [String: Vector] = [:]
 
     func matrix(_ weight: Weight) -> Matrix {
-        guard let matrix = matrices[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
-        return matrix
+        precondition(weight.members == nil, "\(weight.name) is not one matrix")
+        return matrices(weight)[0]
+    }
+
+    func matrices(_ weight: Weight) -> [Matrix] {
+        guard let matrices = matrices[weight.name] else {
+            preconditionFailure("\(weight.name) is not in the blueprint")
+        }
+        return matrices
     }
 
     func vector(_ weight: Weight) -> Vector {

@@ -22,7 +22,7 @@ public struct TensorInfo: Sendable, Hashable {
     public init(_ weight: Weight, _ encoding: Encoding) {
         let layout = PanelLayout(weight, encoding)
         self.init(
-            name: weight.name, shape: weight.shape, encoding: encoding,
+            name: weight.name, shape: weight.storedShape, encoding: encoding,
             parts: encoding.parts.map { part in
                 StoredPart(
                     part: part, grid: layout.grid(of: part), bytesPerElement: encoding.bytesPerElement(of: part))

@@ -85,7 +85,7 @@ struct PlanCommand: SoloCommand {
             shares: shares, way: share.way, cutting: share.split, wire: share.wire,
             context: context ?? min(blueprint.maximumContext, Request.defaultContext),
             cache: cache ?? (share.exact ? .f32 : .f16), chunk: chunk, math: math,
-            memoryByteCounts: memory?.byteCounts)
+            experts: share.experts, memoryByteCounts: memory?.byteCounts)
     }
 
     private func source() throws -> (Blueprint, [String: Encoding]) {

@@ -97,7 +97,7 @@ struct RunOptions: ParsableArguments {
         return Request(
             modelPath: model, shares: shares, profile: try machines.profile(on: world), way: share.way,
             cutting: share.split, wire: share.wire, context: context, cache: cache ?? fallback, chunk: chunk,
-            math: math ?? preferred, threads: threads, slowdown: slowdown)
+            math: math ?? preferred, experts: share.experts, threads: threads, slowdown: slowdown)
     }
 
     /// Reads the weights; rank 0 shows how far it is.

@@ -4,6 +4,7 @@ public import Partition
 
 extension Cutting: ExpressibleByArgument {}
 extension Wire: ExpressibleByArgument {}
+extension ExpertCut: ExpressibleByArgument {}
 
 /// How the work is shared among ranks.
 struct ShareOptions: ParsableArguments {
@@ -26,6 +27,13 @@ struct ShareOptions: ParsableArguments {
 
     @Option(help: "How sums travel between ranks: f32, or fewer bits for slow networks: bf16, q8. Not with --exact.")
     var wire: Wire = .f32
+
+    @Option(
+        help: ArgumentHelp(
+            "How experts are shared out: inside, a part of each on every rank, or whole ones. Default: as the plan "
+                + "finds best.",
+            valueName: "cut"))
+    var experts: ExpertCut?
 
     func validate() throws {
         guard wire == .f32 || !exact else {

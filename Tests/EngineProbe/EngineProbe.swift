@@ -27,12 +27,14 @@ struct EngineProbe {
             for name in names {
                 let path = "\(arguments[1])/\(name.dropLast(3))"
                 let golden = try Golden(path: "\(path).safetensors")
+                let cuts = try Self.expertCuts(of: "\(path).h5")
                 for way in Way.allCases {
                     for cutting in Cutting.allCases {
-                        for share in shares {
+                        for (share, cut) in shares.flatMap({ share in cuts.map { (share, $0) } }) {
                             var request = Request(
                                 modelPath: "\(path).h5", shares: .perRank(share), way: way, cutting: cutting,
                                 context: 300)
+                            request.experts = cut
                             request.threads = Int(arguments[3])
                             request.chunk = Int(arguments[4]) ?? 256
                             request.cache = CacheEncoding(rawValue: arguments[6]) ?? .f32
@@ -43,6 +45,14 @@ struct EngineProbe {
                 }
             }
         }
+    }
+
+    /// Every way to share out experts, where the model has any.
+    private static func expertCuts(of path: String) throws -> [ExpertCut?] {
+        let hasExperts = try Model(path: path).blueprint.layers.flatMap(\.branches).contains { branch in
+            if case .experts = branch.mixer { true } else { false }
+        }
+        return hasExperts ? ExpertCut.allCases : [nil]
     }
 
     private static func run(
@@ -81,6 +91,7 @@ private struct Result: Encodable {
     var ranks: Int
     var way: String
     var cutting: String
+    var experts: String?
     var logitsError: Double
     var hiddenError: Double
     var textError: Double
@@ -103,6 +114,7 @@ private struct Result: Encodable {
         ranks = session.rankCount
         way = request.way.rawValue
         cutting = request.cutting.rawValue
+        experts = request.experts?.rawValue
         logitsError = golden.relativeError(logits, golden.logits)
         hiddenError =
             golden.hidden.enumerated().map { golden.relativeError(stages[$0.offset] ?? [], $0.element) }

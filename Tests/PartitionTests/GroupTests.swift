@@ -51,14 +51,17 @@ import Testing
         for trial in try Self.cases(300, seed: 11) {
             let plan = try Self.plan(trial)
             for mixer in trial.model.layers.flatMap(\.branches).map(\.mixer) {
-                let split = plan.split(of: mixer.axis)
-                #expect(split.ranges.flatMap { Array($0) } == Array(0..<mixer.axis.count))
+                for axis in mixer.axes {
+                    #expect(plan.split(of: axis).ranges.flatMap { Array($0) } == Array(0..<axis.count))
+                }
                 switch mixer {
                 case .attention(let attention):
                     Self.expectSameCuts(plan, attention.query.weight, attention.output.weight)
                 case .mlp(let mlp):
                     Self.expectSameCuts(plan, try #require(mlp.gate).weight, mlp.down.weight)
                     Self.expectSameCuts(plan, mlp.up.weight, mlp.down.weight)
+                case .experts:
+                    Issue.record("None of these models has experts.")
                 }
             }
         }

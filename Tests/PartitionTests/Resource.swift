@@ -79,7 +79,7 @@ enum Resource {
         blueprint.layers.flatMap(\.branches).compactMap { branch in
             switch branch.mixer {
             case .attention(let attention): attention
-            case .mlp: nil
+            case .mlp, .experts: nil
             }
         }
     }

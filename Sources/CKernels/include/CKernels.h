@@ -297,6 +297,48 @@ void lockstep_elementwise_part(const void *work, int thread, int threads);
 /// y = exp(x), at most 2 units in the last place off. y may be x.
 void lockstep_exp(int instruction_set, const float *x, size_t count, float *y);
 
+/// y = 1 / (1 + exp(-x)). y may be x.
+void lockstep_sigmoid(int instruction_set, const float *x, size_t count, float *y);
+
+/// How the logits of experts become scores.
+enum lockstep_scoring { LOCKSTEP_SOFTMAX, LOCKSTEP_SOFTMAX_OF_CHOSEN, LOCKSTEP_SIGMOID };
+
+/// Chooses `chosen` of `experts` for each token, the highest scores first, of equal ones the first.
+///
+/// The scores of softmax are exp(x - greatest) / sum, those of sigmoid 1 / (1 + exp(-x)). What is chosen by is the score
+/// plus the correction, of experts in the `chosen_groups` groups whose two highest such sums together are the
+/// highest. Factors are the scores, divided by their sum where they are normalised, times `factor`; of
+/// LOCKSTEP_SOFTMAX_OF_CHOSEN the softmax of the chosen logits, times `factor`.
+struct lockstep_choose {
+    int instruction_set;
+    enum lockstep_scoring scoring;
+    float *logits; // [tokens, experts]; become scores
+    size_t stride; // of the logits
+    const float *correction; // [experts]; null where there is none
+    size_t tokens, experts, chosen, groups, chosen_groups;
+    int is_normalized;
+    float factor;
+    int32_t *choices; // [tokens, chosen]
+    float *factors;   // [tokens, chosen]
+};
+void lockstep_choose_part(const void *work, int thread, int threads);
+
+/// Moves rows between tokens and those of them that an expert has.
+struct lockstep_rows {
+    int instruction_set;
+    const float *x;
+    float *y;
+    size_t x_stride, y_stride, columns, count;
+    const int32_t *tokens; // [count], all different
+    const float *factors;  // [count]
+};
+/// y[r] = x[tokens[r]].
+void lockstep_take_rows_part(const void *work, int thread, int threads);
+/// y[tokens[r]] += factors[r] * x[r], each rounded.
+void lockstep_add_rows_part(const void *work, int thread, int threads);
+/// y[r] *= factors[r]; x and tokens are not used.
+void lockstep_scale_rows_part(const void *work, int thread, int threads);
+
 /// The greatest of `count` elements, NaN ignored; -infinity when there is none.
 float lockstep_maximum(int instruction_set, const float *x, size_t count);
 

@@ -1,0 +1,39 @@
+/// Qwen 2 MoE: Qwen 2 with experts, a shared one with a gate among them.
+///
+/// Reference: transformers, `models/qwen2_moe/modeling_qwen2_moe.py`.
+enum Qwen2MoE: Architecture {
+    static let names = ["Qwen2MoeForCausalLM"]
+
+    static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
+        var decoder = try DenseDecoder("Qwen2MoeForCausalLM", &reader)
+        decoder.hasQueryKeyValueBias = try reader.boolean("qkv_bias", default: true)
+        // Here even layers below `max_window_layers` see a window, where it is switched on.
+        let usesWindow = try reader.boolean("use_sliding_window", default: false)
+        let last = try reader.integer("max_window_layers") ?? 28
+        let windows =
+            usesWindow
+            ? try reader.windows(layerCount: decoder.layerCount, isWindowed: { $0.isMultiple(of: 2) && $0 < last })
+            : Array(repeating: nil, count: decoder.layerCount)
+        if !usesWindow { for key in ["sliding_window", "layer_types"] { _ = reader.value(key) } }
+        decoder.window = { windows[$0] }
+        var form = try ExpertForm(qwen: &reader, isNormalizedByDefault: false)
+        form.shared = ("shared_expert", try reader.count("shared_expert_intermediate_size"))
+        form.hasSharedGate = true
+        let layers = try reader.mixtureLayers(layerCount: decoder.layerCount)
+        try decoder.use(form, in: layers.contains)
+        return decoder.blueprint()
+    }
+}
+
+extension ExpertForm {
+    /// The keys that all Qwen models with experts have.
+    init(qwen reader: inout ConfigurationReader, isNormalizedByDefault: Bool) throws(BlueprintError) {
+        let newer = try reader.integer("num_local_experts")
+        let count = try reader.count("num_experts", default: newer)
+        self.init(
+            count: count, width: try reader.count("moe_intermediate_size"), scoring: .softmax,
+            chosenCount: try reader.chosenCount(of: count),
+            isNormalized: try reader.boolean("norm_topk_prob", default: isNormalizedByDefault))
+        for key in ["output_router_logits", "router_aux_loss_coef"] { _ = reader.value(key) }
+    }
+}

@@ -1,0 +1,24 @@
+/// Qwen 3 MoE: Qwen 3 with experts.
+///
+/// Reference: transformers, `models/qwen3_moe/modeling_qwen3_moe.py`.
+enum Qwen3MoE: Architecture {
+    static let names = ["Qwen3MoeForCausalLM"]
+
+    static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
+        var decoder = try DenseDecoder("Qwen3MoeForCausalLM", &reader)
+        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
+        decoder.hasQueryKeyValueBias = hasAttentionBias
+        decoder.hasOutputBias = hasAttentionBias
+        decoder.hasHeadNorms = true
+        // Without regard to the layer, unlike its relatives.
+        let usesWindow = try reader.boolean("use_sliding_window", default: false)
+        let window = try reader.window()
+        if usesWindow { try reader.check(window: window) }
+        _ = reader.value("max_window_layers")
+        decoder.window = { _ in usesWindow ? window : nil }
+        let form = try ExpertForm(qwen: &reader, isNormalizedByDefault: false)
+        let layers = try reader.mixtureLayers(layerCount: decoder.layerCount)
+        try decoder.use(form, in: layers.contains)
+        return decoder.blueprint()
+    }
+}

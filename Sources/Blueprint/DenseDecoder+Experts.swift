@@ -1,0 +1,114 @@
+/// What a family says of its experts.
+struct ExpertForm {
+    /// How published checkpoints store the experts' projections; the first is preferred.
+    enum Layout {
+        /// A tensor for each expert and projection: `experts.3.gate_proj.weight`.
+        case each(gate: String, up: String, down: String)
+        /// A tensor for each projection: `switch_mlp.gate_proj.weight`, `[experts, rows, columns]`.
+        case stacked(path: String)
+        /// Gate and up of each expert one below the other: `experts.gate_up_proj`, `[experts, 2 * width, columns]`.
+        case fused
+    }
+
+    /// Experts.
+    var count: Int
+    /// Channels of an expert.
+    var width: Int
+    /// How a token chooses; its weight is the family's own.
+    var scoring: Router.Scoring
+    var chosenCount: Int
+    var isNormalized: Bool
+    var hasCorrection = false
+    var groupCount = 1
+    var chosenGroupCount = 1
+    var factor: Float = 1
+    /// Where a layer has its mixture.
+    var path = "mlp"
+    var layouts: [Layout] = [
+        .each(gate: "gate_proj", up: "up_proj", down: "down_proj"), .stacked(path: "switch_mlp"), .fused,
+    ]
+    /// The shared expert: its path below that of the mixture, and its channels; nil where there is none.
+    var shared: (path: String, width: Int)?
+    /// Whether the shared expert has a gate.
+    var hasSharedGate = false
+}
+
+extension DenseDecoder {
+    /// The mixture of a layer.
+    func mixture(_ form: ExpertForm, _ layerPath: String, layer: Int) -> Experts {
+        let path = "\(layerPath).\(form.path)"
+        let members = Axis(.experts, layer: layer, count: form.count)
+        let axis = Axis(.expertWidth, layer: layer, count: form.width)
+        var router = Router(
+            weight: Weight("\(path).gate.weight", [form.count, width]), scoring: form.scoring,
+            chosenCount: form.chosenCount)
+        router.isNormalized = form.isNormalized
+        router.correction = form.hasCorrection ? Weight("\(path).gate.e_score_correction_bias", [form.count]) : nil
+        router.groupCount = form.groupCount
+        router.chosenGroupCount = form.chosenGroupCount
+        router.factor = form.factor
+        func projection(_ role: Role) -> Projection {
+            let isLast = role == .down
+            return Projection(
+                weight: Weight(
+                    "\(path).experts.\(role.rawValue).weight", isLast ? [width, form.width] : [form.width, width],
+                    isLast ? .columns(axis, perUnit: 1) : .rows(axis, perUnit: 1), members: members,
+                    sources: form.layouts.map { source($0, role, form, path) }))
+        }
+        return Experts(
+            router: router, gate: projection(.gate), up: projection(.up), down: projection(.down),
+            activation: activation, axis: axis, memberAxis: members,
+            shared: form.shared.map { mlp("\(path).\($0.path)", layer: layer, width: $0.width) },
+            sharedGate: form.hasSharedGate ? Weight("\(path).shared_expert_gate.weight", [1, width]) : nil)
+    }
+
+    private enum Role: String {
+        case gate = "gate_proj"
+        case up = "up_proj"
+        case down = "down_proj"
+    }
+
+    /// Where a checkpoint of that layout has a projection.
+    private func source(
+        _ layout: ExpertForm.Layout, _ role: Role, _ form: ExpertForm, _ path: String
+    ) -> Weight.Source {
+        let shape = role == .down ? [width, form.width] : [form.width, width]
+        switch layout {
+        case .each(let gate, let up, let down):
+            let name =
+                switch role {
+                case .gate: gate
+                case .up: up
+                case .down: down
+                }
+            return Weight.Source("\(path).experts.*.\(name).weight", shape)
+        case .stacked(let below):
+            return Weight.Source("\(path).\(below).\(role.rawValue).weight", [form.count] + shape)
+        case .fused where role == .down:
+            return Weight.Source("\(path).experts.down_proj", [form.count] + shape)
+        case .fused:
+            return Weight.Source(
+                "\(path).experts.gate_up_proj", [form.count, 2 * form.width, width],
+                firstRow: role == .up ? form.width : 0)
+        }
+    }
+}
+
+extension ConfigurationReader {
+    /// How many of the experts a token chooses.
+    mutating func chosenCount(of experts: Int, default fallback: Int? = nil) throws(BlueprintError) -> Int {
+        let chosen = try count("num_experts_per_tok", default: fallback)
+        guard chosen <= experts else {
+            throw .inconsistent(
+                expected: "'num_experts_per_tok' to be at most the number of experts, \(experts)", found: "\(chosen)")
+        }
+        return chosen
+    }
+
+    /// The layers that have experts by `mlp_only_layers` and `decoder_sparse_step`.
+    mutating func mixtureLayers(layerCount: Int) throws(BlueprintError) -> Set<Int> {
+        let step = try count("decoder_sparse_step", default: 1)
+        let dense = Set(try integers("mlp_only_layers") ?? [])
+        return Set((0..<layerCount).filter { !dense.contains($0) && ($0 + 1).isMultiple(of: step) })
+    }
+}

@@ -1,0 +1,189 @@
+import Blueprint
+import Compute
+import MPI
+import Partition
+import Weights
+
+/// One rank's part of a mixture of experts: a range of every expert's channels, or whole experts.
+///
+/// Every rank scores all experts from the same stream with the canonical kernels, and so chooses alike. Rows are the
+/// choices of a chunk sorted by expert; each expert is read once for all of its rows, and not at all without any.
+/// Outputs are added expert by expert, whatever the ranks hold.
+struct ExpertsLayer: MixerLayer {
+    let phase = Phase.mlp
+    private let experts: Experts
+    private let cut: ExpertCut
+    private let members: Range<Int>  // the experts of this rank, before the last projection
+    private let channels: Int  // of each
+    private let router: Matrix  // [experts, width]
+    private let bias: Vector?  // [experts]
+    private let correction: Vector?  // [experts]
+    private let gate: [Matrix]?  // of each own expert, [channels, width]
+    private let up: [Matrix]  // likewise
+    private let down: [Matrix]  // sum: of each own expert, [width, channels]; gather: of each, [local width, all channels]
+    private let shared: SharedExpert?
+    private let inputGathering: Gathering
+    private let outputGathering: Gathering
+    private let memberRanges: [Range<Int>]  // [ranks]
+
+    init(_ experts: Experts, plan: Plan, shard: any Slices, rank: Int) {
+        self.experts = experts
+        cut = plan.cut(of: experts)
+        memberRanges = plan.split(of: experts.memberAxis).ranges
+        members = memberRanges[rank]
+        channels = plan.heldCount(experts.axis, rank: rank)
+        router = shard.matrix(experts.router.weight)
+        bias = experts.router.bias.map { shard.vector($0) }
+        correction = experts.router.correction.map { shard.vector($0) }
+        gate = experts.gate.map { shard.matrices($0.weight) }
+        up = shard.matrices(experts.up.weight)
+        down = shard.matrices(experts.down.weight)
+        let cutting = plan.policy.cutting
+        inputGathering = Gathering(plan.split(of: experts.axis), perUnit: 1, cutting: cutting)
+        outputGathering = Gathering(plan.split(of: plan.blueprint.widthAxis), perUnit: 1, cutting: cutting)
+        shared = experts.shared.map { SharedExpert($0, gate: experts.sharedGate, plan: plan, shard: shard) }
+    }
+
+    func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws(MPIError) {
+        let (operations, buffers, group, tokens) = (bench.operations, bench.buffers, bench.group, chunk.tokens)
+        let isGathered = group.plan.policy.way == .gather && !group.isAlone
+        choose(tokens: tokens, bench)
+        // Where inputs are gathered a rank has its rows of the output, else its part of a sum.
+        let result = isGathered ? buffers.part.viewed(columns: down[0].rows) : buffers.branch
+        if let shared {
+            try shared.forward(tokens: tokens, into: result, isGathered: isGathered, on: bench)
+        } else {
+            operations.clear(result, tokens: tokens)
+        }
+        let inner = raise(bench)
+        if isGathered {
+            let whole = try gather(inner, bench)
+            lower(whole, firstRow: 0, 0..<down.count, into: result, bench)
+            try group.gather(result, outputGathering, tokens: tokens, into: buffers.branch, operations)
+        } else {
+            lower(inner, firstRow: bench.routing.rows(of: members).lowerBound, members, into: result, bench)
+            try group.sum(buffers.branch, tokens: tokens, operations)
+        }
+    }
+
+    /// Scores and choices of every token, the same on every rank.
+    private func choose(tokens: Int, _ bench: Workbench) {
+        let exact = bench.operations.exact
+        let scores = bench.buffers.scores.viewed(columns: experts.memberAxis.count)
+        exact.multiply(bench.buffers.normed, tokens: tokens, by: router, bias: bias, into: scores)
+        exact.choose(experts.router, logits: scores, tokens: tokens, correction: correction, into: bench.routing)
+    }
+
+    /// The activations of this rank's channels of its experts, `[rows of its experts, channels]`.
+    private func raise(_ bench: Workbench) -> Buffer {
+        let (operations, routing) = (bench.operations, bench.routing)
+        let own = routing.rows(of: members)
+        let raised = bench.buffers.up.view(rows: own.count, columns: channels)
+        let activated = bench.buffers.gate.view(rows: own.count, columns: channels)
+        for expert in members {
+            let rows = routing.rows(of: expert)
+            guard !rows.isEmpty else { continue }
+            let input = bench.buffers.expertInput
+            operations.take(rows, of: routing, from: bench.buffers.normed, into: input)
+            let local = rows.lowerBound - own.lowerBound..<rows.upperBound - own.lowerBound
+            let raising = Product(up[expert - members.lowerBound], into: raised.rows(local))
+            let gating = gate.map { Product($0[expert - members.lowerBound], into: activated.rows(local)) }
+            if let gating {
+                operations.multiply(input, tokens: rows.count, gating, raising)
+            } else {
+                operations.multiply(input, tokens: rows.count, raising)
+            }
+        }
+        operations.activate(
+            experts.activation, gate: gate == nil ? nil : activated, up: raised, tokens: own.count, into: activated)
+        return activated
+    }
+
+    /// The activations of all rows, `[rows, all channels]`, from each rank's.
+    private func gather(_ inner: Buffer, _ bench: Workbench) throws(MPIError) -> Buffer {
+        let rows = bench.routing.rows(of: 0..<experts.memberAxis.count)
+        let whole = bench.buffers.gathered.view(rows: rows.count, columns: experts.axis.count)
+        switch cut {
+        case .inside:
+            try bench.group.gather(inner, inputGathering, tokens: rows.count, into: whole, bench.operations)
+        case .whole:
+            // Ranks have consecutive experts: their rows come in order.
+            let counts = memberRanges.map { bench.routing.rows(of: $0).count * experts.axis.count }
+            try bench.group.gather(inner, counts: counts, into: whole)
+        }
+        return whole
+    }
+
+    /// Adds the outputs of some experts to the result, from `[rows, channels]` that begin with row `firstRow` of all.
+    private func lower(
+        _ inner: Buffer, firstRow: Int, _ members: Range<Int>, into result: Buffer, _ bench: Workbench
+    ) {
+        let output = bench.buffers.expertOutput.viewed(columns: result.columns)
+        for expert in members {
+            let rows = bench.routing.rows(of: expert)
+            guard !rows.isEmpty else { continue }
+            let input = inner.rows(rows.lowerBound - firstRow..<rows.upperBound - firstRow)
+            bench.operations.multiply(
+                input, tokens: rows.count, by: down[expert - members.lowerBound], into: output)
+            bench.operations.add(output, rows, of: bench.routing, to: result)
+        }
+    }
+}
+
+/// One rank's channels of the expert that every token goes through.
+private struct SharedExpert {
+    private let gate: LocalProjection?  // [local MLP width, width]
+    private let up: LocalProjection  // [local MLP width, width]
+    private let down: Matrix  // sum: [width, local MLP width]; gather: [local width, MLP width]
+    private let factor: Matrix?  // [1, width]
+    private let mlp: MLP
+    private let inputGathering: Gathering
+
+    init(_ mlp: MLP, gate factor: Weight?, plan: Plan, shard: any Slices) {
+        gate = mlp.gate.map { LocalProjection($0, shard) }
+        up = LocalProjection(mlp.up, shard)
+        down = shard.matrix(mlp.down.weight)
+        self.factor = factor.map { shard.matrix($0) }
+        self.mlp = mlp
+        inputGathering = Gathering(plan.split(of: mlp.axis), perUnit: 1, cutting: plan.policy.cutting)
+    }
+
+    /// Leaves this rank's part of a sum, or its rows of the output, in `result`.
+    func forward(tokens: Int, into result: Buffer, isGathered: Bool, on bench: Workbench) throws(MPIError) {
+        let operations = bench.operations
+        let channels = up.matrix.rows
+        let raised = bench.buffers.up.view(rows: tokens, columns: channels)
+        let activated = bench.buffers.gate.view(rows: tokens, columns: channels)
+        let raising = up.product(into: raised)
+        if let gate {
+            operations.multiply(bench.buffers.normed, tokens: tokens, gate.product(into: activated), raising)
+        } else {
+            operations.multiply(bench.buffers.normed, tokens: tokens, raising)
+        }
+        operations.activate(
+            mlp.activation, gate: gate == nil ? nil : activated, up: raised, tokens: tokens, into: activated)
+        var inner = activated
+        if isGathered {
+            inner = bench.buffers.gathered.view(rows: tokens, columns: mlp.axis.count)
+            try bench.group.gather(activated, inputGathering, tokens: tokens, into: inner, operations)
+        }
+        operations.multiply(inner, tokens: tokens, by: down, into: result)
+        guard let factor else { return }
+        // After the choice its scores are not needed any more.
+        let gates = bench.buffers.scores.view(rows: tokens, columns: 1)
+        operations.exact.multiply(bench.buffers.normed, tokens: tokens, by: factor, into: gates)
+        operations.scale(result, bySigmoidOf: gates, tokens: tokens)
+    }
+}
+
+extension Routing {
+    /// Room for a chunk of a plan.
+    convenience init(_ plan: Plan) {
+        let mixtures = plan.blueprint.layers.flatMap(\.branches).compactMap { branch -> Experts? in
+            if case .experts(let experts) = branch.mixer { experts } else { nil }
+        }
+        self.init(
+            tokens: mixtures.isEmpty ? 0 : plan.policy.chunk, chosenCount: mixtures.map(\.router.chosenCount).max() ?? 0,
+            experts: mixtures.map(\.memberAxis.count).max() ?? 0)
+    }
+}
