@@ -49,7 +49,7 @@ import Testing
         let plan = try Plan(blueprint, policy: policy) { $0.isVector ? .f32 : encoding }
         let name = "\(row.model), \(row.shares), \(encoding.name)"
         let attention = try #require(Resource.attentions(blueprint).first)
-        let mlp = try #require(blueprint.layers.first?.branches.last?.mixer.axis)
+        let mlp = try #require(blueprint.layers.first?.branches.last?.mixer.axes.last)
         #expect(plan.split(of: attention.queryAxis).counts == part.queryHeads, "\(name)")
         let keyValues = plan.split(of: attention.keyValueAxis).ranges.map { [$0.lowerBound, $0.upperBound] }
         #expect(keyValues == part.keyValueHeads, "\(name)")

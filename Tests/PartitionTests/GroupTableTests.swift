@@ -152,7 +152,7 @@ import Testing
         width: Int, group: Int, cuts: [(counts: [Int], inside: Int?)]
     ) throws {
         let model = try Resource.model(heads: 28, keyValueHeads: 4, headSize: 128, mlpWidth: width)
-        let mlp = try #require(model.layers[0].branches.last?.mixer.axis)
+        let mlp = try #require(model.layers[0].branches.last?.mixer.axes.last)
         for (shares, cut) in zip(Self.shares, cuts) {
             let plan = try Resource.plan(of: model, shares, encoding: Resource.grouped(4, group))
             #expect(plan.split(of: mlp).counts == cut.counts, "\(width) channels, groups of \(group), \(shares)")
