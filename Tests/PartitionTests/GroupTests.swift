@@ -114,12 +114,12 @@ import Testing
             let plan = try Self.plan(trial)
             let mixer = try #require(trial.model.layers[0].branches.last?.mixer)
             let size = trial.grouping.scale == .nested ? 256 : trial.grouping.size
-            let groups = (mixer.axis.count + size - 1) / size
+            let groups = (mixer.axes[0].count + size - 1) / size
             var counts = Dealing.deal(groups, shares: trial.shares).map { $0 * size }
             let last = try #require(counts.lastIndex { $0 > 0 })
-            counts[last] -= groups * size - mixer.axis.count
+            counts[last] -= groups * size - mixer.axes[0].count
             let sum = trial.shares.reduce(0, +)
-            let misses = zip(counts, trial.shares).map { abs(Double($0) * sum / ($1 * Double(mixer.axis.count)) - 1) }
+            let misses = zip(counts, trial.shares).map { abs(Double($0) * sum / ($1 * Double(mixer.axes[0].count)) - 1) }
             let areHeldTwice = mixer.weights.contains { plan.scalesHeldTwice(of: $0).count > 0 }
             if areHeldTwice {
                 inside += 1
@@ -134,7 +134,7 @@ import Testing
     @Test func theRemainderGoesRoundTheLayersAndSlowsNone() throws {
         let model = try Resource.model(heads: 8, keyValueHeads: 8, width: 64, mlpWidth: 512, layers: 5)
         let plan = try Resource.plan(of: model, [1, 1, 1, 1, 1], encoding: Resource.grouped(4, 64))
-        let splits = model.layers.compactMap { $0.branches.last }.map { plan.split(of: $0.mixer.axis).counts }
+        let splits = model.layers.compactMap { $0.branches.last }.map { plan.split(of: $0.mixer.axes[0]).counts }
         #expect(splits[0] == [104, 104, 104, 104, 96])
         for rank in 0..<5 { #expect(splits.reduce(0) { $0 + $1[rank] } == 512) }
         for counts in splits { #expect(counts.sorted() == [96, 104, 104, 104, 104]) }
@@ -143,7 +143,7 @@ import Testing
         // A rank of a smaller share is not made the slowest to even out what it lacks.
         let uneven = try Resource.plan(of: model, [5, 3, 2, 1, 1], encoding: Resource.grouped(4, 64))
         for layer in model.layers {
-            let counts = try #require(layer.branches.last.map { uneven.split(of: $0.mixer.axis).counts })
+            let counts = try #require(layer.branches.last.map { uneven.split(of: $0.mixer.axes[0]).counts })
             let slowest = zip(counts, [5.0, 3, 2, 1, 1]).map { Double($0) / $1 }.max()
             #expect(slowest == 44)
         }
@@ -157,7 +157,7 @@ import Testing
             let plan = try Resource.plan(of: model, shares, encoding: Resource.grouped(8, 32))
             let totals = shares.indices.map { rank in
                 model.layers.compactMap { $0.branches.last }.reduce(0) {
-                    $0 + plan.split(of: $1.mixer.axis)[rank].count
+                    $0 + plan.split(of: $1.mixer.axes[0])[rank].count
                 }
             }
             let asked = Double(3 * width)
@@ -179,7 +179,7 @@ import Testing
         for trial in try Self.cases(60, seed: 15) {
             let plan = try Self.plan(trial, .gather)
             let plain = try Resource.plan(of: trial.model, trial.shares, .gather, context: 8)
-            for mlp in trial.model.layers.flatMap(\.branches).map(\.mixer.axis) where mlp.kind == .mlpWidth {
+            for mlp in trial.model.layers.flatMap(\.branches).map(\.mixer.axes[0]) where mlp.kind == .mlpWidth {
                 #expect(plan.split(of: mlp) == plain.split(of: mlp))
             }
             #expect(trial.model.weights.allSatisfy { plan.scalesHeldTwice(of: $0).count == 0 })

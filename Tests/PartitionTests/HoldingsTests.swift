@@ -188,7 +188,7 @@ import Testing
         let alone = try Resource.plan("alice", [1], .gather).workspace(rank: 0)
         #expect(alone.gathered.columns + alone.part.columns + alone.exchange.columns == 0)
         let padded = try Resource.plan("alice", [5, 3, 2], .gather, .padded)
-        let mlp = try #require(padded.blueprint.layers.first?.branches.last?.mixer.axis)
+        let mlp = try #require(padded.blueprint.layers.first?.branches.last?.mixer.axes[0])
         #expect(padded.workspace(rank: 2).gathered.columns == 411)
         #expect(padded.workspace(rank: 2).exchange.columns == 3 * padded.split(of: mlp).longest)
         #expect(padded.workspace(rank: 2).exchange.columns > 411)

@@ -30,7 +30,7 @@ import Testing
     @Test func paddedGathersExchangeTheLongestRangeOfEveryRank() throws {
         let plan = try Resource.plan("alice", [5, 3, 2], .gather, .padded)
         let longestHeads = try #require(Resource.attentions(plan.blueprint).first.map { plan.split(of: $0.queryAxis) })
-        let mlp = try #require(plan.blueprint.layers.first?.branches.last?.mixer.axis)
+        let mlp = try #require(plan.blueprint.layers.first?.branches.last?.mixer.axes[0])
         let perLayer =
             3 * (longestHeads.longest * 16 + plan.split(of: mlp).longest)
             + 2 * 3 * plan.split(of: plan.blueprint.widthAxis).longest
@@ -68,7 +68,7 @@ import Testing
             }
         }
         let plan = try Resource.plan("alice", [5, 3, 2], .gather)
-        let mlp = try #require(plan.blueprint.layers.first?.branches.last?.mixer.axis)
+        let mlp = try #require(plan.blueprint.layers.first?.branches.last?.mixer.axes[0])
         let attention = try #require(Resource.attentions(plan.blueprint).first)
         for rank in 0..<3 {
             let inner = plan.split(of: attention.queryAxis)[rank].count * 16 + plan.split(of: mlp)[rank].count
