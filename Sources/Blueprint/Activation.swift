@@ -1,5 +1,5 @@
 /// A function of each channel.
-public enum Activation: String, Hashable, Sendable {
+public enum Activation: Hashable, Sendable {
     /// `x * sigmoid(x)`.
     case silu
     /// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x³)))`.
@@ -8,4 +8,7 @@ public enum Activation: String, Hashable, Sendable {
     case gelu
     /// `max(x, 0)²`.
     case squaredReLU
+    /// Of a gate `g` and what is raised, `u`: `(u + 1) * g * sigmoid(alpha * g)`, where `g` is at most `limit` and `u`
+    /// within it on either side.
+    case clampedSwiGLU(alpha: Float, limit: Float)
 }

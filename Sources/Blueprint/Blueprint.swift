@@ -96,6 +96,9 @@ extension Blueprint {
         }
     }
 
+    /// The longest sequence that turns as short ones do, where longer ones turn otherwise.
+    public var longFrom: Int? { rotaries.compactMap(\.longFrom).min() }
+
     /// The number of parameters; a tied head counts once.
     public var parameterCount: Int { weights.reduce(0) { $0 + $1.elementCount } }
 

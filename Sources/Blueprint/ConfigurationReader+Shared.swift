@@ -1,3 +1,5 @@
+import Foundation
+
 /// Readers of keys that several families spell alike.
 extension ConfigurationReader {
     /// The encoding in `dtype` or `torch_dtype`.
@@ -47,6 +49,7 @@ extension ConfigurationReader {
                 size: try turning(partOf: size, partial), theta: outerTheta ?? defaultTheta)
         }
         let outer = try partial == nil ? nil : real("partial_rotary_factor") ?? partial
+        inner.originalContext = stated("original_max_position_embeddings")
         return try inner.rotaryMembers(size: size, defaultTheta: outerTheta ?? defaultTheta, partial: outer)
     }
 
@@ -78,9 +81,12 @@ extension ConfigurationReader {
         let size = try turning(partOf: size, partial)
         let olderKind = try string("type")
         let kind = try string("rope_type") ?? olderKind ?? "default"
-        let scaling = try rotaryScaling(kind)
+        let scaling = try rotaryScaling(kind, size: size)
+        let factor = try attentionFactor(of: scaling)
+        // Positions of pictures and films; of text all are the same.
+        for key in ["mrope_section", "mrope_interleaved"] { _ = value(key) }
         try finish()
-        return Rotary(size: size, theta: theta, scaling: scaling)
+        return Rotary(size: size, theta: theta, scaling: scaling, attentionFactor: factor)
     }
 
     /// A cap above zero; nil where the key is null.
@@ -90,7 +96,29 @@ extension ConfigurationReader {
         return Float(try positive(key))
     }
 
-    private mutating func rotaryScaling(_ kind: String) throws(BlueprintError) -> Rotary.Scaling {
+    /// What cosines and sines are multiplied by (`_compute_yarn_parameters` in transformers' `modeling_rope_utils.py`).
+    private mutating func attentionFactor(of scaling: Rotary.Scaling) throws(BlueprintError) -> Float {
+        guard case .byTurns(let factor, _, _, _, _) = scaling else { return 1 }
+        let stated = try real("attention_factor")
+        let (scale, scaleOfAll) = (try real("mscale"), try real("mscale_all_dim"))
+        if let stated { return Float(stated) }
+        func magnitude(_ scale: Double) -> Double { factor <= 1 ? 1 : 0.1 * scale * log(Double(factor)) + 1 }
+        guard let scale, let scaleOfAll, scale != 0, scaleOfAll != 0 else { return Float(magnitude(1)) }
+        return Float(magnitude(scale) / magnitude(scaleOfAll))
+    }
+
+    /// A number for each pair of channels that turn.
+    private mutating func factors(_ key: String, size: Int) throws(BlueprintError) -> [Float] {
+        let numbers = try reals(key) ?? []
+        guard numbers.count == size / 2, numbers.allSatisfy({ $0 > 0 }) else {
+            throw .inconsistent(
+                expected: "'\(key)' to have \(size / 2) numbers above zero, one per pair of channels",
+                found: "\(numbers.count)")
+        }
+        return numbers.map { Float($0) }
+    }
+
+    private mutating func rotaryScaling(_ kind: String, size: Int) throws(BlueprintError) -> Rotary.Scaling {
         switch kind {
         case "default":
             return .none
@@ -106,9 +134,20 @@ extension ConfigurationReader {
             return .byWavelength(
                 factor: Float(try positive("factor")), lowFactor: Float(low), highFactor: Float(high),
                 originalContext: try count("original_max_position_embeddings"))
+        case "yarn":
+            return .byTurns(
+                factor: Float(try positive("factor")), fast: try positive("beta_fast", default: 32),
+                slow: try positive("beta_slow", default: 1),
+                originalContext: try count("original_max_position_embeddings"),
+                isRounded: try boolean("truncate", default: true))
+        case "longrope", "su":
+            return .byPair(
+                short: try factors("short_factor", size: size), long: try factors("long_factor", size: size),
+                originalContext: try count("original_max_position_embeddings", default: originalContext))
         default:
             throw .unsupportedValue(
-                key: "rope_type", expected: "\"default\", \"linear\" or \"llama3\"", found: "\"\(kind)\"")
+                key: "rope_type", expected: "\"default\", \"linear\", \"llama3\", \"yarn\" or \"longrope\"",
+                found: "\"\(kind)\"")
         }
     }
 

@@ -5,6 +5,8 @@ struct ConfigurationReader {
     private let values: [String: ConfigurationValue]
     private let prefix: String
     private var read: Set<String> = []
+    /// `original_max_position_embeddings` of the object around this one, where it says it.
+    var originalContext: Int?
 
     /// Keys that describe the file, the training or the text, never the computation of a logit.
     private static let withoutEffect: Set<String> = [
@@ -48,6 +50,11 @@ struct ConfigurationReader {
 
     /// Whether the key is written, even as null.
     func has(_ key: String) -> Bool { values[key] != nil }
+
+    /// An integer, where one is written; the key does not count as read.
+    func stated(_ key: String) -> Int? {
+        if case .integer(let number)? = values[key] { number } else { nil }
+    }
 
     mutating func integer(_ key: String) throws(BlueprintError) -> Int? {
         guard let value = value(key) else { return nil }
@@ -107,6 +114,20 @@ struct ConfigurationReader {
             texts.append(text)
         }
         return texts
+    }
+
+    mutating func reals(_ key: String) throws(BlueprintError) -> [Double]? {
+        guard let value = value(key) else { return nil }
+        guard case .array(let elements) = value else { throw wrongType(key, "an array of numbers", value) }
+        var numbers: [Double] = []
+        for element in elements {
+            switch element {
+            case .integer(let number): numbers.append(Double(number))
+            case .real(let number): numbers.append(number)
+            case .null, .boolean, .string, .array, .object: throw wrongType(key, "an array of numbers", value)
+            }
+        }
+        return numbers
     }
 
     mutating func integers(_ key: String) throws(BlueprintError) -> [Int]? {

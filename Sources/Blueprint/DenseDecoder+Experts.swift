@@ -8,6 +8,9 @@ struct ExpertForm {
         case stacked(path: String)
         /// Gate and up of each expert one below the other: `experts.gate_up_proj`, `[experts, 2 * width, columns]`.
         case fused
+        /// The same with their rows in turn, or with rows and columns exchanged: `experts.gate_up_proj`,
+        /// `[experts, columns, 2 * width]`, and what four bits are made of.
+        case interleaved
     }
 
     /// Experts.
@@ -24,6 +27,11 @@ struct ExpertForm {
     var factor: Float = 1
     /// Where a layer has its mixture.
     var path = "mlp"
+    /// The router's name below that.
+    var routerName = "gate"
+    var hasRouterBias = false
+    /// Whether the experts' projections have biases.
+    var hasBiases = false
     var layouts: [Layout] = [
         .each(gate: "gate_proj", up: "up_proj", down: "down_proj"), .stacked(path: "switch_mlp"), .fused,
     ]
@@ -40,8 +48,9 @@ extension DenseDecoder {
         let members = Axis(.experts, layer: layer, count: form.count)
         let axis = Axis(.expertWidth, layer: layer, count: form.width)
         var router = Router(
-            weight: Weight("\(path).gate.weight", [form.count, width]), scoring: form.scoring,
+            weight: Weight("\(path).\(form.routerName).weight", [form.count, width]), scoring: form.scoring,
             chosenCount: form.chosenCount)
+        router.bias = form.hasRouterBias ? Weight("\(path).\(form.routerName).bias", [form.count]) : nil
         router.isNormalized = form.isNormalized
         router.correction = form.hasCorrection ? Weight("\(path).gate.e_score_correction_bias", [form.count]) : nil
         router.groupCount = form.groupCount
@@ -53,7 +62,8 @@ extension DenseDecoder {
                 weight: Weight(
                     "\(path).experts.\(role.rawValue).weight", isLast ? [width, form.width] : [form.width, width],
                     isLast ? .columns(axis, perUnit: 1) : .rows(axis, perUnit: 1), members: members,
-                    sources: form.layouts.map { source($0, role, form, path) }))
+                    sources: form.layouts.flatMap { sources($0, role, form, path) }),
+                bias: form.hasBiases ? bias(role, form, path, axis, members) : nil)
         }
         return Experts(
             router: router, gate: projection(.gate), up: projection(.up), down: projection(.down),
@@ -69,9 +79,9 @@ extension DenseDecoder {
     }
 
     /// Where a checkpoint of that layout has a projection.
-    private func source(
+    private func sources(
         _ layout: ExpertForm.Layout, _ role: Role, _ form: ExpertForm, _ path: String
-    ) -> Weight.Source {
+    ) -> [Weight.Source] {
         let shape = role == .down ? [width, form.width] : [form.width, width]
         switch layout {
         case .each(let gate, let up, let down):
@@ -81,16 +91,46 @@ extension DenseDecoder {
                 case .up: up
                 case .down: down
                 }
-            return Weight.Source("\(path).experts.*.\(name).weight", shape)
+            return [Weight.Source("\(path).experts.*.\(name).weight", shape)]
         case .stacked(let below):
-            return Weight.Source("\(path).\(below).\(role.rawValue).weight", [form.count] + shape)
+            return [Weight.Source("\(path).\(below).\(role.rawValue).weight", [form.count] + shape)]
         case .fused where role == .down:
-            return Weight.Source("\(path).experts.down_proj", [form.count] + shape)
+            return [Weight.Source("\(path).experts.down_proj", [form.count] + shape)]
         case .fused:
-            return Weight.Source(
-                "\(path).experts.gate_up_proj", [form.count, 2 * form.width, width],
-                firstRow: role == .up ? form.width : 0)
+            return [
+                Weight.Source(
+                    "\(path).experts.gate_up_proj", [form.count, 2 * form.width, width],
+                    runs: [Weight.Source.Run(role == .up ? form.width : 0, form.width)])
+            ]
+        case .interleaved where role == .down:
+            return [
+                Weight.Source("\(path).experts.down_proj_blocks", [form.count] + shape),
+                Weight.Source("\(path).experts.down_proj", [form.count, form.width, width], isTransposed: true),
+            ]
+        case .interleaved:
+            let runs = [Weight.Source.Run(role == .up ? 1 : 0, form.width, step: 2)]
+            return [
+                Weight.Source(
+                    "\(path).experts.gate_up_proj_blocks", [form.count, 2 * form.width, width], runs: runs),
+                Weight.Source(
+                    "\(path).experts.gate_up_proj", [form.count, width, 2 * form.width], runs: runs,
+                    isTransposed: true),
+            ]
         }
+    }
+
+    /// The biases of a projection; those of the last one are held by every rank.
+    private func bias(
+        _ role: Role, _ form: ExpertForm, _ path: String, _ axis: Axis, _ members: Axis
+    ) -> Weight {
+        let name = "\(path).experts.\(role.rawValue).bias"
+        guard role != .down else {
+            let source = Weight.Source("\(path).experts.down_proj_bias", [form.count, width])
+            return Weight(name, [form.count * width], sources: [source])
+        }
+        let runs = [Weight.Source.Run(role == .up ? 1 : 0, form.width, step: 2)]
+        let source = Weight.Source("\(path).experts.gate_up_proj_bias", [form.count, 2 * form.width], runs: runs)
+        return Weight(name, [form.width], .rows(axis, perUnit: 1), members: members, sources: [source])
     }
 }
 

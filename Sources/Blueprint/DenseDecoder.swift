@@ -23,8 +23,22 @@ struct DenseDecoder {
     var hasNormBias = false
     /// What is added to the weights of norms.
     var normAddend: Float = 0
+    /// Whether the mixers' inputs are normed.
+    var hasNorms = true
     /// Whether the mixers' outputs are normed too, and the norm before the MLP has a name of its own.
     var hasPostNorms = false
+    /// Whether the norms of query and key heads are over all heads together.
+    var normsSpanHeads = false
+    /// Whether each head has a score without a value.
+    var hasSinks = false
+    /// Whether what heads have read is multiplied by a gate, whose rows follow those of each query head.
+    var hasOutputGate = false
+    /// Whether a checkpoint has queries, keys and values in one tensor, and the MLP's gate and up in another.
+    var isFused = false
+    /// What names of tensors begin with.
+    var root = "model"
+    /// What makes the attention of a layer, by its number and path, in place of the usual one.
+    var latentAttention: ((Int, String, DenseDecoder) -> Attention)?
     var activation: Activation
     /// The projections of the MLP by their names; without a gate the function is that of what is raised.
     var mlpNames: (gate: String?, up: String, down: String) = ("gate_proj", "up_proj", "down_proj")
@@ -52,6 +66,10 @@ struct DenseDecoder {
         var activations: [String: Activation] = ["silu": .silu]
         /// Whether rotary keys are read.
         var readsRotary = true
+        /// Channels of a key and of its turning part, where config.json says them by other keys.
+        var headSize: Int?
+        /// The channels that turn, likewise.
+        var rotarySize: Int?
         /// The part of each head that turns where config.json says nothing; nil where all of it must.
         var partialRotary: Double?
     }
@@ -77,7 +95,9 @@ struct DenseDecoder {
                 expected: "'num_attention_heads' to be a multiple of 'num_key_value_heads', \(keyValueHeads)",
                 found: "\(heads)")
         }
-        if reader.value("head_dim") != nil {
+        if let size = spelling.headSize {
+            headSize = size
+        } else if reader.value("head_dim") != nil {
             headSize = try reader.count("head_dim")
         } else if let defaultHeadSize {
             headSize = defaultHeadSize
@@ -106,7 +126,7 @@ struct DenseDecoder {
         endTokens = try reader.tokens("eos_token_id")
         rotary =
             try spelling.readsRotary
-            ? reader.rotary(size: headSize, partial: spelling.partialRotary) : Rotary(size: headSize, theta: 10_000)
+            ? reader.rotary(size: spelling.rotarySize ?? headSize, partial: spelling.partialRotary) : Rotary(size: headSize, theta: 10_000)
         let names = spelling.activations.keys.sorted()
         let name = try reader.string(spelling.activation) ?? names[0]
         guard let activation = spelling.activations[name] else {
@@ -123,13 +143,13 @@ struct DenseDecoder {
         let rows = Weight.Distribution.rows(vocabularyAxis, perUnit: 1)
         return Blueprint(
             architecture: architecture, width: width, vocabulary: vocabulary, maximumContext: maximumContext,
-            embedding: Weight("model.embed_tokens.weight", [vocabulary, width], rows),
+            embedding: Weight("\(root).embed_tokens.weight", [vocabulary, width], rows),
             embeddingFactor: embeddingFactor, layers: (0..<layerCount).map(layer),
-            finalNorm: norm("model.norm", width),
+            finalNorm: norm("\(root).norm", width),
             untiedHead: isTied ? nil : Weight("lm_head.weight", [vocabulary, width], rows),
             logitFactor: logitFactor, logitCap: logitCap, statedEncoding: statedEncoding, endTokens: endTokens,
             ignoredSuffixes: [".rotary_emb.inv_freq"] + (isTied ? ["lm_head.weight"] : []),
-            ignoredPrefixes: (0..<furtherLayers).map { "model.layers.\(layerCount + $0)." })
+            ignoredPrefixes: (0..<furtherLayers).map { "\(root).layers.\(layerCount + $0)." })
     }
 
     /// Makes mixtures of experts of some layers' MLPs.
@@ -145,15 +165,16 @@ struct DenseDecoder {
     }
 
     private func layer(_ number: Int) -> Layer {
-        let path = "model.layers.\(number)"
+        let path = "\(root).layers.\(number)"
         let beforeMLP = hasPostNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm"
         func postNorm(_ name: String) -> Norm? { hasPostNorms ? norm("\(path).\(name)", width) : nil }
         return Layer(branches: [
             Branch(
-                norm: norm("\(path).input_layernorm", width), mixer: .attention(attention(number, path)),
+                norm: hasNorms ? norm("\(path).input_layernorm", width) : nil,
+                mixer: .attention(latentAttention?(number, path, self) ?? attention(number, path)),
                 postNorm: postNorm("post_attention_layernorm"), factor: branchFactor),
             Branch(
-                norm: norm("\(path).\(beforeMLP)", width), mixer: feedForward(number, path),
+                norm: hasNorms ? norm("\(path).\(beforeMLP)", width) : nil, mixer: feedForward(number, path),
                 postNorm: postNorm("post_feedforward_layernorm"), factor: branchFactor),
         ])
     }
@@ -161,20 +182,45 @@ struct DenseDecoder {
     private func attention(_ number: Int, _ path: String) -> Attention {
         let queries = Axis(.queryHeads, layer: number, count: heads)
         let keyValues = Axis(.keyValueHeads, layer: number, count: keyValueHeads)
-        func input(_ name: String, _ axis: Axis) -> Projection {
-            first("\(path).self_attn.\(name)", axis, perUnit: headSize, hasBias: hasQueryKeyValueBias)
+        let (queryRows, keyRows) = (heads * headSize, keyValueHeads * headSize)
+        func input(_ name: String, _ axis: Axis, firstRow: Int, _ sources: [Weight.Source] = []) -> Projection {
+            let fused = Weight.Source(
+                "\(path).self_attn.qkv_proj.weight", [queryRows + 2 * keyRows, width],
+                runs: [Weight.Source.Run(firstRow, axis.count * headSize)])
+            return first(
+                "\(path).self_attn.\(name)", axis, perUnit: headSize, hasBias: hasQueryKeyValueBias,
+                sources: isFused ? [fused] : sources)
         }
-        func headNorm(_ name: String) -> Norm? {
-            hasHeadNorms ? norm("\(path).self_attn.\(name)", headSize) : nil
+        func gated(first: Int) -> [Weight.Source] {
+            let runs = [Weight.Source.Run(first, headSize)]
+            return [
+                Weight.Source(
+                    "\(path).self_attn.q_proj.weight", [2 * queryRows, width], runs: runs, groupCount: heads)
+            ]
         }
-        return Attention(
-            query: input("q_proj", queries), key: input("k_proj", keyValues), value: input("v_proj", keyValues),
+        func headNorm(_ name: String, _ axis: Axis) -> Norm? {
+            guard hasHeadNorms else { return nil }
+            guard normsSpanHeads else { return norm("\(path).self_attn.\(name)", headSize) }
+            let rows = Weight.Distribution.rows(axis, perUnit: headSize)
+            return Norm(
+                weight: Weight("\(path).self_attn.\(name).weight", [axis.count * headSize], rows), epsilon: epsilon)
+        }
+        var attention = Attention(
+            query: input("q_proj", queries, firstRow: 0, hasOutputGate ? gated(first: 0) : []),
+            key: input("k_proj", keyValues, firstRow: queryRows),
+            value: input("v_proj", keyValues, firstRow: queryRows + keyRows),
             output: last("\(path).self_attn.o_proj", queries, perUnit: headSize, hasBias: hasOutputBias),
             heads: heads, keyValueHeads: keyValueHeads, headSize: headSize,
-            queryNorm: headNorm("q_norm"), keyNorm: headNorm("k_norm"),
+            queryNorm: headNorm("q_norm", queries), keyNorm: headNorm("k_norm", keyValues),
             rotary: rotaryOfLayer(number) ?? rotary, scale: scale ?? 1 / Float(headSize).squareRoot(),
             scoreCap: scoreCap, window: window(number),
             queryAxis: queries, keyValueAxis: keyValues)
+        attention.normsSpanHeads = normsSpanHeads
+        attention.sinks =
+            hasSinks ? Weight("\(path).self_attn.sinks", [heads], .rows(queries, perUnit: 1)) : nil
+        attention.outputGate =
+            hasOutputGate ? input("gate_proj", queries, firstRow: 0, gated(first: headSize)) : nil
+        return attention
     }
 
     private func feedForward(_ number: Int, _ path: String) -> Mixer {
@@ -185,31 +231,36 @@ struct DenseDecoder {
     /// An MLP whose projections are under `path`.
     func mlp(_ path: String, layer: Int, width: Int) -> MLP {
         let axis = Axis(.mlpWidth, layer: layer, count: width)
-        func input(_ name: String) -> Projection {
-            first("\(path).\(name)", axis, perUnit: 1, hasBias: hasMLPBias)
+        func input(_ name: String, firstRow: Int) -> Projection {
+            let fused = Weight.Source(
+                "\(path).gate_up_proj.weight", [2 * width, self.width], runs: [Weight.Source.Run(firstRow, width)])
+            return first(
+                "\(path).\(name)", axis, perUnit: 1, hasBias: hasMLPBias, sources: isFused ? [fused] : [])
         }
         return MLP(
-            gate: mlpNames.gate.map(input), up: input(mlpNames.up),
+            gate: mlpNames.gate.map { input($0, firstRow: 0) }, up: input(mlpNames.up, firstRow: width),
             down: last("\(path).\(mlpNames.down)", axis, perUnit: 1, hasBias: hasMLPBias),
             activation: activation, axis: axis)
     }
 
-    private func norm(_ name: String, _ count: Int) -> Norm {
+    func norm(_ name: String, _ count: Int) -> Norm {
         Norm(
             weight: Weight("\(name).weight", [count]), bias: hasNormBias ? Weight("\(name).bias", [count]) : nil,
             epsilon: epsilon, addend: normAddend)
     }
 
-    private func first(_ name: String, _ axis: Axis, perUnit: Int, hasBias: Bool) -> Projection {
+    private func first(
+        _ name: String, _ axis: Axis, perUnit: Int, hasBias: Bool, sources: [Weight.Source] = []
+    ) -> Projection {
         let outputs = axis.count * perUnit
         let rows = Weight.Distribution.rows(axis, perUnit: perUnit)
         return Projection(
-            weight: Weight("\(name).weight", [outputs, width], rows),
+            weight: Weight("\(name).weight", [outputs, width], rows, sources: sources),
             bias: hasBias ? Weight("\(name).bias", [outputs], rows) : nil)
     }
 
     // The bias of a last projection is added once, after the sum: every rank holds it.
-    private func last(_ name: String, _ axis: Axis, perUnit: Int, hasBias: Bool) -> Projection {
+    func last(_ name: String, _ axis: Axis, perUnit: Int, hasBias: Bool) -> Projection {
         Projection(
             weight: Weight("\(name).weight", [width, axis.count * perUnit], .columns(axis, perUnit: perUnit)),
             bias: hasBias ? Weight("\(name).bias", [width]) : nil)

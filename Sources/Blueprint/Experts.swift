@@ -56,7 +56,7 @@ public struct Experts: Hashable, Sendable {
     public var gate: Projection?
     /// `[expertWidth, width]` of each.
     public var up: Projection
-    /// `[width, expertWidth]` of each.
+    /// `[width, expertWidth]` of each; its bias, where there is one, `[experts * width]`, one after the other.
     public var down: Projection
     /// The function of the gate, or of what is raised.
     public var activation: Activation
@@ -72,11 +72,11 @@ public struct Experts: Hashable, Sendable {
     /// The projections of every expert before the activation.
     public var firstProjections: [Projection] { (gate.map { [$0] } ?? []) + [up] }
 
-    /// The weights of the experts themselves, each of as many members as there are experts.
-    public var expertWeights: [Weight] { (firstProjections + [down]).flatMap(\.weights) }
+    /// The weights that ranks share out with the experts, each of as many members as there are experts.
+    public var expertWeights: [Weight] { firstProjections.flatMap(\.weights) + [down.weight] }
 
     /// Its tensors.
     public var weights: [Weight] {
-        router.weights + expertWeights + (shared?.weights ?? []) + (sharedGate.map { [$0] } ?? [])
+        router.weights + expertWeights + (down.bias.map { [$0] } ?? []) + (shared?.weights ?? []) + (sharedGate.map { [$0] } ?? [])
     }
 }

@@ -103,7 +103,7 @@ struct GGUFConfiguration {
         switch scaling {
         case .none:
             return
-        case .linear, .byWavelength:
+        case .linear, .byWavelength, .byTurns, .byPair:
             if let kind = parameters["rope_type"] {
                 throw .inconsistent(
                     expected: "either '\(GGUFModel.frequencyFactorsName)' or 'rope.scaling.type'",

@@ -49,9 +49,9 @@ public struct Attention: Hashable, Sendable {
     public var query: Projection
     /// `[keyValueHeads * headSize, width]`.
     public var key: Projection
-    /// `[keyValueHeads * headSize, width]`.
-    public var value: Projection
-    /// `[width, heads * headSize]`.
+    /// `[keyValueHeads * headSize, width]`; nil where the keys, being latent, serve as values.
+    public var value: Projection?
+    /// `[width, heads * valueSize]`.
     public var output: Projection
     /// Query heads.
     public var heads: Int
@@ -59,16 +59,25 @@ public struct Attention: Hashable, Sendable {
     public var keyValueHeads: Int
     /// Channels of one head.
     public var headSize: Int
-    /// Norm over each query head before rotation, one weight for all heads.
+    /// Norm over each query head before rotation, one weight for all heads; or over all of them, with a weight of its
+    /// own for each.
     public var queryNorm: Norm?
-    /// Norm over each key head before rotation, one weight for all heads.
+    /// Norm over each key head before rotation, likewise.
     public var keyNorm: Norm?
+    /// Whether these norms are over all heads together.
+    public var normsSpanHeads = false
     /// Rotary position embedding of queries and keys.
     public var rotary: Rotary
     /// Scores are multiplied by it.
     public var scale: Float
     /// Scores become `cap * tanh(score / cap)` before the softmax; nil where they stay.
     public var scoreCap: Float?
+    /// `[heads]`: a score of each head that takes part in the softmax and has no value; nil where there are none.
+    public var sinks: Weight?
+    /// `[heads * headSize, width]`: what heads have read is multiplied by its sigmoid; nil where it is taken as it is.
+    public var outputGate: Projection?
+    /// How queries and keys go through a latent space; nil where they do not.
+    public var latent: Latent?
     /// A query sees this many positions, its own included; nil for all.
     public var window: Int?
     /// The axis that ranks share out.
@@ -78,6 +87,64 @@ public struct Attention: Hashable, Sendable {
 
     /// Query heads that read one key-value head.
     public var groupSize: Int { heads / keyValueHeads }
+
+    /// Channels of what a head gives to the output.
+    public var valueSize: Int { latent?.valueSize ?? headSize }
+
+    /// The projections of its input that ranks share out.
+    public var inputs: [Projection] {
+        [query, key] + [value, outputGate].compactMap { $0 }
+    }
+}
+
+/// Multi-head latent attention: all heads read one latent vector of each position, and a part of the key that turns.
+///
+/// A query head of `contentSize` channels that do not turn, `q`, and others that do, sees the key `[latent | turning]`
+/// with `[keyExpansion q | turning q]`: the product that would make keys of latents is done with the query instead.
+/// What it reads of the latents becomes its value by `valueExpansion`.
+///
+/// DeepSeek-AI, DeepSeek-V2 Technical Report, 2024.
+public struct Latent: Hashable, Sendable {
+    /// What queries are made of instead of the stream.
+    public struct Reduction: Hashable, Sendable {
+        /// `[reduced, width]`.
+        public var projection: Projection
+        /// The norm of what it gives.
+        public var norm: Norm
+    }
+
+    /// What queries are made of; nil for the stream.
+    public var reduction: Reduction?
+    /// The norm of the latent channels, the first of a key.
+    public var norm: Norm
+    /// Latent channels.
+    public var size: Int
+    /// Channels of a query head that do not turn.
+    public var contentSize: Int
+    /// Channels of a head's value.
+    public var valueSize: Int
+    /// `[size, contentSize]` of each query head.
+    public var keyExpansion: Weight
+    /// `[valueSize, size]` of each query head.
+    public var valueExpansion: Weight
+
+    /// A latent space that queries are made for from the stream.
+    public init(
+        norm: Norm, size: Int, contentSize: Int, valueSize: Int, keyExpansion: Weight, valueExpansion: Weight
+    ) {
+        self.norm = norm
+        self.size = size
+        self.contentSize = contentSize
+        self.valueSize = valueSize
+        self.keyExpansion = keyExpansion
+        self.valueExpansion = valueExpansion
+    }
+
+    /// Its tensors.
+    public var weights: [Weight] {
+        (reduction.map { $0.projection.weights + $0.norm.weights } ?? []) + norm.weights
+            + [keyExpansion, valueExpansion]
+    }
 }
 
 /// An MLP: gated, `down(activation(gate x) * up x)`, or plain, `down(activation(up x))`.
@@ -115,8 +182,9 @@ public enum Mixer: Hashable, Sendable {
     public var weights: [Weight] {
         switch self {
         case .attention(let attention):
-            [attention.query, attention.key, attention.value, attention.output].flatMap(\.weights)
+            (attention.inputs + [attention.output]).flatMap(\.weights)
                 + [attention.queryNorm, attention.keyNorm].compactMap { $0 }.flatMap(\.weights)
+                + [attention.sinks].compactMap { $0 } + (attention.latent?.weights ?? [])
         case .mlp(let mlp):
             mlp.weights
         case .experts(let experts):
@@ -136,8 +204,8 @@ public enum Mixer: Hashable, Sendable {
 
 /// One residual branch, `x += factor * postNorm(mixer(norm(x)))`.
 public struct Branch: Hashable, Sendable {
-    /// The norm before the mixer.
-    public var norm: Norm
+    /// The norm before the mixer; nil where it reads the stream as it is.
+    public var norm: Norm?
     /// The mixer.
     public var mixer: Mixer
     /// The norm of what the mixer gives, complete; nil where there is none.
@@ -146,7 +214,7 @@ public struct Branch: Hashable, Sendable {
     public var factor: Float = 1
 
     /// A branch with a norm before its mixer, and perhaps one after it.
-    public init(norm: Norm, mixer: Mixer, postNorm: Norm? = nil, factor: Float = 1) {
+    public init(norm: Norm?, mixer: Mixer, postNorm: Norm? = nil, factor: Float = 1) {
         self.norm = norm
         self.mixer = mixer
         self.postNorm = postNorm
@@ -154,7 +222,7 @@ public struct Branch: Hashable, Sendable {
     }
 
     /// Its tensors.
-    public var weights: [Weight] { norm.weights + mixer.weights + (postNorm?.weights ?? []) }
+    public var weights: [Weight] { (norm?.weights ?? []) + mixer.weights + (postNorm?.weights ?? []) }
 }
 
 /// The residual branches of one layer, in order.

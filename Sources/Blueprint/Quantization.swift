@@ -91,11 +91,15 @@ extension ConfigurationReader {
         }
         // The other libraries say with it whose form it is; mlx has no such key.
         if let method = members["quant_method"], !method.isOff {
+            if Self.typedMethods.contains(method) { return nil }
             throw .unsupportedValue(
-                key: "\(found.key).quant_method", expected: "absent, as mlx leaves it", found: "\(method)")
+                key: "\(found.key).quant_method", expected: "\"mxfp4\", \"fp8\" or absent, as mlx leaves it", found: "\(method)")
         }
         return try Self.quantization(members, prefix: "\(found.key).")
     }
+
+    /// Methods whose tensors tell by their types and names how they are stored.
+    private static let typedMethods: [ConfigurationValue] = [.string("mxfp4"), .string("fp8")]
 
     private static func quantization(
         _ members: [String: ConfigurationValue], prefix: String

@@ -45,6 +45,18 @@ extension Rotary.Scaling {
         switch self {
         case .none: ["rope_type": .string("default")]
         case .linear(let factor): ["rope_type": .string("linear"), "factor": .real(Double(factor))]
+        case .byTurns(let factor, let fast, let slow, let originalContext, let isRounded):
+            [
+                "rope_type": .string("yarn"), "factor": .real(Double(factor)), "beta_fast": .real(fast),
+                "beta_slow": .real(slow), "original_max_position_embeddings": .integer(originalContext),
+                "truncate": .boolean(isRounded),
+            ]
+        case .byPair(let short, let long, let originalContext):
+            [
+                "rope_type": .string("longrope"), "original_max_position_embeddings": .integer(originalContext),
+                "short_factor": .array(short.map { .real(Double($0)) }),
+                "long_factor": .array(long.map { .real(Double($0)) }),
+            ]
         case .byWavelength(let factor, let lowFactor, let highFactor, let originalContext):
             [
                 "rope_type": .string("llama3"), "factor": .real(Double(factor)),

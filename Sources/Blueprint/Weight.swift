@@ -52,20 +52,51 @@ public struct Weight: Hashable, Sendable {
 
 extension Weight {
     /// Rows of a tensor, or of one tensor for each member, of which a checkpoint makes a weight.
+    ///
+    /// Rows of a tensor are what all its dimensions but the last count; those of a vector are its elements.
     public struct Source: Hashable, Sendable {
+        /// Rows that follow each other in the weight: every `step`-th of the tensor's.
+        public struct Run: Hashable, Sendable {
+            /// The first of them, in its group.
+            public var first: Int
+            /// How many they are.
+            public var count: Int
+            /// Rows from one to the next.
+            public var step: Int
+
+            /// A run of rows.
+            public init(_ first: Int, _ count: Int, step: Int = 1) {
+                self.first = first
+                self.count = count
+                self.step = step
+            }
+        }
+
         /// The tensor's name in the checkpoint; a `*` stands for the number of a member, each of which has a tensor
         /// then.
         public var name: String
         /// The tensor's shape. Of a tensor of all members the first dimension counts them.
         public var shape: [Int]
-        /// The first of the weight's rows among the tensor's, or among those of each member.
-        public var firstRow: Int
+        /// The weight's rows of a group, in their order; none for all rows as they are.
+        public var runs: [Run]
+        /// Groups of equally many rows, which the tensor, or each member in it, consists of.
+        public var groupCount: Int
+        /// Whether the last two dimensions change places before anything is read.
+        public var isTransposed: Bool
+        /// Whether the rows of each member, once read, become its columns.
+        public var transposesRuns: Bool
 
-        /// Consecutive rows, from `firstRow` on.
-        public init(_ name: String, _ shape: [Int], firstRow: Int = 0) {
+        /// The tensor as it is, or some of its rows.
+        public init(
+            _ name: String, _ shape: [Int], runs: [Run] = [], groupCount: Int = 1, isTransposed: Bool = false,
+            transposesRuns: Bool = false
+        ) {
             self.name = name
             self.shape = shape
-            self.firstRow = firstRow
+            self.runs = runs
+            self.groupCount = groupCount
+            self.isTransposed = isTransposed
+            self.transposesRuns = transposesRuns
         }
 
         /// The name of the tensor that has the rows of a member.
@@ -83,4 +114,7 @@ extension Weight {
                 source.hasTensorPerMember ? (0..<memberCount).map(source.name(ofMember:)) : [source.name]
             }
     }
+
+    /// Whether every rank holds all of it.
+    public var isReplicated: Bool { distribution == .replicated && members == nil }
 }

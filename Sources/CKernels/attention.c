@@ -96,11 +96,20 @@ static float *output_of(const attention *a, const struct pair *pair)
     return a->y + pair->token * a->y_stride + pair->head * a->cache.head_size;
 }
 
-static void divide(float *y, float sum, size_t size)
+/// Divides what all keys gave by the sum of weights, that of the head's sink included.
+static void finish(const attention *a, const struct pair *pair)
 {
-    float inverse = 1.0f / sum;
-    for (size_t d = 0; d < size; d++)
-        y[d] *= inverse;
+    float sum = pair->sum, old = 1, *y = output_of(a, pair);
+    if (a->sinks) {
+        float sink = a->sinks[pair->head];
+        int rises = sink > pair->maximum;
+        float less = exponential(rises ? pair->maximum - sink : sink - pair->maximum);
+        old = rises ? less : 1;
+        sum = rises ? __builtin_fmaf(sum, less, 1.0f) : sum + less;
+    }
+    float factor = old / sum;
+    for (size_t d = 0; d < a->cache.head_size; d++)
+        y[d] *= factor;
 }
 
 /// Adds a block's values: first what pairs see of it before the common keys, then those, then what comes after.
@@ -219,7 +228,7 @@ static void take_task(const struct task *task)
             take_block(task, &tiles[i], base, &block);
     if (!a->partials)
         for (size_t i = 0; i < count; i++)
-            divide(output_of(a, &pairs[i]), pairs[i].sum, size);
+            finish(a, &pairs[i]);
 }
 
 /// The task that begins at a token and a head, over the blocks that its tokens see.
@@ -318,6 +327,6 @@ void lockstep_attention_merge_part(const void *work, int thread, int threads)
             merge(kernels, y, &pair, record, record[padded(size)], record[padded(size) + 1],
                 block == pair.first / BLOCK, size);
         }
-        divide(y, pair.sum, size);
+        finish(a, &pair);
     }
 }

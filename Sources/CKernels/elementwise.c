@@ -41,14 +41,20 @@ INLINE float squared_relu(float x)
 /// limit * tanh(x / limit), by tanh(u) = 1 - 2 / (1 + exp(2 u)).
 INLINE float capped(float x, float limit) { return limit - 2 * limit / (1.0f + exponential(2 * (x / limit))); }
 
-#define PARAMETERS (const float *a, const float *b, float factor, float *y, size_t count)
-#define ARGUMENTS (a, b, factor, y, count)
+INLINE float clamped_swiglu_of(float gate, float up, float alpha, float limit)
+{
+    float g = gate > limit ? limit : gate, u = up > limit ? limit : up < -limit ? -limit : up;
+    return (u + 1.0f) * (g / (1.0f + exponential(-alpha * g)));
+}
+
+#define PARAMETERS (const float *a, const float *b, float factor, float limit, float *y, size_t count)
+#define ARGUMENTS (a, b, factor, limit, y, count)
 
 /// Compiles an operation for every instruction set.
 #define OPERATION(name, expression)                                                                                    \
     INLINE void name##_body PARAMETERS                                                                                 \
     {                                                                                                                  \
-        (void)b, (void)factor;                                                                                         \
+        (void)b, (void)factor, (void)limit;                                                                                         \
         IN_SIXTEENS(count, y, i, expression);                                                                          \
     }                                                                                                                  \
     FOR_EVERY_TARGET(void, name, PARAMETERS, ARGUMENTS)
@@ -57,6 +63,8 @@ OPERATION(silu_multiply, silu(a[i]) * b[i])
 OPERATION(gelu_multiply, gelu(a[i]) * b[i])
 OPERATION(gelu_of, gelu(a[i]))
 OPERATION(squared_relu_of, squared_relu(a[i]))
+OPERATION(clamped_swiglu, clamped_swiglu_of(a[i], b[i], factor, limit))
+OPERATION(sigmoid_multiply, b[i] / (1.0f + exponential(-a[i])))
 OPERATION(add, a[i] + b[i])
 OPERATION(add_multiple, factor * a[i] + b[i])
 OPERATION(scale, factor * a[i])
@@ -91,6 +99,8 @@ static operation *chosen(enum lockstep_elementwise_operation name, int instructi
     case LOCKSTEP_GELU_MULTIPLY: return gelu_multiply(instruction_set);
     case LOCKSTEP_GELU: return gelu_of(instruction_set);
     case LOCKSTEP_SQUARED_RELU: return squared_relu_of(instruction_set);
+    case LOCKSTEP_CLAMPED_SWIGLU: return clamped_swiglu(instruction_set);
+    case LOCKSTEP_SIGMOID_MULTIPLY: return sigmoid_multiply(instruction_set);
     case LOCKSTEP_ADD: return add(instruction_set);
     case LOCKSTEP_ADD_MULTIPLE: return add_multiple(instruction_set);
     case LOCKSTEP_SCALE: return scale(instruction_set);
@@ -111,12 +121,12 @@ void lockstep_elementwise_part(const void *work, int thread, int threads)
         part_of(e->columns, 64, thread, threads, &start, &end);
     for (size_t row = first; row < last; row++)
         operation(e->a + row * e->a_stride + start, e->b ? e->b + row * e->b_stride + start : 0, e->factor,
-            e->y + row * e->y_stride + start, end - start);
+            e->limit, e->y + row * e->y_stride + start, end - start);
 }
 
 void cap_scores(int instruction_set, float *x, size_t count, float limit)
 {
-    cap(instruction_set)(x, 0, limit, x, count);
+    cap(instruction_set)(x, 0, limit, 0, x, count);
 }
 
 void lockstep_exp(int instruction_set, const float *x, size_t count, float *y)

@@ -38,14 +38,13 @@ extension Operations {
     /// which holds their keys and values already; the output has the queries' shape.
     ///
     /// The query at position p sees keys max(0, p - window + 1)...p. Scores are dot products times `scale`; softmax in
-    /// f32.
+    /// f32, in which a sink [heads] takes part as the score of a key without a value.
     ///
     /// - Parameter partials: space for what blocks of keys give, `partialCount(heads:headSize:positions:)` floats for
     ///   each token; where it suffices, few heads are shared among many threads. The result does not depend on it.
     public func attention(
         queries: Buffer, tokens: Int, cache: KeyValueCache, heads: HeadMap, scale: Float, cap: Float? = nil,
-        window: Int?,
-        firstPosition: Int, partials: Buffer? = nil, into y: Buffer
+        sinks: Vector? = nil, window: Int?, firstPosition: Int, partials: Buffer? = nil, into y: Buffer
     ) {
         let size = cache.headSize
         precondition(size <= LOCKSTEP_LONGEST_HEAD, "A head has at most 1024 elements.")
@@ -60,7 +59,8 @@ extension Operations {
                 instruction_set: instructionSet.code, queries: queries.start, y: y.start,
                 query_stride: queries.columns, y_stride: y.columns, cache: cache.layout,
                 key_value_heads: map.baseAddress, heads: heads.count, tokens: tokens, first_position: firstPosition,
-                window: window ?? 0, scale: scale, cap: cap ?? 0, partials: nil)
+                window: window ?? 0, scale: scale, cap: cap ?? 0,
+                sinks: sinks?.buffer.start, partials: nil)
             let pairs = tokens * heads.count * size
             let elements = pairs * min(firstPosition + tokens, window ?? .max)
             if let partials, unsafe sharesUnevenly(&work), unsafe lockstep_attention_partials(&work) <= partials.count {

@@ -124,6 +124,20 @@ extension Operations {
         }
     }
 
+    /// y[token] += factor * bias, for the tokens and factors of the routing's rows, with one row of biases
+    /// [rows, columns].
+    public func add(_ biases: Vector, row: Int, _ rows: Range<Int>, of routing: Routing, to y: Buffer) {
+        precondition((row + 1) * y.columns <= biases.count, "The biases must have the row.")
+        guard !rows.isEmpty else { return }
+        unsafe routing.withRows(rows) { tokens, factors in
+            let work = unsafe lockstep_rows(
+                instruction_set: instructionSet.code, x: biases.buffer.start + row * y.columns, y: y.start,
+                x_stride: 0,
+                y_stride: y.columns, columns: y.columns, count: rows.count, tokens: tokens, factors: factors)
+            unsafe run(lockstep_add_rows_part, work, elements: rows.count * y.columns)
+        }
+    }
+
     /// y[t] *= sigmoid(gates[t]), for [tokens, columns] and gates [tokens, 1], which become their sigmoids.
     public func scale(_ y: Buffer, bySigmoidOf gates: Buffer, tokens: Int) {
         precondition(gates.columns == 1, "A token has one gate.")

@@ -35,15 +35,18 @@ extension Operations {
 
     /// Rotary position embedding of each head, in place, pairs (i, i + rotarySize / 2): y1 = x1 c - x2 s,
     /// y2 = x2 c + x1 s. Row p of the table [positions, rotarySize] holds the cosines of position p, then its sines.
+    ///
+    /// - Parameter firstChannel: the first channel of a head that turns.
     public func rotate(
-        _ x: Buffer, tokens: Int, heads: Int, headSize: Int, rotarySize: Int, table: Buffer, firstPosition: Int
+        _ x: Buffer, tokens: Int, heads: Int, headSize: Int, firstChannel: Int = 0, rotarySize: Int, table: Buffer,
+        firstPosition: Int
     ) {
-        precondition(rotarySize % 2 == 0 && rotarySize <= headSize, "The rotary part is an even part of a head.")
+        precondition(rotarySize % 2 == 0 && firstChannel + rotarySize <= headSize, "The rotary part is an even part of a head.")
         precondition(table.columns == rotarySize, "The table must have a cosine and a sine for each pair.")
         precondition(firstPosition >= 0 && firstPosition + tokens <= table.rows, "The table must hold the positions.")
         Self.check(x, tokens: tokens, columns: heads * headSize)
         let work = unsafe lockstep_rotate(
-            instruction_set: instructionSet.code, x: x.start, stride: x.columns, tokens: tokens, heads: heads,
+            instruction_set: instructionSet.code, x: x.start + firstChannel, stride: x.columns, tokens: tokens, heads: heads,
             head_size: headSize, rotary_size: rotarySize, table: table.start, first_position: firstPosition)
         unsafe run(lockstep_rotate_part, work, elements: tokens * heads * rotarySize)
     }
@@ -56,9 +59,47 @@ extension Operations {
             case .silu: gate == nil ? nil : LOCKSTEP_SILU_MULTIPLY
             case .gelu: gate == nil ? LOCKSTEP_GELU : LOCKSTEP_GELU_MULTIPLY
             case .squaredReLU: gate == nil ? LOCKSTEP_SQUARED_RELU : nil
+            case .clampedSwiGLU: gate == nil ? nil : LOCKSTEP_CLAMPED_SWIGLU
             }
         guard let operation else { preconditionFailure("\(activation) is not implemented in this form.") }
-        elementwise(operation, gate ?? up, gate == nil ? nil : up, tokens, y)
+        var (factor, limit): (Float, Float) = (1, 0)
+        if case .clampedSwiGLU(let alpha, let most) = activation { (factor, limit) = (alpha, most) }
+        elementwise(operation, gate ?? up, gate == nil ? nil : up, tokens, y, factor: factor, limit: limit)
+    }
+
+    /// y *= sigmoid(gates), for [tokens, columns].
+    public func scale(_ y: Buffer, bySigmoidsOf gates: Buffer, tokens: Int) {
+        elementwise(LOCKSTEP_SIGMOID_MULTIPLY, gates, y, tokens, y)
+    }
+
+    /// sums[t, firstColumn + h] = the sum of squares of head h of x [tokens, heads x headSize].
+    public func sumSquares(
+        _ x: Buffer, tokens: Int, heads: Int, headSize: Int, into sums: Buffer, at firstColumn: Int
+    ) {
+        Self.check(x, tokens: tokens, columns: heads * headSize)
+        Self.check(sums, tokens: tokens, columns: firstColumn + heads)
+        let work = unsafe lockstep_squares(
+            instruction_set: instructionSet.code, x: x.start, stride: x.columns, tokens: tokens, heads: heads,
+            head_size: headSize, sums: sums.start + firstColumn, sums_stride: sums.columns)
+        unsafe run(lockstep_squares_part, work, elements: tokens * heads * headSize)
+    }
+
+    /// x *= weight / sqrt(sum / count + epsilon) for each row, where `sum` adds `sumCount` of its row of sums in order.
+    ///
+    /// - Parameters:
+    ///   - weight: [columns].
+    ///   - count: the elements that were squared.
+    public func normalize(
+        _ x: Buffer, tokens: Int, weight: Vector, epsilon: Float, bySquares sums: Buffer, from firstColumn: Int,
+        _ sumCount: Int, of count: Int
+    ) {
+        Self.check(x, tokens: tokens, columns: weight.count)
+        Self.check(sums, tokens: tokens, columns: firstColumn + sumCount)
+        let work = unsafe lockstep_scale_by_squares(
+            instruction_set: instructionSet.code, x: x.start, stride: x.columns, weight: weight.buffer.start,
+            tokens: tokens, columns: weight.count, sums: sums.start + firstColumn, sums_stride: sums.columns,
+            sum_count: sumCount, count: count, epsilon: epsilon)
+        unsafe run(lockstep_scale_by_squares_part, work, elements: tokens * weight.count)
     }
 
     /// y += x, for [tokens, columns].
@@ -87,13 +128,13 @@ extension Operations {
         Self.check(y, tokens: tokens, columns: y.columns)
         let work = unsafe lockstep_elementwise(
             instruction_set: instructionSet.code, operation: LOCKSTEP_ADD, a: bias.buffer.start, b: y.start, y: y.start,
-            a_stride: 0, b_stride: y.columns, y_stride: y.columns, rows: tokens, columns: y.columns, factor: 1)
+            a_stride: 0, b_stride: y.columns, y_stride: y.columns, rows: tokens, columns: y.columns, factor: 1, limit: 0)
         unsafe run(lockstep_elementwise_part, work, elements: tokens * y.columns)
     }
 
     private func elementwise(
         _ operation: lockstep_elementwise_operation, _ a: Buffer, _ b: Buffer?, _ tokens: Int, _ y: Buffer,
-        factor: Float = 1
+        factor: Float = 1, limit: Float = 0
     ) {
         precondition(a.columns == y.columns && b?.columns ?? a.columns == y.columns, "All have one width.")
         Self.check(a, tokens: tokens, columns: y.columns)
@@ -102,7 +143,7 @@ extension Operations {
         let work = unsafe lockstep_elementwise(
             instruction_set: instructionSet.code, operation: operation, a: a.start, b: b?.start, y: y.start,
             a_stride: a.columns, b_stride: b?.columns ?? 0, y_stride: y.columns, rows: tokens, columns: y.columns,
-            factor: factor)
+            factor: factor, limit: limit)
         unsafe run(lockstep_elementwise_part, work, elements: tokens * y.columns)
     }
 
@@ -123,15 +164,16 @@ extension Operations {
         }
     }
 
-    /// Copies the first `columns` columns of x [tokens, x.columns] into the columns of y [tokens, y.columns] from
+    /// Copies `columns` columns of x [tokens, x.columns], from `first` on, into the columns of y [tokens, y.columns] from
     /// `column` on.
-    public func copy(_ x: Buffer, tokens: Int, columns: Int, into y: Buffer, column: Int) {
-        precondition(column >= 0 && (0...x.columns).contains(columns), "The columns must lie in both.")
-        Self.check(x, tokens: tokens, columns: columns)
+    public func copy(_ x: Buffer, from first: Int = 0, tokens: Int, columns: Int, into y: Buffer, column: Int) {
+        precondition(column >= 0 && first >= 0 && columns >= 0, "The columns must lie in both.")
+        Self.check(x, tokens: tokens, columns: first + columns)
         Self.check(y, tokens: tokens, columns: column + columns)
         alone {
             for token in 0..<tokens {
-                unsafe (y.start + token * y.columns + column).update(from: x.start + token * x.columns, count: columns)
+                unsafe (y.start + token * y.columns + column).update(
+                    from: x.start + token * x.columns + first, count: columns)
             }
         }
     }

@@ -5,20 +5,23 @@ public struct Product: Sendable {
     let matrix: Matrix  // [rows, columns]
     let bias: Vector?  // [rows]
     let output: Buffer  // [tokens, at least rows]
+    let outputColumn: Int
 
-    /// output[t, r] = sum over k of matrix[r, k] * input[t, k], plus bias[r].
-    public init(_ matrix: Matrix, bias: Vector? = nil, into output: Buffer) {
-        precondition(matrix.rows <= output.columns, "The output's rows must hold one element for each of the matrix's.")
+    /// output[t, outputColumn + r] = sum over k of matrix[r, k] * input[t, k], plus bias[r].
+    public init(_ matrix: Matrix, bias: Vector? = nil, into output: Buffer, at outputColumn: Int = 0) {
+        precondition(outputColumn >= 0 && outputColumn + matrix.rows <= output.columns, "The output's rows must hold one element for each of the matrix's.")
         precondition(bias.map { $0.count == matrix.rows } ?? true, "The bias must have one element for each row.")
         self.matrix = matrix
         self.bias = bias
         self.output = output
+        self.outputColumn = outputColumn
     }
 
     fileprivate var work: lockstep_product {
         unsafe lockstep_product(
             w: matrix.start, row_byte_stride: matrix.rowByteStride, rows: matrix.rows, columns: matrix.columns,
-            encoding: matrix.encoding.code, grouping: matrix.grouping, bias: bias?.buffer.start, y: output.start,
+            encoding: matrix.encoding.code, grouping: matrix.grouping, bias: bias?.buffer.start, 
+            y: output.start + outputColumn,
             y_stride: output.columns)
     }
 }
@@ -30,27 +33,44 @@ extension Operations {
         multiply(x, tokens: tokens, Product(w, bias: bias, into: y))
     }
 
+    /// y[t, outputColumn + r] = sum over k of w[r, k] * x[t, inputColumn + k]: a product of some channels only.
+    public func multiply(
+        _ x: Buffer, from inputColumn: Int, tokens: Int, by w: Matrix, into y: Buffer, at outputColumn: Int
+    ) {
+        precondition(
+            inputColumn >= 0 && inputColumn + w.columns <= x.columns, "The input's rows must hold the columns.")
+        multiply(x, from: inputColumn, tokens, (Product(w, into: y, at: outputColumn), nil, nil))
+    }
+
     /// Up to three products of the same input in one go: the threads are woken once, and the input is rounded once.
     public func multiply(
         _ x: Buffer, tokens: Int, _ first: Product, _ second: Product? = nil, _ third: Product? = nil
     ) {
-        check(first, x, tokens)
-        if let second { check(second, x, tokens) }
-        if let third { check(third, x, tokens) }
-        let products = (first, second, third)
-        unsafe run(work(x, tokens, products, rounded: .none), tokens)
+        checkLength(first, x)
+        if let second { checkLength(second, x) }
+        if let third { checkLength(third, x) }
+        multiply(x, from: 0, tokens, (first, second, third))
+    }
+
+    private func multiply(
+        _ x: Buffer, from column: Int, _ tokens: Int, _ products: (Product, Product?, Product?)
+    ) {
+        check(products.0, x, tokens)
+        if let second = products.1 { check(second, x, tokens) }
+        if let third = products.2 { check(third, x, tokens) }
+        unsafe run(work(x, column, tokens, products, rounded: .none), tokens)
         guard let rounding else { return }
-        unsafe run(work(x, tokens, products, rounded: .integers), tokens, rounding)
-        unsafe run(work(x, tokens, products, rounded: .bfloats), tokens, rounding)
+        unsafe run(work(x, column, tokens, products, rounded: .integers), tokens, rounding)
+        unsafe run(work(x, column, tokens, products, rounded: .bfloats), tokens, rounding)
     }
 
     /// Those of the products that round their input in one way.
     private func work(
-        _ x: Buffer, _ tokens: Int, _ products: (Product, Product?, Product?), rounded form: Rounding.Form
+        _ x: Buffer, _ column: Int, _ tokens: Int, _ products: (Product, Product?, Product?), rounded form: Rounding.Form
     ) -> lockstep_multiply {
         var work = unsafe lockstep_multiply()
         unsafe work.instruction_set = instructionSet.code
-        unsafe work.x = UnsafePointer(x.start)
+        unsafe work.x = UnsafePointer(x.start + column)
         unsafe work.x_stride = x.columns
         unsafe work.tokens = tokens
         func add(_ product: Product?) {
@@ -103,8 +123,11 @@ extension Operations {
         return tokens >= fewest
     }
 
-    private func check(_ product: Product, _ x: Buffer, _ tokens: Int) {
+    private func checkLength(_ product: Product, _ x: Buffer) {
         precondition(x.columns == product.matrix.columns, "The input's rows must be as long as the matrix's.")
+    }
+
+    private func check(_ product: Product, _ x: Buffer, _ tokens: Int) {
         Self.check(x, tokens: tokens, columns: x.columns)
         Self.check(product.output, tokens: tokens, columns: product.matrix.rows)
     }

@@ -11,6 +11,9 @@ struct Buffers {
     let keys: Buffer  // [chunk, local key-value heads * head size]
     let values: Buffer  // [chunk, local key-value heads * head size]
     let heads: Buffer  // [chunk, local heads * head size]
+    let besides: Buffer  // [chunk, local heads * channels]: queries and values of latent heads, or gates of outputs
+    let reduced: Buffer  // [chunk, reduced]: what latent queries are made of
+    let squares: Buffer  // [chunk, all heads]: sums of squares
     let gate: Buffer  // [chunk, local MLP width], or [chunk * chosen experts, local expert width]
     let up: Buffer  // likewise
     let scores: Buffer  // [chunk, experts]
@@ -37,6 +40,9 @@ struct Buffers {
         keys = try buffer(workspace.keys)
         values = try buffer(workspace.values)
         heads = try buffer(workspace.heads)
+        besides = try buffer(workspace.besides)
+        reduced = try buffer(workspace.reduced)
+        squares = try buffer(workspace.squares)
         gate = try buffer(workspace.gate)
         up = try buffer(workspace.up)
         scores = try buffer(workspace.scores)

@@ -18,8 +18,9 @@ struct ExpertsLayer: MixerLayer {
     private let router: Matrix  // [experts, width]
     private let bias: Vector?  // [experts]
     private let correction: Vector?  // [experts]
-    private let gate: [Matrix]?  // of each own expert, [channels, width]
-    private let up: [Matrix]  // likewise
+    private let gate: LocalExperts?  // of each own expert, [channels, width]
+    private let up: LocalExperts  // likewise
+    private let downBias: Vector?  // [experts * width]
     private let down: [Matrix]  // sum: of each own expert, [width, channels]; gather: of each, [local width, all channels]
     private let shared: SharedExpert?
     private let inputGathering: Gathering
@@ -35,8 +36,9 @@ struct ExpertsLayer: MixerLayer {
         router = shard.matrix(experts.router.weight)
         bias = experts.router.bias.map { shard.vector($0) }
         correction = experts.router.correction.map { shard.vector($0) }
-        gate = experts.gate.map { shard.matrices($0.weight) }
-        up = shard.matrices(experts.up.weight)
+        gate = experts.gate.map { LocalExperts($0, shard) }
+        up = LocalExperts(experts.up, shard)
+        downBias = experts.down.bias.map { shard.vector($0) }
         down = shard.matrices(experts.down.weight)
         let cutting = plan.policy.cutting
         inputGathering = Gathering(plan.split(of: experts.axis), perUnit: 1, cutting: cutting)
@@ -64,6 +66,16 @@ struct ExpertsLayer: MixerLayer {
             lower(inner, firstRow: bench.routing.rows(of: members).lowerBound, members, into: result, bench)
             try group.sum(buffers.branch, tokens: tokens, operations)
         }
+        addBiases(tokens: tokens, bench)
+    }
+
+    /// Adds the biases of the chosen experts' last projections to the complete output: once, whatever was summed.
+    private func addBiases(tokens: Int, _ bench: Workbench) {
+        guard let downBias else { return }
+        for expert in 0..<experts.memberAxis.count {
+            bench.operations.add(
+                downBias, row: expert, bench.routing.rows(of: expert), of: bench.routing, to: bench.buffers.branch)
+        }
     }
 
     /// Scores and choices of every token, the same on every rank.
@@ -86,8 +98,8 @@ struct ExpertsLayer: MixerLayer {
             let input = bench.buffers.expertInput
             operations.take(rows, of: routing, from: bench.buffers.normed, into: input)
             let local = rows.lowerBound - own.lowerBound..<rows.upperBound - own.lowerBound
-            let raising = Product(up[expert - members.lowerBound], into: raised.rows(local))
-            let gating = gate.map { Product($0[expert - members.lowerBound], into: activated.rows(local)) }
+            let raising = up.product(expert - members.lowerBound, into: raised.rows(local))
+            let gating = gate?.product(expert - members.lowerBound, into: activated.rows(local))
             if let gating {
                 operations.multiply(input, tokens: rows.count, gating, raising)
             } else {
@@ -127,6 +139,21 @@ struct ExpertsLayer: MixerLayer {
                 input, tokens: rows.count, by: down[expert - members.lowerBound], into: output)
             bench.operations.add(output, rows, of: bench.routing, to: result)
         }
+    }
+}
+
+/// One rank's rows of a first projection of its experts.
+private struct LocalExperts {
+    private let matrices: [Matrix]
+    private let biases: [Vector]?
+
+    init(_ projection: Projection, _ shard: any Slices) {
+        matrices = shard.matrices(projection.weight)
+        biases = projection.bias.map { shard.vectors($0) }
+    }
+
+    func product(_ expert: Int, into output: Buffer) -> Product {
+        Product(matrices[expert], bias: biases?[expert], into: output)
     }
 }
 

@@ -56,6 +56,12 @@ final class Group {
         }
     }
 
+    /// Sums `[tokens, columns]` over the ranks in float32: of elements that one rank has and the others not, exact.
+    func combine(_ buffer: Buffer, tokens: Int) throws(MPIError) {
+        guard !isAlone else { return }
+        try reduce(buffer, tokens: tokens)
+    }
+
     private func reduce(_ buffer: Buffer, tokens: Int) throws(MPIError) {
         try buffer.withMutableSpan(rows: tokens) { span throws(MPIError) in
             try communicator.allReduce(&span, .sum)

@@ -23,6 +23,15 @@ struct LocalNorm {
         operations.normalize(x, tokens: tokens, weight: weight, bias: bias, epsilon: epsilon, into: y)
     }
 
+    /// The norm of a row of which this rank has a part, in place, by sums of squares of all.
+    func normalize(
+        _ x: Buffer, tokens: Int, bySquares sums: Buffer, from first: Int, _ sumCount: Int, of count: Int,
+        _ operations: Operations
+    ) {
+        operations.normalize(
+            x, tokens: tokens, weight: weight, epsilon: epsilon, bySquares: sums, from: first, sumCount, of: count)
+    }
+
     /// The norm of each head of each row, in place.
     func normalizeHeads(_ x: Buffer, tokens: Int, heads: Int, headSize: Int, _ operations: Operations) {
         operations.normalizeHeads(

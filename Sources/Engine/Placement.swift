@@ -95,22 +95,26 @@ struct Placement {
     private func fillRotation(_ tables: Buffer) throws(MPIError) {
         var offset = 0
         for rotary in plan.blueprint.rotaries {
-            let table = tables.table(at: offset, columns: rotary.size)
-            offset += tables.rows * rotary.size
-            try table.withMutableSpan(rows: table.rows) { span throws(MPIError) in
-                if communicator.rank == 0 { Self.fill(&span, rotary, positions: table.rows) }
-                try communicator.broadcast(&span, from: 0)
+            for number in 0..<rotary.tableCount {
+                let table = tables.table(at: offset, columns: rotary.size)
+                offset += tables.rows * rotary.size
+                try table.withMutableSpan(rows: table.rows) { span throws(MPIError) in
+                    if communicator.rank == 0 {
+                        Self.fill(&span, rotary, isLong: number > 0, positions: table.rows)
+                    }
+                    try communicator.broadcast(&span, from: 0)
+                }
             }
         }
     }
 
-    private static func fill(_ table: inout MutableSpan<Float>, _ rotary: Rotary, positions: Int) {
-        let frequencies = rotary.inverseFrequencies()
+    private static func fill(_ table: inout MutableSpan<Float>, _ rotary: Rotary, isLong: Bool, positions: Int) {
+        let (frequencies, factor) = (rotary.inverseFrequencies(isLong: isLong), rotary.attentionFactor)
         for position in 0..<positions {
             for (pair, frequency) in frequencies.enumerated() {
                 let angle = Double(Float(position) * frequency)
-                table[position * rotary.size + pair] = Float(cos(angle))
-                table[position * rotary.size + frequencies.count + pair] = Float(sin(angle))
+                table[position * rotary.size + pair] = Float(cos(angle)) * factor
+                table[position * rotary.size + frequencies.count + pair] = Float(sin(angle)) * factor
             }
         }
     }

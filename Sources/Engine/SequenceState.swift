@@ -6,6 +6,9 @@ import Partition
 final class SequenceState {
     let caches: [KeyValueCache]  // one per attention mixer
     private(set) var distinctTokens: Set<Int32> = []
+    private(set) var tokens: [Int32] = []
+    /// Whether it turns as sequences do that are longer than those of training.
+    var isLong = false
     /// The next position.
     private(set) var position = 0
     let context: Int
@@ -13,6 +16,7 @@ final class SequenceState {
     /// Space for `plan.policy.context` tokens.
     init(plan: Plan, rank: Int, in arena: Arena) throws(ComputeError) {
         context = plan.policy.context
+        tokens.reserveCapacity(context)
         var caches: [KeyValueCache] = []
         for attention in plan.blueprint.attentions {
             caches.append(
@@ -25,12 +29,15 @@ final class SequenceState {
 
     func append(_ tokens: [Int32]) {
         distinctTokens.formUnion(tokens)
+        self.tokens += tokens
         position += tokens.count
     }
 
     /// Forgets everything.
     func clear() {
         distinctTokens.removeAll(keepingCapacity: true)
+        tokens.removeAll(keepingCapacity: true)
+        isLong = false
         position = 0
     }
 

@@ -7,7 +7,7 @@ import Weights
 /// One rank's part of a model: tokens in, its rows of the logits out, in step with the others of its group.
 final class Transformer {
     private struct Residual {
-        let norm: LocalNorm
+        let norm: LocalNorm?
         let mixer: any MixerLayer
         let postNorm: LocalNorm?
         let factor: Float
@@ -51,7 +51,7 @@ final class Transformer {
                 }
                 residuals.append(
                     Residual(
-                        norm: LocalNorm(branch.norm, shard), mixer: mixer,
+                        norm: branch.norm.map { LocalNorm($0, shard) }, mixer: mixer,
                         postNorm: branch.postNorm.map { LocalNorm($0, shard) }, factor: branch.factor))
             }
             layers.append(residuals)
@@ -61,6 +61,25 @@ final class Transformer {
 
     /// Runs the tokens through every layer; their residual stream is left in `buffers.hidden`.
     func forward(_ tokens: [Int32], state: SequenceState) throws(MPIError) {
+        if let longest = plan.blueprint.longFrom, !state.isLong, state.position + tokens.count > longest {
+            try turnAsLong(state)
+        }
+        try pass(tokens, state: state, isObserved: true)
+    }
+
+    /// Computes the keys of a sequence anew that has become too long to turn as short ones do.
+    private func turnAsLong(_ state: SequenceState) throws(MPIError) {
+        let earlier = state.tokens
+        state.clear()
+        state.isLong = true
+        for first in stride(from: 0, to: earlier.count, by: plan.policy.chunk) {
+            let last = min(earlier.count, first + plan.policy.chunk)
+            try pass(Array(earlier[first..<last]), state: state, isObserved: false)
+        }
+    }
+
+    private func pass(_ tokens: [Int32], state: SequenceState, isObserved: Bool) throws(MPIError) {
+        let observe = isObserved ? observe : nil
         let chunk = Chunk(tokens: tokens.count, firstPosition: state.position)
         let (operations, buffers) = (bench.operations, bench.buffers)
         operations.embed(tokens.span, table: embedding, firstRow: localVocabulary.lowerBound, into: buffers.hidden)
@@ -70,7 +89,13 @@ final class Transformer {
         try observe?(0, buffers.hidden, chunk.tokens)
         for (index, layer) in layers.enumerated() {
             for residual in layer {
-                residual.norm(buffers.hidden, tokens: chunk.tokens, into: buffers.normed, operations)
+                if let norm = residual.norm {
+                    norm(buffers.hidden, tokens: chunk.tokens, into: buffers.normed, operations)
+                } else {
+                    operations.copy(
+                        buffers.hidden, tokens: chunk.tokens, columns: buffers.hidden.columns, into: buffers.normed,
+                        column: 0)
+                }
                 try bench.clock.measure(residual.mixer.phase, layer: index) { () throws(MPIError) in
                     try residual.mixer.forward(chunk, state: state, on: bench)
                 }

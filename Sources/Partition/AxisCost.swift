@@ -151,7 +151,7 @@ extension AxisCost {
         switch mixer {
         case .attention(let attention):
             let grouping = plan.policy.grouping(cutByColumns: attention.output.weight, plan.encodings)
-            return Borders(grouping, perUnit: attention.headSize, isPadded: false).steps
+            return Borders(grouping, perUnit: attention.valueSize, isPadded: false).steps
         case .mlp(let mlp):
             return ofChannels(CutWidth(mlp))
         case .experts(let experts):
@@ -179,6 +179,6 @@ extension Mixer {
             case .experts(let experts):
                 if let shared = experts.shared, shared.axis == axis { shared.weights } else { experts.expertWeights }
             }
-        return weights.filter { $0.distribution != .replicated }
+        return weights.filter { !$0.isReplicated }
     }
 }

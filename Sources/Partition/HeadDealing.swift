@@ -6,6 +6,7 @@ struct HeadDealing: Hashable {
     struct Shape: Hashable {
         var heads: Int
         var keyValueHeads: Int
+        /// Columns of the last projection for each query head.
         var headSize: Int
         /// Bytes that a token reads for each query head.
         var queryByteCount: Int
@@ -92,10 +93,12 @@ extension HeadDealing.Shape {
         let positions = min(policy.context, attention.window ?? policy.context)
         heads = attention.heads
         keyValueHeads = attention.keyValueHeads
-        headSize = attention.headSize
-        queryByteCount = byteCount(attention.query.weights + output) / heads
+        headSize = attention.valueSize
+        let expansions = attention.latent.map { [$0.keyExpansion, $0.valueExpansion] } ?? []
+        let queries = attention.query.weights + (attention.outputGate?.weights ?? []) + expansions + output
+        queryByteCount = byteCount(queries) / heads
         keyValueByteCount =
-            byteCount(attention.key.weights + attention.value.weights) / keyValueHeads
+            byteCount(attention.key.weights + (attention.value?.weights ?? [])) / keyValueHeads
             + 2 * positions * policy.cache.byteCount(headSize: attention.headSize)
         grouping = policy.grouping(cutByColumns: attention.output.weight, encodings)
         isPadded = policy.cutting == .padded

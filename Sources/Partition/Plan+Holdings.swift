@@ -11,7 +11,7 @@ extension Plan {
             let encoding = encoding(of: weight)
             let byteCount = memoryByteCount(of: weight, slice)
             holdings.weightByteCount += byteCount
-            holdings.replicatedByteCount += weight.distribution == .replicated ? byteCount : 0
+            holdings.replicatedByteCount += weight.isReplicated ? byteCount : 0
             holdings.fileByteCount += encoding.fileByteCount(
                 rows: slice.members.count * slice.rows.count, columns: slice.columns)
         }
@@ -33,6 +33,14 @@ extension Plan {
         func buffer(_ columns: Int) -> Workspace.Buffer { Workspace.Buffer(chunk, columns) }
         let queries = attentions.map { extents.heldCount($0.queryAxis) * $0.headSize }.max() ?? 0
         let keyValues = attentions.map { extents.heldCount($0.keyValueAxis) * $0.headSize }.max() ?? 0
+        // Queries before and values after the latent space, and gates of outputs, which are not needed at once.
+        let besides = attentions.map { attention in
+            let size = attention.latent.map { max($0.contentSize + attention.rotary.size, $0.valueSize) }
+            return extents.heldCount(attention.queryAxis)
+                * (size ?? (attention.outputGate == nil ? 0 : attention.headSize))
+        }
+        let reduced = attentions.map { $0.latent?.reduction?.projection.weight.rows ?? 0 }.max() ?? 0
+        let squares = attentions.map { $0.normsSpanHeads ? $0.heads + $0.keyValueHeads : 0 }.max() ?? 0
         let chosen = mixtures.map { $0.router.chosenCount * extents.heldCount($0.axis) }
         let channels = (mlps.map { extents.heldCount($0.axis) } + chosen).max() ?? 0
         let experts = mixtures.map(\.memberAxis.count).max() ?? 0
@@ -41,6 +49,7 @@ extension Plan {
         return Workspace(
             hidden: buffer(blueprint.width), normed: buffer(blueprint.width), branch: buffer(blueprint.width),
             queries: buffer(queries), keys: buffer(keyValues), values: buffer(keyValues), heads: buffer(queries),
+            besides: buffer(besides.max() ?? 0), reduced: buffer(reduced), squares: buffer(squares),
             gate: buffer(channels), up: buffer(channels), scores: buffer(experts),
             expertInput: buffer(experts == 0 ? 0 : blueprint.width),
             expertOutput: buffer(experts == 0 ? 0 : blueprint.width),
@@ -48,7 +57,7 @@ extension Plan {
             packed: Workspace.Buffer(1, packed), received: Workspace.Buffer(1, received),
             logits: Workspace.Buffer(
                 min(chunk, Workspace.logitRows), extents.heldCount(blueprint.vocabularyAxis)),
-            rotation: Workspace.Buffer(policy.context, blueprint.rotaries.reduce(0) { $0 + $1.size }),
+            rotation: Workspace.Buffer(policy.context, blueprint.rotaries.reduce(0) { $0 + $1.tableCount * $1.size }),
             partials: Workspace.Buffer(
                 1,
                 attentions.map {
@@ -70,10 +79,10 @@ extension Plan {
     private var gatherColumns: (gathered: Int, part: Int, exchange: Int) {
         guard policy.way == .gather, rankCount > 1 else { return (0, 0, 0) }
         let inner =
-            attentions.map { $0.heads * $0.headSize } + mlps.map(\.axis.count)
+            attentions.map { $0.heads * $0.valueSize } + mlps.map(\.axis.count)
             + mixtures.map { $0.router.chosenCount * $0.axis.count }
         let exchanged =
-            attentions.map { gatheredCount($0.queryAxis) * $0.headSize } + mlps.map { gatheredCount($0.axis) }
+            attentions.map { gatheredCount($0.queryAxis) * $0.valueSize } + mlps.map { gatheredCount($0.axis) }
             + mixtures.map(gatheredCount)
         return (
             inner.max() ?? 0, split(of: blueprint.widthAxis).longest,
@@ -91,7 +100,7 @@ extension Plan {
     /// ones count for nobody.
     var sharesReached: [Double] {
         var byteCounts = [Double](repeating: 0, count: rankCount)
-        for weight in weights where weight.distribution != .replicated {
+        for weight in weights where !weight.isReplicated {
             let encoding = encoding(of: weight)
             for rank in 0..<rankCount {
                 let count = slice(of: weight, rank: rank).heldElementCount

@@ -37,7 +37,11 @@ extension Plan {
             let queries = extents.range(attention.queryAxis).count * attention.headSize
             let keyValues = extents.heldCount(attention.keyValueAxis)
             var stage = StageWork(phase: .attention)
-            stage.products = [products([attention.query, attention.key, attention.value], extents)]
+            stage.products = [products(attention.inputs, extents)]
+            if let latent = attention.latent {
+                stage.products.insert(products([latent.reduction?.projection].compactMap { $0 }, extents), at: 0)
+                stage.products += [[product(latent.keyExpansion, extents)], [product(latent.valueExpansion, extents)]]
+            }
             stage.attention = AttentionWork(
                 cacheByteCount: policy.cache.memoryByteCount(
                     heads: keyValues, positions: policy.context, headSize: attention.headSize),

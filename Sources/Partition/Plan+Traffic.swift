@@ -47,7 +47,20 @@ extension Plan {
     }
 
     /// The collectives after each stage of a branch.
+    ///
+    /// Sums of squares of norms over all heads are exchanged in the first of them.
     func exchanges(_ branch: Branch, tokens: Int) -> [[Exchange]] {
+        var exchanges = exchangesOfOutputs(branch, tokens: tokens)
+        exchanges[0] = normExchanges(branch.mixer, tokens: tokens) + exchanges[0]
+        return exchanges
+    }
+
+    private func normExchanges(_ mixer: Mixer, tokens: Int) -> [Exchange] {
+        guard case .attention(let attention) = mixer, attention.normsSpanHeads else { return [] }
+        return exchange(.allReduce, Scalar.f32.byteCount(tokens * (attention.heads + attention.keyValueHeads)))
+    }
+
+    private func exchangesOfOutputs(_ branch: Branch, tokens: Int) -> [[Exchange]] {
         func gather(_ count: Int) -> [Exchange] { exchange(.allGather, Scalar.f32.byteCount(tokens * count)) }
         guard rankCount > 1 else { return [[]] }
         return switch policy.way {
@@ -73,10 +86,11 @@ extension Plan {
     public func sentByteCount(rank: Int) -> Int {
         guard rankCount > 1 else { return 0 }
         let byteCount = blueprint.layers.flatMap(\.branches).reduce(Scalar.f32.byteCount(blueprint.width)) {
-            switch policy.way {
-            case .sum: $0 + summation(tokens: 1).sentByteCount
+            let norms = normExchanges($1.mixer, tokens: 1).reduce(0) { $0 + $1.byteCount }
+            return switch policy.way {
+            case .sum: $0 + norms + summation(tokens: 1).sentByteCount
             case .gather:
-                $0
+                $0 + norms
                     + Scalar.f32.byteCount(
                         innerCount($1.mixer, rank: rank) + heldCount(blueprint.widthAxis, rank: rank))
             }
@@ -86,7 +100,7 @@ extension Plan {
 
     private func innerCount(_ mixer: Mixer, rank: Int) -> Int {
         switch mixer {
-        case .attention(let attention): heldCount(attention.queryAxis, rank: rank) * attention.headSize
+        case .attention(let attention): heldCount(attention.queryAxis, rank: rank) * attention.valueSize
         case .mlp(let mlp): heldCount(mlp.axis, rank: rank)
         case .experts(let experts):
             // Of whole experts the expected number.
@@ -99,7 +113,7 @@ extension Plan {
     /// Elements of a token in each of the gathers before the last projections.
     private func gatheredInnerCounts(_ mixer: Mixer) -> [Int] {
         switch mixer {
-        case .attention(let attention): [gatheredCount(attention.queryAxis) * attention.headSize]
+        case .attention(let attention): [gatheredCount(attention.queryAxis) * attention.valueSize]
         case .mlp(let mlp): [gatheredCount(mlp.axis)]
         case .experts(let experts):
             (experts.shared.map { [gatheredCount($0.axis)] } ?? []) + [gatheredCount(experts)]

@@ -97,7 +97,7 @@ public struct Planner {
     /// Bytes of the weights that every rank holds.
     private var fixedByteCount: Int {
         let plan = Plan(unchecked: blueprint, policy, encodings)
-        return blueprint.weights.filter { $0.distribution == .replicated }
+        return blueprint.weights.filter { $0.isReplicated }
             .reduce(0) { $0 + plan.memoryByteCount(of: $1, plan.slice(of: $1, rank: 0)) }
     }
 }

@@ -38,6 +38,13 @@ public struct Workspace: Sendable, Hashable {
     public var values: Buffer
     /// `[chunk, held query heads * headSize]`: what the heads have read.
     public var heads: Buffer
+    /// `[chunk, held query heads * channels]`: queries before and values after a latent space, or gates of what the
+    /// heads have read; no columns where there is neither.
+    public var besides: Buffer
+    /// `[chunk, reduced]`: what queries of a latent space are made of.
+    public var reduced: Buffer
+    /// `[chunk, query and key-value heads]`: sums of squares; no columns where no norm is over all heads.
+    public var squares: Buffer
     /// `[chunk, held MLP width]`, or of experts `[chunk * chosen experts, held expert width]`.
     public var gate: Buffer
     /// `[chunk, held MLP width]`, or of experts `[chunk * chosen experts, held expert width]`.
@@ -48,7 +55,7 @@ public struct Workspace: Sendable, Hashable {
     public var expertInput: Buffer
     /// `[chunk, width]`: what it makes of them.
     public var expertOutput: Buffer
-    /// `[chunk, max(heads * headSize, MLP width, chosen experts * expert width)]`: the gathered input of a last projection; no columns in way
+    /// `[chunk, max(heads * valueSize, MLP width, chosen experts * expert width)]`: the gathered input of a last projection; no columns in way
     /// sum or on one rank.
     public var gathered: Buffer
     /// `[chunk, longest range of the width]`: this rank's rows of a last projection; no columns in way sum or
@@ -74,7 +81,7 @@ public struct Workspace: Sendable, Hashable {
     /// All of them.
     public var buffers: [Buffer] {
         [
-            hidden, normed, branch, queries, keys, values, heads, gate, up, scores, expertInput, expertOutput,
+            hidden, normed, branch, queries, keys, values, heads, besides, reduced, squares, gate, up, scores, expertInput, expertOutput,
             gathered, part, exchange, packed, received, logits,
             rotation, partials, rounded,
         ]

@@ -2,14 +2,14 @@ import Blueprint
 
 /// A weight that a checkpoint has in pieces: rows of several tensors, or some rows of one.
 struct JoinedTensor: CheckpointTensor {
-    /// Consecutive rows of a tensor.
-    private struct Piece {
-        let tensor: any CheckpointTensor
-        let firstRow: Int
-    }
-
-    private let pieces: [Piece]  // [members]
-    private let rowsPerPiece: Int
+    private let tensors: [any CheckpointTensor]  // one, or one for each member
+    /// Rows of the tensors from one member to the next; 0 where each has a tensor.
+    private let memberStride: Int
+    private let rowsPerMember: Int
+    private let rowsPerGroup: Int
+    /// Rows of the tensors from one group to the next.
+    private let groupStride: Int
+    private let runs: [Weight.Source.Run]
     let shape: [Int]
 
     /// The tensor of every weight, by the weight's name, and the names of the checkpoint's tensors that they use.
@@ -34,7 +34,7 @@ struct JoinedTensor: CheckpointTensor {
                 missing += names(begun ?? weight.sources[0], of: weight).filter { tensors[$0] == nil }
                 continue
             }
-            result[weight.name] = try JoinedTensor(weight, found, tensors)
+            result[weight.name] = try tensor(weight, found, tensors)
             used.formUnion(names(found, of: weight))
         }
         guard missing.isEmpty else {
@@ -43,46 +43,79 @@ struct JoinedTensor: CheckpointTensor {
         return (result, used)
     }
 
+    private static func tensor(
+        _ weight: Weight, _ source: Weight.Source, _ known: [String: any CheckpointTensor]
+    ) throws(WeightsError) -> any CheckpointTensor {
+        guard source.transposesRuns else { return try JoinedTensor(weight, source, known) }
+        let before = Weight(weight.name, [weight.columns, weight.rows], members: weight.members)
+        return try TurnedTensor(JoinedTensor(before, source, known), members: weight.memberCount)
+    }
+
     private static func names(_ source: Weight.Source, of weight: Weight) -> [String] {
         source.hasTensorPerMember ? (0..<weight.memberCount).map(source.name(ofMember:)) : [source.name]
     }
 
     private init(
-        _ weight: Weight, _ source: Weight.Source, _ tensors: [String: any CheckpointTensor]
+        _ weight: Weight, _ source: Weight.Source, _ known: [String: any CheckpointTensor]
     ) throws(WeightsError) {
-        // Rows of a member in a tensor of all, as the last but one dimension counts them.
-        let stride = source.shape.count > 1 ? source.shape[source.shape.count - 2] : source.shape[0]
-        var pieces: [Piece] = []
-        for member in 0..<weight.memberCount {
-            guard let tensor = tensors[source.name(ofMember: member)] else { continue }
+        var tensors: [any CheckpointTensor] = []
+        for name in Self.names(source, of: weight) {
+            guard let tensor = known[name] else { continue }
             guard tensor.shape == source.shape else {
                 throw .shapeMismatch(location: tensor.location, found: tensor.shape, expected: source.shape)
             }
-            let offset = source.hasTensorPerMember ? 0 : member * stride
-            pieces.append(Piece(tensor: tensor, firstRow: offset + source.firstRow))
+            tensors.append(try Self.formed(tensor, source, weight))
         }
-        self.pieces = pieces
-        rowsPerPiece = weight.rows
+        self.tensors = tensors
+        // A tensor of all members counts them first.
+        let dimensions = source.isTransposed ? Self.transposed(source.shape) : source.shape
+        let rows = (weight.isVector ? dimensions : dimensions.dropLast()).reduce(1, *)
+        let inTensor = source.hasTensorPerMember ? rows : rows / weight.memberCount
+        memberStride = source.hasTensorPerMember ? 0 : inTensor
+        rowsPerMember = weight.rows
+        rowsPerGroup = weight.rows / source.groupCount
+        groupStride = inTensor / source.groupCount
+        runs = source.runs.isEmpty ? [Weight.Source.Run(0, weight.rows / source.groupCount)] : source.runs
         shape = weight.storedShape
     }
 
-    var byteCount: Int {
-        pieces.reduce(0) { total, piece in
-            let rows = piece.tensor.shape.dropLast().reduce(1, *)
-            return total + piece.tensor.byteCount / max(1, rows) * rowsPerPiece
+    /// The tensor with rows as the weight counts them.
+    private static func formed(
+        _ tensor: any CheckpointTensor, _ source: Weight.Source, _ weight: Weight
+    ) throws(WeightsError) -> any CheckpointTensor {
+        let isVector = weight.isVector && source.shape.count > 1
+        guard source.isTransposed || isVector else { return tensor }
+        guard let entry = tensor as? SafetensorsEntry else {
+            throw .malformed(
+                location: tensor.location, expected: "plain numbers of type F32, F16 or BF16", found: "packed ones")
         }
+        return source.isTransposed ? TransposedTensor(entry) : entry.vector
     }
 
-    var location: String { pieces[0].tensor.location }
+    static func transposed(_ shape: [Int]) -> [Int] {
+        Array(shape.dropLast(2)) + [shape[shape.count - 1], shape[shape.count - 2]]
+    }
+
+    var byteCount: Int {
+        let rows = shape[0]
+        let all = tensors.reduce(0) { $0 + Self.rowCount($1, isVector: shape.count == 1) }
+        return tensors.reduce(0) { $0 + $1.byteCount } / max(1, all) * rows
+    }
+
+    private static func rowCount(_ tensor: any CheckpointTensor, isVector: Bool) -> Int {
+        (isVector ? tensor.shape : tensor.shape.dropLast()).reduce(1, *)
+    }
+
+    var location: String { tensors[0].location }
 
     var encoding: Encoding {
         get throws(WeightsError) {
-            let encoding = try pieces[0].tensor.encoding
-            for piece in pieces {
-                let other = try piece.tensor.encoding
+            let encoding = try tensors[0].encoding
+            for tensor in tensors {
+                let other = try tensor.encoding
                 guard other == encoding else {
                     throw .malformed(
-                        location: piece.tensor.location, expected: "\(encoding.name), as the tensors beside it",
+                        location: tensor.location, expected: "\(encoding.name), as the tensors beside it",
                         found: other.name)
                 }
             }
@@ -93,16 +126,144 @@ struct JoinedTensor: CheckpointTensor {
     func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
         var row = rows.lowerBound
         while row < rows.upperBound {
-            let (number, inside) = row.quotientAndRemainder(dividingBy: rowsPerPiece)
-            let count = min(rows.upperBound - row, rowsPerPiece - inside)
-            let first = pieces[number].firstRow + inside
+            let place = place(of: row, atMost: rows.upperBound - row)
             let done = row - rows.lowerBound
             let places = unsafe parts.map { part in
                 let rowByteCount = part.count / rows.count
                 return unsafe UnsafeMutableRawBufferPointer(
-                    rebasing: part[done * rowByteCount..<(done + count) * rowByteCount])
+                    rebasing: part[done * rowByteCount..<(done + place.count) * rowByteCount])
             }
-            try unsafe pieces[number].tensor.read(rows: first..<first + count, into: places)
+            try unsafe Self.read(place, into: places)
+            row += place.count
+        }
+    }
+
+    /// Rows of a tensor that follow each other in the weight.
+    private struct Place {
+        var tensor: any CheckpointTensor
+        var first: Int
+        var count: Int
+        var step: Int
+    }
+
+    private func place(of row: Int, atMost most: Int) -> Place {
+        let (member, ofMember) = row.quotientAndRemainder(dividingBy: rowsPerMember)
+        let (group, inGroup) = ofMember.quotientAndRemainder(dividingBy: rowsPerGroup)
+        var (inRun, number) = (inGroup, 0)
+        while inRun >= runs[number].count {
+            inRun -= runs[number].count
+            number += 1
+        }
+        let run = runs[number]
+        return Place(
+            tensor: tensors[memberStride == 0 && tensors.count > 1 ? member : 0],
+            first: member * memberStride + group * groupStride + run.first + inRun * run.step,
+            count: min(most, run.count - inRun), step: run.step)
+    }
+
+    private static func read(_ place: Place, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
+        guard place.step > 1, place.count > 1 else {
+            return try unsafe place.tensor.read(rows: place.first..<place.first + place.count, into: parts)
+        }
+        // What lies between is read too, and left out.
+        let covered = (place.count - 1) * place.step + 1
+        let spaces = unsafe parts.map { StagingBuffer(byteCount: $0.count / place.count * covered) }
+        try unsafe place.tensor.read(
+            rows: place.first..<place.first + covered, into: spaces.map { unsafe $0.prefix($0.byteCount) })
+        for index in 0..<spaces.count {
+            let (part, space) = unsafe (parts[index], spaces[index])
+            let rowByteCount = part.count / place.count
+            for number in 0..<place.count {
+                let from = number * place.step * rowByteCount
+                unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: part[number * rowByteCount..<(number + 1) * rowByteCount]
+                ).copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: space.prefix(space.byteCount)[from..<from + rowByteCount]))
+            }
+        }
+    }
+}
+
+/// Members each of which is read the other way round: its rows as columns.
+private struct TurnedTensor: CheckpointTensor {
+    private let tensor: JoinedTensor
+    private let rowsPerMember: Int
+    private let columns: Int
+    let encoding: Encoding
+    let shape: [Int]
+
+    init(_ tensor: JoinedTensor, members: Int) throws(WeightsError) {
+        let encoding = try tensor.encoding
+        guard case .plain = encoding else {
+            throw .malformed(
+                location: tensor.location, expected: "plain numbers, of which rows may become columns",
+                found: encoding.name)
+        }
+        self.encoding = encoding
+        self.tensor = tensor
+        rowsPerMember = tensor.shape[1]
+        columns = tensor.shape[0] / members
+        shape = [members * rowsPerMember, columns]
+    }
+
+    var byteCount: Int { tensor.byteCount }
+    var location: String { tensor.location }
+
+    func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
+        let size = unsafe parts[0].count / max(1, rows.count * columns)
+        let space = StagingBuffer(byteCount: columns * rowsPerMember * size)
+        let bytes = unsafe space.prefix(space.byteCount)
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            let (member, first) = row.quotientAndRemainder(dividingBy: rowsPerMember)
+            let count = min(rows.upperBound - row, rowsPerMember - first)
+            try unsafe tensor.read(rows: member * columns..<(member + 1) * columns, into: [bytes])
+            for number in 0..<count {
+                for column in 0..<columns {
+                    let from = (column * rowsPerMember + first + number) * size
+                    let to = ((row - rows.lowerBound + number) * columns + column) * size
+                    unsafe UnsafeMutableRawBufferPointer(rebasing: parts[0][to..<to + size]).copyMemory(
+                        from: UnsafeRawBufferPointer(rebasing: bytes[from..<from + size]))
+                }
+            }
+            row += count
+        }
+    }
+}
+
+/// A tensor whose last two dimensions have changed places.
+private struct TransposedTensor: CheckpointTensor {
+    private let entry: SafetensorsEntry
+    let shape: [Int]
+
+    init(_ entry: SafetensorsEntry) {
+        self.entry = entry.vector
+        shape = JoinedTensor.transposed(entry.shape)
+    }
+
+    var byteCount: Int { entry.byteCount }
+    var location: String { entry.location }
+    var encoding: Encoding { get throws(WeightsError) { try entry.encoding } }
+
+    func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
+        let (rowCount, columnCount) = (shape[shape.count - 2], shape[shape.count - 1])
+        let elementByteCount = unsafe parts[0].count / max(1, rows.count * columnCount)
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            let (member, first) = row.quotientAndRemainder(dividingBy: rowCount)
+            let count = min(rows.upperBound - row, rowCount - first)
+            let space = StagingBuffer(byteCount: count * elementByteCount)
+            for column in 0..<columnCount {
+                let start = (member * columnCount + column) * rowCount + first
+                let bytes = unsafe space.prefix(space.byteCount)
+                try unsafe entry.read(rows: start..<start + count, into: [bytes])
+                for number in 0..<count {
+                    let to = ((row - rows.lowerBound + number) * columnCount + column) * elementByteCount
+                    unsafe UnsafeMutableRawBufferPointer(rebasing: parts[0][to..<to + elementByteCount]).copyMemory(
+                        from: UnsafeRawBufferPointer(
+                            rebasing: bytes[number * elementByteCount..<(number + 1) * elementByteCount]))
+                }
+            }
             row += count
         }
     }

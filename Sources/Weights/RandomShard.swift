@@ -20,7 +20,9 @@ public final class RandomShard: Slices {
             let slice = plan.slice(of: weight, rank: rank)
             let numbers = RandomNumbers(seed: seed, weight: index)
             if weight.isVector {
-                table.vectors[weight.name] = try Self.vector(slice, numbers, in: arena)
+                table.vectors[weight.name] = try slice.members.map { member throws(ComputeError) in
+                    try Self.vector(slice.stored(member, of: weight), numbers, in: arena)
+                }
                 continue
             }
             let encoding = plan.encoding(of: weight)
@@ -28,8 +30,7 @@ public final class RandomShard: Slices {
                 let matrix = try arena.matrix(
                     rows: slice.heldRows, columns: slice.heldColumns, encoding: encoding,
                     firstColumn: slice.columns.lowerBound)
-                var drawn = slice
-                drawn.rows = slice.rows.lowerBound + member * weight.rows..<slice.rows.upperBound + member * weight.rows
+                let drawn = slice.stored(member, of: weight)
                 switch encoding {
                 case .plain: Self.fill(matrix, drawn, of: weight, numbers, pool)
                 case .grouped(let grouping):
@@ -50,11 +51,14 @@ public final class RandomShard: Slices {
     /// The slice of a weight of one dimension, in float32.
     public func vector(_ weight: Weight) -> Vector { table.vector(weight) }
 
+    /// The slices of a weight of several members of one dimension, of those that the rank holds.
+    public func vectors(_ weight: Weight) -> [Vector] { table.vectors(weight) }
+
     /// Bytes of an arena that holds a rank's slices.
     public static func byteCount(plan: Plan, rank: Int) -> Int {
         plan.blueprint.weights.reduce(0) { total, weight in
             let slice = plan.slice(of: weight, rank: rank)
-            guard !weight.isVector else { return total + Arena.byteCount(vector: slice.heldRows) }
+            guard !weight.isVector else { return total + slice.members.count * Arena.byteCount(vector: slice.heldRows) }
             return total
                 + slice.members.count
                 * Arena.byteCount(

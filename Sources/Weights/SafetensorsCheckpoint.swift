@@ -21,7 +21,9 @@ struct SafetensorsCheckpoint: CheckpointReader {
         let parts = try files(plan.names)
         let entries = try Self.entries(of: parts)
         try check(plan.index, against: parts)
-        guard let quantization = try quantization() else { return entries }
+        guard let quantization = try quantization() else {
+            return try BlockScaledTensor.merged(MicroscaledTensor.merged(entries))
+        }
         return try AffineTensor.merged(entries, quantization)
     }
 

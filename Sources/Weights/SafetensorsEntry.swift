@@ -4,6 +4,20 @@ import Blueprint
 struct SafetensorsEntry: CheckpointTensor {
     let file: SafetensorsFile
     let tensor: SafetensorsTensor
+    /// Whether elements count as rows, in whatever dimensions they lie.
+    private var isVector = false
+
+    init(file: SafetensorsFile, tensor: SafetensorsTensor) {
+        self.file = file
+        self.tensor = tensor
+    }
+
+    /// The same with each element as a row.
+    var vector: SafetensorsEntry {
+        var vector = self
+        vector.isVector = true
+        return vector
+    }
 
     var shape: [Int] { tensor.shape }
     var byteCount: Int { tensor.byteRange.count }
@@ -19,7 +33,7 @@ struct SafetensorsEntry: CheckpointTensor {
     }
 
     func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
-        let rowByteCount = (shape.count > 1 ? shape[shape.count - 1] : 1) * (tensor.elementType.bitCount / 8)
+        let rowByteCount = (shape.count > 1 && !isVector ? shape[shape.count - 1] : 1) * (tensor.elementType.bitCount / 8)
         try unsafe file.read(at: tensor.byteRange.lowerBound + rows.lowerBound * rowByteCount, into: parts[0])
     }
 }

@@ -30,7 +30,12 @@ public final class Shard {
         for weight in plan.blueprint.weights {
             let (slice, info) = (plan.slice(of: weight, rank: rank), try file.info(weight))
             if weight.isVector {
-                table.vectors[weight.name] = try Self.vector(info, slice, of: file, in: arena, &byteCountRead)
+                var vectors: [Vector] = []
+                for member in slice.members {
+                    let stored = slice.stored(member, of: weight)
+                    vectors.append(try Self.vector(info, stored, of: file, in: arena, &byteCountRead))
+                }
+                table.vectors[weight.name] = vectors
                 continue
             }
             try file.checkPadding(info, slice)
@@ -43,9 +48,7 @@ public final class Shard {
                         firstColumn: slice.columns.lowerBound)
                 }
                 matrices.append(matrix)
-                // In the file members lie one below the other.
-                var stored = slice
-                stored.rows = slice.rows.lowerBound + member * weight.rows..<slice.rows.upperBound + member * weight.rows
+                let stored = slice.stored(member, of: weight)
                 loaders.append(SliceLoader(readers, stored, into: matrix))
                 total += info.byteCount(reading: stored.rows, columns: stored.columns)
             }
@@ -64,6 +67,9 @@ public final class Shard {
     /// The slice of a weight of one dimension, in float32.
     public func vector(_ weight: Weight) -> Vector { table.vector(weight) }
 
+    /// The slices of a weight of several members of one dimension, of those that the rank holds.
+    public func vectors(_ weight: Weight) -> [Vector] { table.vectors(weight) }
+
     /// Bytes of an arena that holds a rank's slices.
     ///
     /// - Throws: ``WeightsError`` for a tensor that is missing or has another shape.
@@ -73,7 +79,7 @@ public final class Shard {
             let slice = plan.slice(of: weight, rank: rank)
             total +=
                 weight.isVector
-                ? Arena.byteCount(vector: slice.heldRows)
+                ? slice.members.count * Arena.byteCount(vector: slice.heldRows)
                 : slice.members.count
                     * Arena.byteCount(
                         rows: slice.heldRows, columns: slice.heldColumns, encoding: try file.info(weight).encoding,
@@ -160,6 +166,15 @@ private struct ReadingSpaces: @unchecked Sendable {
     var count: Int { spaces.count }
 
     subscript(thread: Int) -> ReadingSpace { spaces[thread] }
+}
+
+extension Slice {
+    /// The slice of one member in the weights file, where members lie one below the other.
+    func stored(_ member: Int, of weight: Weight) -> Slice {
+        var stored = self
+        stored.rows = rows.lowerBound + member * weight.rows..<rows.upperBound + member * weight.rows
+        return stored
+    }
 }
 
 extension WeightsFile {

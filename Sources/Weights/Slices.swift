@@ -9,6 +9,8 @@ public protocol Slices: AnyObject {
     func matrices(_ weight: Weight) -> [Matrix]
     /// The slice of a weight of one dimension, in float32.
     func vector(_ weight: Weight) -> Vector
+    /// The slices of a weight of several members of one dimension, likewise.
+    func vectors(_ weight: Weight) -> [Vector]
     /// Bytes read from a file.
     var byteCountRead: Int { get }
 }
@@ -18,7 +20,7 @@ extension Shard: Slices {}
 /// Slices by the names of their weights.
 struct SliceTable {
     var matrices: [String: [Matrix]] = [:]
-    var vectors: [String: Vector] = [:]
+    var vectors: [String: [Vector]] = [:]
 
     func matrix(_ weight: Weight) -> Matrix {
         precondition(weight.members == nil, "\(weight.name) is not one matrix")
@@ -33,7 +35,12 @@ struct SliceTable {
     }
 
     func vector(_ weight: Weight) -> Vector {
-        guard let vector = vectors[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
-        return vector
+        precondition(weight.members == nil, "\(weight.name) is not one vector")
+        return vectors(weight)[0]
+    }
+
+    func vectors(_ weight: Weight) -> [Vector] {
+        guard let vectors = vectors[weight.name] else { preconditionFailure("\(weight.name) is not in the blueprint") }
+        return vectors
     }
 }

@@ -207,6 +207,29 @@ struct lockstep_rotate {
 };
 void lockstep_rotate_part(const void *work, int thread, int threads);
 
+/// sums[t, h] = the sum of squares of a head, x [tokens, heads x head_size]: lane = element % 16, then the tree.
+struct lockstep_squares {
+    int instruction_set;
+    const float *x; // [tokens, stride]
+    size_t stride, tokens, heads, head_size;
+    float *sums; // [tokens, sums_stride]
+    size_t sums_stride;
+};
+void lockstep_squares_part(const void *work, int thread, int threads);
+
+/// x *= weight / sqrt(sum / count + epsilon), where the sum adds `sum_count` of a row of sums in order.
+struct lockstep_scale_by_squares {
+    int instruction_set;
+    float *x; // [tokens, stride]
+    size_t stride;
+    const float *weight; // [columns]
+    size_t tokens, columns;
+    const float *sums; // [tokens, sums_stride]
+    size_t sums_stride, sum_count, count;
+    float epsilon;
+};
+void lockstep_scale_by_squares_part(const void *work, int thread, int threads);
+
 /// Keys and values of earlier positions. Elements are f32, bf16, f16, or q8: signed bytes, times a scale for every 32
 /// elements of a head at one position; the last such group of a head may be shorter.
 ///
@@ -257,6 +280,7 @@ struct lockstep_attention {
     size_t first_position, window;
     float scale;
     float cap; // above zero: a score s becomes cap * tanh(s / cap)
+    const float *sinks; // [heads]: a score that has no value; null where there are none
     float *partials; // what blocks give, for lockstep_attention_blocks_part and _merge_part; else null
 };
 void lockstep_attention_part(const void *work, int thread, int threads);
@@ -275,6 +299,8 @@ enum lockstep_elementwise_operation {
     LOCKSTEP_GELU_MULTIPLY, // y = gelu(a) * b, with gelu(g) = g / 2 * (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3)))
     LOCKSTEP_GELU,          // y = gelu(a)
     LOCKSTEP_SQUARED_RELU,  // y = max(a, 0)^2
+    LOCKSTEP_CLAMPED_SWIGLU, // y = (u + 1) * g / (1 + exp(-factor * g)), g = min(a, limit), u = b within +-limit
+    LOCKSTEP_SIGMOID_MULTIPLY, // y = b / (1 + exp(-a))
     LOCKSTEP_ADD,           // y = a + b
     LOCKSTEP_ADD_MULTIPLE,  // y = factor * a + b, each rounded
     LOCKSTEP_SCALE,         // y = factor * a
@@ -290,7 +316,7 @@ struct lockstep_elementwise {
     float *y;
     size_t a_stride, b_stride, y_stride;
     size_t rows, columns;
-    float factor;
+    float factor, limit;
 };
 void lockstep_elementwise_part(const void *work, int thread, int threads);
 

@@ -1,0 +1,103 @@
+import Blueprint
+
+/// A matrix of four-bit floats in groups of 32 with a power of two for each (MXFP4), as published checkpoints store it.
+///
+/// Twice a four-bit float is a whole number from -12 to 12, so that integers of five bits with half the power of two as
+/// their scale are the same numbers.
+///
+/// Open Compute Project, OCP Microscaling Formats (MX) Specification, 2023.
+struct MicroscaledTensor: CheckpointTensor {
+    private let blocks: SafetensorsEntry  // [..., rows, groups, 16 bytes], the first of two columns in the lower half
+    private let scales: SafetensorsEntry  // [..., rows, groups]: exponents
+    private let groups: Int
+    let shape: [Int]
+
+    private static let suffixes = (blocks: "_blocks", scales: "_scales")
+    private static let groupSize = 32
+    private static let bytesPerGroup = 16
+    private static let exponentBias = 127
+    /// Twice the values of the eight codes without a sign.
+    private static let doubled: [UInt8] = [0, 1, 2, 3, 4, 6, 8, 12]
+    private static let zero: UInt8 = 16
+
+    /// The tensors of a checkpoint, blocks with their scales as one under the name of the blocks.
+    static func merged(
+        _ tensors: [String: any CheckpointTensor]
+    ) throws(WeightsError) -> [String: any CheckpointTensor] {
+        var merged = tensors
+        for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) where name.hasSuffix(suffixes.blocks) {
+            let scalesName = name.dropLast(suffixes.blocks.count) + suffixes.scales
+            guard let blocks = tensor as? SafetensorsEntry, let scales = tensors[String(scalesName)] as? SafetensorsEntry
+            else { continue }
+            merged[String(scalesName)] = nil
+            merged[name] = try MicroscaledTensor(blocks, scales)
+        }
+        return merged
+    }
+
+    private init(_ blocks: SafetensorsEntry, _ scales: SafetensorsEntry) throws(WeightsError) {
+        for entry in [blocks, scales] where entry.tensor.elementType != .unsigned8 {
+            throw .unsupportedElements(location: entry.location, found: entry.tensor.elementType.rawValue)
+        }
+        guard blocks.shape.count > 2, blocks.shape.last == Self.bytesPerGroup else {
+            throw .malformed(
+                location: blocks.location, expected: "groups of \(Self.bytesPerGroup) bytes", found: "\(blocks.shape)")
+        }
+        guard scales.shape == Array(blocks.shape.dropLast()) else {
+            throw .shapeMismatch(
+                location: scales.location, found: scales.shape, expected: Array(blocks.shape.dropLast()))
+        }
+        self.blocks = blocks
+        self.scales = scales
+        groups = blocks.shape[blocks.shape.count - 2]
+        shape = Array(blocks.shape.dropLast(2)) + [groups * Self.groupSize]
+    }
+
+    var byteCount: Int { blocks.byteCount + scales.byteCount }
+    var location: String { blocks.location }
+
+    var encoding: Encoding {
+        get throws(WeightsError) {
+            guard let grouping = Grouping(bits: 5, size: Self.groupSize, scale: .bf16, hasOffsets: false) else {
+                throw .unsupportedElements(location: location, found: "four-bit floats")
+            }
+            return .grouped(grouping)
+        }
+    }
+
+    func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
+        let groupCount = rows.count * groups
+        let (codes, exponents) = (
+            StagingBuffer(byteCount: groupCount * Self.bytesPerGroup), StagingBuffer(byteCount: groupCount)
+        )
+        // Rows of blocks are groups there.
+        try unsafe blocks.read(
+            rows: rows.lowerBound * groups..<rows.upperBound * groups, into: [codes.prefix(codes.byteCount)])
+        try unsafe scales.read(rows: rows, into: [exponents.prefix(groupCount)])
+        let (from, powers) = unsafe (codes.prefix(codes.byteCount), exponents.prefix(groupCount))
+        for group in 0..<groupCount {
+            var high: UInt32 = 0
+            for byte in 0..<Self.bytesPerGroup {
+                let code = unsafe from[group * Self.bytesPerGroup + byte]
+                let (first, second) = (Self.integer(code & 15), Self.integer(code >> 4))
+                unsafe parts[0][group * Self.bytesPerGroup + byte] = first & 15 | second << 4
+                high |= UInt32(first >> 4) << (2 * byte) | UInt32(second >> 4) << (2 * byte + 1)
+            }
+            unsafe parts[1].storeBytes(of: high.littleEndian, toByteOffset: 4 * group, as: UInt32.self)
+            let scale = Self.scale(exponent: Int(unsafe powers[group]))
+            unsafe parts[2].storeBytes(of: scale.littleEndian, toByteOffset: 2 * group, as: UInt16.self)
+        }
+    }
+
+    /// The integer of a code: sign, two bits of exponent, one of fraction.
+    private static func integer(_ code: UInt8) -> UInt8 {
+        let magnitude = doubled[Int(code & 7)]
+        return code & 8 == 0 ? zero + magnitude : zero - magnitude
+    }
+
+    /// Half of a power of two, in bf16.
+    private static func scale(exponent: Int) -> UInt16 {
+        let power = Float(sign: .plus, exponent: exponent - exponentBias - 1, significand: 1)
+        return UInt16(power.bitPattern >> 16)
+    }
+}
