@@ -12,6 +12,10 @@ public struct Axis: Hashable, Sendable {
         case keyValueHeads
         /// One channel of the MLP.
         case mlpWidth
+        /// One head with a state.
+        case stateHeads
+        /// One head that heads with a state read; which of them a rank holds follows from those.
+        case coveredHeads
         /// One expert of a mixture.
         case experts
         /// One channel of every expert of a mixture.
@@ -45,6 +49,8 @@ extension Axis: CustomStringConvertible {
             case .queryHeads: "query heads"
             case .keyValueHeads: "key-value heads"
             case .mlpWidth: "MLP width"
+            case .stateHeads: "state heads"
+            case .coveredHeads: "covered heads"
             case .experts: "experts"
             case .expertWidth: "expert width"
             case .width: "width"

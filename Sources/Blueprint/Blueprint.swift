@@ -83,16 +83,21 @@ extension Blueprint {
             layer.branches.compactMap { branch in
                 switch branch.mixer {
                 case .attention(let attention): attention
-                case .mlp, .experts: nil
+                case .mlp, .experts, .deltaNet, .stateSpace: nil
                 }
             }
         }
     }
 
+    /// The recurrent mixers of all layers, in order of computation.
+    public var recurrences: [Recurrence] {
+        layers.flatMap { $0.branches.compactMap(\.mixer.recurrence) }
+    }
+
     /// The different rotations of its attentions, in order of use.
     public var rotaries: [Rotary] {
         attentions.reduce(into: []) { rotaries, attention in
-            if !rotaries.contains(attention.rotary) { rotaries.append(attention.rotary) }
+            if attention.rotary.size > 0, !rotaries.contains(attention.rotary) { rotaries.append(attention.rotary) }
         }
     }
 

@@ -43,8 +43,7 @@ struct ExpertForm {
 
 extension DenseDecoder {
     /// The mixture of a layer.
-    func mixture(_ form: ExpertForm, _ layerPath: String, layer: Int) -> Experts {
-        let path = "\(layerPath).\(form.path)"
+    func mixture(_ form: ExpertForm, _ path: String, layer: Int) -> Experts {
         let members = Axis(.experts, layer: layer, count: form.count)
         let axis = Axis(.expertWidth, layer: layer, count: form.width)
         var router = Router(
@@ -66,7 +65,7 @@ extension DenseDecoder {
                 bias: form.hasBiases ? bias(role, form, path, axis, members) : nil)
         }
         return Experts(
-            router: router, gate: projection(.gate), up: projection(.up), down: projection(.down),
+            router: router, gate: mlpNames.gate == nil ? nil : projection(.gate), up: projection(.up), down: projection(.down),
             activation: activation, axis: axis, memberAxis: members,
             shared: form.shared.map { mlp("\(path).\($0.path)", layer: layer, width: $0.width) },
             sharedGate: form.hasSharedGate ? Weight("\(path).shared_expert_gate.weight", [1, width]) : nil)

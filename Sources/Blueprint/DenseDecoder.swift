@@ -37,8 +37,12 @@ struct DenseDecoder {
     var isFused = false
     /// What names of tensors begin with.
     var root = "model"
-    /// What makes the attention of a layer, by its number and path, in place of the usual one.
-    var latentAttention: ((Int, String, DenseDecoder) -> Attention)?
+    /// What makes the first mixer of a layer, by its number and path; nil for an attention.
+    var mixer: (Int, String, DenseDecoder) -> Mixer? = { _, _, _ in nil }
+    /// What the names of an attention's tensors begin with, below the layer.
+    var attentionName = "self_attn"
+    /// Beginnings of names of other tensors that have no effect.
+    var ignoredPrefixes: [String] = []
     var activation: Activation
     /// The projections of the MLP by their names; without a gate the function is that of what is raised.
     var mlpNames: (gate: String?, up: String, down: String) = ("gate_proj", "up_proj", "down_proj")
@@ -66,6 +70,10 @@ struct DenseDecoder {
         var activations: [String: Activation] = ["silu": .silu]
         /// Whether rotary keys are read.
         var readsRotary = true
+        /// Layers, where config.json says it by other keys.
+        var layerCount: Int?
+        /// Whether config.json says how wide the MLP of a layer is.
+        var hasMLP = true
         /// Channels of a key and of its turning part, where config.json says them by other keys.
         var headSize: Int?
         /// The channels that turn, likewise.
@@ -87,7 +95,11 @@ struct DenseDecoder {
         self.architecture = architecture
         width = try reader.count("hidden_size")
         vocabulary = try reader.count("vocab_size")
-        layerCount = try reader.count("num_hidden_layers")
+        if let count = spelling.layerCount {
+            layerCount = count
+        } else {
+            layerCount = try reader.count("num_hidden_layers")
+        }
         heads = try reader.count("num_attention_heads")
         keyValueHeads = try reader.count("num_key_value_heads", default: mayOmitKeyValueHeads ? heads : nil)
         guard heads % keyValueHeads == 0 else {
@@ -113,7 +125,7 @@ struct DenseDecoder {
             throw .unsupportedValue(
                 key: "head_dim", expected: "an even number from 2 to \(Self.largestHeadSize)", found: "\(headSize)")
         }
-        mlpWidth = try reader.count("intermediate_size")
+        mlpWidth = try spelling.hasMLP ? reader.count("intermediate_size") : 1
         guard max(heads * headSize, mlpWidth) <= Self.largestChannelCount / layerCount else {
             throw .inconsistent(
                 expected: "all layers together to have at most \(Self.largestChannelCount) channels, as any model does",
@@ -125,8 +137,8 @@ struct DenseDecoder {
         statedEncoding = try reader.encoding()
         endTokens = try reader.tokens("eos_token_id")
         rotary =
-            try spelling.readsRotary
-            ? reader.rotary(size: spelling.rotarySize ?? headSize, partial: spelling.partialRotary) : Rotary(size: headSize, theta: 10_000)
+            try spelling.readsRotary && spelling.rotarySize != 0
+            ? reader.rotary(size: spelling.rotarySize ?? headSize, partial: spelling.partialRotary) : Rotary(size: spelling.rotarySize ?? headSize, theta: 10_000)
         let names = spelling.activations.keys.sorted()
         let name = try reader.string(spelling.activation) ?? names[0]
         guard let activation = spelling.activations[name] else {
@@ -149,7 +161,7 @@ struct DenseDecoder {
             untiedHead: isTied ? nil : Weight("lm_head.weight", [vocabulary, width], rows),
             logitFactor: logitFactor, logitCap: logitCap, statedEncoding: statedEncoding, endTokens: endTokens,
             ignoredSuffixes: [".rotary_emb.inv_freq"] + (isTied ? ["lm_head.weight"] : []),
-            ignoredPrefixes: (0..<furtherLayers).map { "\(root).layers.\(layerCount + $0)." })
+            ignoredPrefixes: ignoredPrefixes + (0..<furtherLayers).map { "\(root).layers.\(layerCount + $0)." })
     }
 
     /// Makes mixtures of experts of some layers' MLPs.
@@ -171,7 +183,7 @@ struct DenseDecoder {
         return Layer(branches: [
             Branch(
                 norm: hasNorms ? norm("\(path).input_layernorm", width) : nil,
-                mixer: .attention(latentAttention?(number, path, self) ?? attention(number, path)),
+                mixer: mixer(number, path, self) ?? .attention(attention(number, path)),
                 postNorm: postNorm("post_attention_layernorm"), factor: branchFactor),
             Branch(
                 norm: hasNorms ? norm("\(path).\(beforeMLP)", width) : nil, mixer: feedForward(number, path),
@@ -179,37 +191,39 @@ struct DenseDecoder {
         ])
     }
 
-    private func attention(_ number: Int, _ path: String) -> Attention {
+    /// The attention of a layer.
+    func attention(_ number: Int, _ path: String) -> Attention {
+        let path = "\(path).\(attentionName)"
         let queries = Axis(.queryHeads, layer: number, count: heads)
         let keyValues = Axis(.keyValueHeads, layer: number, count: keyValueHeads)
         let (queryRows, keyRows) = (heads * headSize, keyValueHeads * headSize)
         func input(_ name: String, _ axis: Axis, firstRow: Int, _ sources: [Weight.Source] = []) -> Projection {
             let fused = Weight.Source(
-                "\(path).self_attn.qkv_proj.weight", [queryRows + 2 * keyRows, width],
+                "\(path).qkv_proj.weight", [queryRows + 2 * keyRows, width],
                 runs: [Weight.Source.Run(firstRow, axis.count * headSize)])
             return first(
-                "\(path).self_attn.\(name)", axis, perUnit: headSize, hasBias: hasQueryKeyValueBias,
+                "\(path).\(name)", axis, perUnit: headSize, hasBias: hasQueryKeyValueBias,
                 sources: isFused ? [fused] : sources)
         }
         func gated(first: Int) -> [Weight.Source] {
             let runs = [Weight.Source.Run(first, headSize)]
             return [
                 Weight.Source(
-                    "\(path).self_attn.q_proj.weight", [2 * queryRows, width], runs: runs, groupCount: heads)
+                    "\(path).q_proj.weight", [2 * queryRows, width], runs: runs, groupCount: heads)
             ]
         }
         func headNorm(_ name: String, _ axis: Axis) -> Norm? {
             guard hasHeadNorms else { return nil }
-            guard normsSpanHeads else { return norm("\(path).self_attn.\(name)", headSize) }
+            guard normsSpanHeads else { return norm("\(path).\(name)", headSize) }
             let rows = Weight.Distribution.rows(axis, perUnit: headSize)
             return Norm(
-                weight: Weight("\(path).self_attn.\(name).weight", [axis.count * headSize], rows), epsilon: epsilon)
+                weight: Weight("\(path).\(name).weight", [axis.count * headSize], rows), epsilon: epsilon)
         }
         var attention = Attention(
             query: input("q_proj", queries, firstRow: 0, hasOutputGate ? gated(first: 0) : []),
             key: input("k_proj", keyValues, firstRow: queryRows),
             value: input("v_proj", keyValues, firstRow: queryRows + keyRows),
-            output: last("\(path).self_attn.o_proj", queries, perUnit: headSize, hasBias: hasOutputBias),
+            output: last("\(path).o_proj", queries, perUnit: headSize, hasBias: hasOutputBias),
             heads: heads, keyValueHeads: keyValueHeads, headSize: headSize,
             queryNorm: headNorm("q_norm", queries), keyNorm: headNorm("k_norm", keyValues),
             rotary: rotaryOfLayer(number) ?? rotary, scale: scale ?? 1 / Float(headSize).squareRoot(),
@@ -217,7 +231,7 @@ struct DenseDecoder {
             queryAxis: queries, keyValueAxis: keyValues)
         attention.normsSpanHeads = normsSpanHeads
         attention.sinks =
-            hasSinks ? Weight("\(path).self_attn.sinks", [heads], .rows(queries, perUnit: 1)) : nil
+            hasSinks ? Weight("\(path).sinks", [heads], .rows(queries, perUnit: 1)) : nil
         attention.outputGate =
             hasOutputGate ? input("gate_proj", queries, firstRow: 0, gated(first: headSize)) : nil
         return attention
@@ -225,7 +239,7 @@ struct DenseDecoder {
 
     private func feedForward(_ number: Int, _ path: String) -> Mixer {
         guard let form = experts(number) else { return .mlp(mlp("\(path).mlp", layer: number, width: mlpWidth)) }
-        return .experts(mixture(form, path, layer: number))
+        return .experts(mixture(form, "\(path).\(form.path)", layer: number))
     }
 
     /// An MLP whose projections are under `path`.
@@ -249,7 +263,7 @@ struct DenseDecoder {
             epsilon: epsilon, addend: normAddend)
     }
 
-    private func first(
+    func first(
         _ name: String, _ axis: Axis, perUnit: Int, hasBias: Bool, sources: [Weight.Source] = []
     ) -> Projection {
         let outputs = axis.count * perUnit

@@ -177,6 +177,10 @@ public enum Mixer: Hashable, Sendable {
     case mlp(MLP)
     /// A mixture of experts.
     case experts(Experts)
+    /// A gated delta net.
+    case deltaNet(DeltaNet)
+    /// Mamba 2.
+    case stateSpace(StateSpace)
 
     /// Its tensors, in checkpoint order.
     public var weights: [Weight] {
@@ -189,6 +193,19 @@ public enum Mixer: Hashable, Sendable {
             mlp.weights
         case .experts(let experts):
             experts.weights
+        case .deltaNet(let net):
+            net.weights
+        case .stateSpace(let space):
+            space.weights
+        }
+    }
+
+    /// Its heads and states, where it has states.
+    public var recurrence: Recurrence? {
+        switch self {
+        case .attention, .mlp, .experts: nil
+        case .deltaNet(let net): net.recurrence
+        case .stateSpace(let space): space.recurrence
         }
     }
 
@@ -198,6 +215,8 @@ public enum Mixer: Hashable, Sendable {
         case .attention(let attention): [attention.queryAxis]
         case .mlp(let mlp): [mlp.axis]
         case .experts(let experts): [experts.memberAxis, experts.axis] + (experts.shared.map { [$0.axis] } ?? [])
+        case .deltaNet(let net): [net.recurrence.axis]
+        case .stateSpace(let space): [space.recurrence.axis]
         }
     }
 }

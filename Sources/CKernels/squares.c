@@ -39,13 +39,14 @@ FOR_EVERY_TARGET(
 void lockstep_scale_by_squares_part(const void *work, int thread, int threads)
 {
     const scaling *s = work;
-    size_t first, last;
-    part_of(s->tokens, 1, thread, threads, &first, &last);
-    for (size_t token = first; token < last; token++) {
-        const float *sums = s->sums + token * s->sums_stride;
+    size_t first, last, count = s->group_size * s->head_size;
+    part_of(s->tokens * s->heads, 1, thread, threads, &first, &last);
+    for (size_t i = first; i < last; i++) {
+        size_t token = i / s->heads, head = i % s->heads;
+        const float *sums = s->sums + token * s->sums_stride + (s->first_head + head) / s->group_size * s->group_size;
         float total = 0;
-        for (size_t i = 0; i < s->sum_count; i++) total += sums[i];
-        scale(s->instruction_set)(
-            s->x + token * s->stride, s->weight, 1.0f / sqrtf(total / (float)s->count + s->epsilon), s->columns);
+        for (size_t other = 0; other < s->group_size; other++) total += sums[other];
+        scale(s->instruction_set)(s->x + token * s->stride + head * s->head_size, s->weight + head * s->head_size,
+            1.0f / sqrtf(total / (float)count + s->epsilon), s->head_size);
     }
 }

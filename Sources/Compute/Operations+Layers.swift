@@ -84,22 +84,26 @@ extension Operations {
         unsafe run(lockstep_squares_part, work, elements: tokens * heads * headSize)
     }
 
-    /// x *= weight / sqrt(sum / count + epsilon) for each row, where `sum` adds `sumCount` of its row of sums in order.
+    /// Each head of x [tokens, heads x headSize] *= weight / sqrt(mean of squares + epsilon), where the mean is over the
+    /// heads of its group, whose sums of squares are added in order.
     ///
     /// - Parameters:
-    ///   - weight: [columns].
-    ///   - count: the elements that were squared.
+    ///   - weight: [heads x headSize].
+    ///   - sums: [tokens, all heads].
+    ///   - firstHead: the head of the sums that is the first of x.
+    ///   - groupSize: heads of a group.
     public func normalize(
-        _ x: Buffer, tokens: Int, weight: Vector, epsilon: Float, bySquares sums: Buffer, from firstColumn: Int,
-        _ sumCount: Int, of count: Int
+        _ x: Buffer, tokens: Int, heads: Int, headSize: Int, weight: Vector, epsilon: Float, bySquares sums: Buffer,
+        from firstColumn: Int = 0, firstHead: Int, groupSize: Int
     ) {
-        Self.check(x, tokens: tokens, columns: weight.count)
-        Self.check(sums, tokens: tokens, columns: firstColumn + sumCount)
+        precondition(weight.count >= heads * headSize, "The weight must have one element for each that is normalised.")
+        Self.check(x, tokens: tokens, columns: heads * headSize)
+        Self.check(sums, tokens: tokens, columns: firstColumn + firstHead + heads)
         let work = unsafe lockstep_scale_by_squares(
             instruction_set: instructionSet.code, x: x.start, stride: x.columns, weight: weight.buffer.start,
-            tokens: tokens, columns: weight.count, sums: sums.start + firstColumn, sums_stride: sums.columns,
-            sum_count: sumCount, count: count, epsilon: epsilon)
-        unsafe run(lockstep_scale_by_squares_part, work, elements: tokens * weight.count)
+            tokens: tokens, heads: heads, head_size: headSize, first_head: firstHead, group_size: groupSize,
+            sums: sums.start + firstColumn, sums_stride: sums.columns, epsilon: epsilon)
+        unsafe run(lockstep_scale_by_squares_part, work, elements: tokens * heads * headSize)
     }
 
     /// y += x, for [tokens, columns].

@@ -12,6 +12,7 @@ struct Buffers {
     let values: Buffer  // [chunk, local key-value heads * head size]
     let heads: Buffer  // [chunk, local heads * head size]
     let besides: Buffer  // [chunk, local heads * channels]: queries and values of latent heads, or gates of outputs
+    let rates: Buffer  // [chunk, 2 * local state heads]
     let reduced: Buffer  // [chunk, reduced]: what latent queries are made of
     let squares: Buffer  // [chunk, all heads]: sums of squares
     let gate: Buffer  // [chunk, local MLP width], or [chunk * chosen experts, local expert width]
@@ -41,6 +42,7 @@ struct Buffers {
         values = try buffer(workspace.values)
         heads = try buffer(workspace.heads)
         besides = try buffer(workspace.besides)
+        rates = try buffer(workspace.rates)
         reduced = try buffer(workspace.reduced)
         squares = try buffer(workspace.squares)
         gate = try buffer(workspace.gate)

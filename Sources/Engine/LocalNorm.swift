@@ -23,13 +23,18 @@ struct LocalNorm {
         operations.normalize(x, tokens: tokens, weight: weight, bias: bias, epsilon: epsilon, into: y)
     }
 
-    /// The norm of a row of which this rank has a part, in place, by sums of squares of all.
+    /// The norm over groups of heads, of which this rank has some, in place, by sums of squares of all.
+    ///
+    /// - Parameters:
+    ///   - heads: those of this rank, zeros left out.
+    ///   - firstColumn: where the sums of the heads begin.
     func normalize(
-        _ x: Buffer, tokens: Int, bySquares sums: Buffer, from first: Int, _ sumCount: Int, of count: Int,
-        _ operations: Operations
+        _ x: Buffer, tokens: Int, heads: Range<Int>, headSize: Int, bySquares sums: Buffer, from firstColumn: Int = 0,
+        groupSize: Int, _ operations: Operations
     ) {
         operations.normalize(
-            x, tokens: tokens, weight: weight, epsilon: epsilon, bySquares: sums, from: first, sumCount, of: count)
+            x, tokens: tokens, heads: heads.count, headSize: headSize, weight: weight, epsilon: epsilon,
+            bySquares: sums, from: firstColumn, firstHead: heads.lowerBound, groupSize: groupSize)
     }
 
     /// The norm of each head of each row, in place.

@@ -5,6 +5,7 @@ import Partition
 /// What one rank remembers of a sequence: its heads' keys and values, and the tokens.
 final class SequenceState {
     let caches: [KeyValueCache]  // one per attention mixer
+    let recurrent: [RecurrentState]  // one per recurrent mixer
     private(set) var distinctTokens: Set<Int32> = []
     private(set) var tokens: [Int32] = []
     /// Whether it turns as sequences do that are longer than those of training.
@@ -25,6 +26,12 @@ final class SequenceState {
                     headSize: attention.headSize, encoding: plan.policy.cache, in: arena))
         }
         self.caches = caches
+        recurrent = try plan.blueprint.recurrences.map { recurrence throws(ComputeError) in
+            let (local, channels) = Self.shape(recurrence, plan, rank: rank)
+            return try RecurrentState(
+                heads: local.heldQueries, stateSize: recurrence.stateSize, headSize: recurrence.headSize,
+                channels: channels, kernelSize: recurrence.kernelSize, in: arena)
+        }
     }
 
     func append(_ tokens: [Int32]) {
@@ -39,11 +46,26 @@ final class SequenceState {
         tokens.removeAll(keepingCapacity: true)
         isLong = false
         position = 0
+        for state in recurrent { state.clear() }
     }
 
-    /// Bytes that the caches of a rank take.
+    /// The heads of a rank, and the channels of its convolutions: of what is read, of what is written, of inputs.
+    private static func shape(_ recurrence: Recurrence, _ plan: Plan, rank: Int) -> (LocalHeads, channels: [Int]) {
+        let local = plan.heads(of: recurrence, rank: rank)
+        let covered = local.heldKeyValues * recurrence.stateSize
+        return (local, [covered, covered, local.heldQueries * recurrence.headSize])
+    }
+
+    /// Bytes that the caches and states of a rank take.
     static func byteCount(plan: Plan, rank: Int) -> Int {
-        plan.blueprint.attentions.reduce(0) { total, attention in
+        let states = plan.blueprint.recurrences.reduce(0) { total, recurrence in
+            let (local, channels) = shape(recurrence, plan, rank: rank)
+            return total
+                + RecurrentState.byteCount(
+                    heads: local.heldQueries, stateSize: recurrence.stateSize, headSize: recurrence.headSize,
+                    channels: channels, kernelSize: recurrence.kernelSize)
+        }
+        return plan.blueprint.attentions.reduce(states) { total, attention in
             total
                 + KeyValueCache.byteCount(
                     heads: plan.heads(of: attention, rank: rank).heldKeyValues, positions: plan.policy.context,

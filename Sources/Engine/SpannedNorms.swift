@@ -39,9 +39,9 @@ struct SpannedNorms {
         }
         try bench.group.combine(sums, tokens: tokens)
         queryNorm.normalize(
-            queryBuffer, tokens: tokens, bySquares: sums, from: 0, heads, of: heads * size, operations)
+            queryBuffer, tokens: tokens, heads: queries, headSize: size, bySquares: sums, groupSize: heads, operations)
         keyNorm.normalize(
-            keyBuffer, tokens: tokens, bySquares: sums, from: heads, keyValueHeads, of: keyValueHeads * size,
-            operations)
+            keyBuffer, tokens: tokens, heads: keyValues, headSize: size, bySquares: sums, from: heads,
+            groupSize: keyValueHeads, operations)
     }
 }

@@ -33,7 +33,7 @@ final class Transformer {
         finalNorm = LocalNorm(blueprint.finalNorm, shard)
         head = shard.matrix(blueprint.head)
         localVocabulary = plan.split(of: blueprint.vocabularyAxis)[rank]
-        var cacheCount = 0
+        var (cacheCount, stateCount) = (0, 0)
         var layers: [[Residual]] = []
         for layer in blueprint.layers {
             var residuals: [Residual] = []
@@ -48,6 +48,12 @@ final class Transformer {
                     mixer = MLPLayer(mlp, plan: plan, shard: shard)
                 case .experts(let experts):
                     mixer = ExpertsLayer(experts, plan: plan, shard: shard, rank: rank)
+                case .deltaNet(let net):
+                    mixer = DeltaNetLayer(net, stateIndex: stateCount, plan: plan, shard: shard, rank: rank)
+                    stateCount += 1
+                case .stateSpace(let space):
+                    mixer = StateSpaceLayer(space, stateIndex: stateCount, plan: plan, shard: shard, rank: rank)
+                    stateCount += 1
                 }
                 residuals.append(
                     Residual(

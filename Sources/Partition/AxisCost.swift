@@ -11,7 +11,7 @@ final class AxisCost {
     private let position: Int
     private let stages: [Stage]
     private let weights: [(weight: Weight, count: Int)]
-    private let attention: (attention: Attention, count: Int)?
+    private let remembering: (mixer: Mixer, count: Int)?
     private let others: [Axis]
     private var known: [Key: Figures] = [:]
 
@@ -41,11 +41,11 @@ final class AxisCost {
     ///   - position: tokens before the one that is decoded.
     ///   - stages: what takes time in proportion to the units.
     ///   - weights: those that are cut along the axis, and layers that have one alike.
-    ///   - attention: that of query heads, and layers that have one alike.
+    ///   - remembering: the mixer whose heads the axis counts, and layers that have one alike.
     ///   - others: axes of the same stages, whose part of the time is not this one's.
     init(
         _ axis: Axis, steps: [Int], _ plan: Plan, _ ranks: [RankCost], position: Int, stages: [Stage],
-        weights: [(weight: Weight, count: Int)], attention: (attention: Attention, count: Int)? = nil,
+        weights: [(weight: Weight, count: Int)], remembering: (mixer: Mixer, count: Int)? = nil,
         others: [Axis] = []
     ) {
         self.axis = axis
@@ -55,16 +55,15 @@ final class AxisCost {
         self.position = position
         self.stages = stages
         self.weights = weights
-        self.attention = attention
+        self.remembering = remembering
         self.others = others
     }
 
     /// The extents of a rank that has this range of the axis.
     func change(_ extents: Extents, to range: Range<Int>) -> Extents {
         let changed = extents.changing(axis, to: range)
-        guard let attention = attention?.attention else { return changed }
-        let keyValues = HeadDealing.cover(Split(ranges: [range]), groupSize: attention.groupSize)[0]
-        return changed.changing(attention.keyValueAxis, to: keyValues)
+        guard let (covered, groupSize) = remembering?.mixer.covered else { return changed }
+        return changed.changing(covered, to: HeadDealing.cover(Split(ranges: [range]), groupSize: groupSize)[0])
     }
 
     /// What a rank takes for a range, and holds of it; worked out once.
@@ -93,11 +92,8 @@ final class AxisCost {
         let weights = weights.reduce(0) { sum, entry in
             sum + entry.count * plan.memoryByteCount(of: entry.weight, plan.slice(of: entry.weight, extents))
         }
-        guard let (attention, count) = attention else { return weights }
-        let heads = extents.heldCount(attention.keyValueAxis)
-        return weights + count
-            * plan.policy.cache.memoryByteCount(
-                heads: heads, positions: plan.policy.context, headSize: attention.headSize)
+        guard let (mixer, count) = remembering else { return weights }
+        return weights + count * plan.rememberedByteCount(mixer, extents)
     }
 }
 
@@ -123,7 +119,8 @@ extension AxisCost {
                         AxisCost(
                             axis, steps: steps(axis, branch.mixer, plan), plan, ranks, position: position,
                             stages: [Stage(branch: place, count: count)], weights: own.map { ($0, count) },
-                            attention: branch.mixer.attention.map { ($0, count) }, others: axes.filter { $0 != axis }))
+                            remembering: branch.mixer.covered == nil ? nil : (branch.mixer, count),
+                            others: axes.filter { $0 != axis }))
                 }
                 lastStages.append(Stage(branch: (branch, layer.branches.count, 1), count: count))
                 lastWeights += last.map { ($0, count) }
@@ -148,10 +145,15 @@ extension AxisCost {
             let grouping = plan.policy.grouping(cutByColumns: width.down, plan.encodings)
             return grouping.map { Borders($0, perUnit: 1, isPadded: false).steps } ?? [Plan.rowBlock, 1]
         }
+        func ofHeads(_ heads: CutHeads) -> [Int] {
+            let grouping = plan.policy.grouping(cutByColumns: heads.last, plan.encodings)
+            return Borders(grouping, perUnit: heads.columnsPerHead, isPadded: false).steps
+        }
         switch mixer {
         case .attention(let attention):
-            let grouping = plan.policy.grouping(cutByColumns: attention.output.weight, plan.encodings)
-            return Borders(grouping, perUnit: attention.valueSize, isPadded: false).steps
+            return ofHeads(CutHeads(attention, plan.policy))
+        case .deltaNet, .stateSpace:
+            return CutHeads(mixer).map(ofHeads) ?? [1]
         case .mlp(let mlp):
             return ofChannels(CutWidth(mlp))
         case .experts(let experts):
@@ -163,10 +165,12 @@ extension AxisCost {
 }
 
 extension Mixer {
-    /// The attention, where it is one.
-    fileprivate var attention: Attention? {
+    /// The axis of heads that follows from the one that is dealt, and how many of these read one of them.
+    fileprivate var covered: (axis: Axis, groupSize: Int)? {
         switch self {
-        case .attention(let attention): attention
+        case .attention(let attention): (attention.keyValueAxis, attention.groupSize)
+        case .deltaNet(let net): (net.recurrence.coveredAxis, net.recurrence.groupSize)
+        case .stateSpace(let space): (space.recurrence.coveredAxis, space.recurrence.groupSize)
         case .mlp, .experts: nil
         }
     }
@@ -175,7 +179,7 @@ extension Mixer {
     fileprivate func weights(along axis: Axis) -> [Weight] {
         let weights =
             switch self {
-            case .attention, .mlp: self.weights
+            case .attention, .mlp, .deltaNet, .stateSpace: self.weights
             case .experts(let experts):
                 if let shared = experts.shared, shared.axis == axis { shared.weights } else { experts.expertWeights }
             }

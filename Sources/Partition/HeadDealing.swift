@@ -4,6 +4,7 @@ import Blueprint
 struct HeadDealing: Hashable {
     /// What the time of an attention depends on.
     struct Shape: Hashable {
+        var kind: Axis.Kind
         var heads: Int
         var keyValueHeads: Int
         /// Columns of the last projection for each query head.
@@ -84,23 +85,18 @@ struct HeadDealing: Hashable {
 }
 
 extension HeadDealing.Shape {
-    /// The shape of an attention whose weights are in these encodings.
-    init(_ attention: Attention, _ policy: Policy, _ encodings: [String: Encoding]) {
+    /// The shape of heads whose weights are in these encodings.
+    init(_ cut: CutHeads, _ policy: Policy, _ encodings: [String: Encoding]) {
         func byteCount(_ weights: [Weight]) -> Int {
             weights.reduce(0) { $0 + (encodings[$1.name] ?? .f32).readByteCount($1, $1.elementCount) }
         }
-        let output = policy.way == .sum ? [attention.output.weight] : []
-        let positions = min(policy.context, attention.window ?? policy.context)
-        heads = attention.heads
-        keyValueHeads = attention.keyValueHeads
-        headSize = attention.valueSize
-        let expansions = attention.latent.map { [$0.keyExpansion, $0.valueExpansion] } ?? []
-        let queries = attention.query.weights + (attention.outputGate?.weights ?? []) + expansions + output
-        queryByteCount = byteCount(queries) / heads
-        keyValueByteCount =
-            byteCount(attention.key.weights + (attention.value?.weights ?? [])) / keyValueHeads
-            + 2 * positions * policy.cache.byteCount(headSize: attention.headSize)
-        grouping = policy.grouping(cutByColumns: attention.output.weight, encodings)
+        kind = cut.axis.kind
+        heads = cut.axis.count
+        keyValueHeads = cut.coveredAxis.count
+        headSize = cut.columnsPerHead
+        queryByteCount = byteCount(cut.weights + (policy.way == .sum ? [cut.last] : [])) / heads + cut.stateByteCount
+        keyValueByteCount = byteCount(cut.coveredWeights) / keyValueHeads + cut.coveredStateByteCount
+        grouping = policy.grouping(cutByColumns: cut.last, encodings)
         isPadded = policy.cutting == .padded
     }
 }

@@ -48,7 +48,10 @@ struct LayerKinds {
     private static func kind(of branch: Branch, _ stages: [StageWork], _ plan: Plan) -> BranchKind {
         var kind = BranchKind(stages: stages)
         switch branch.mixer {
-        case .attention(let attention): kind.heads = HeadDealing.Shape(attention, plan.policy, plan.encodings)
+        case .attention(let attention):
+            kind.heads = HeadDealing.Shape(CutHeads(attention, plan.policy), plan.policy, plan.encodings)
+        case .deltaNet, .stateSpace:
+            kind.heads = CutHeads(branch.mixer).map { HeadDealing.Shape($0, plan.policy, plan.encodings) }
         case .mlp(let mlp): kind.widths = [WidthDealing.Shape(CutWidth(mlp), plan.policy, plan.encodings)]
         case .experts(let experts):
             let widths = [CutWidth(experts)] + (experts.shared.map { [CutWidth($0)] } ?? [])

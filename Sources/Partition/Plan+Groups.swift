@@ -18,11 +18,11 @@ extension Plan {
 
     /// Where the weights that are split by columns are cut, and what a cut inside their groups costs.
     var borderRemarks: [String] {
-        let heads = headDealings.compactMap { dealing, attentions in
+        let heads = headDealings.compactMap { dealing, heads in
             dealing.shape.grouping.map {
                 borderRemark(
-                    "query heads (\(attentions.count) layers)", dealing.chosen, $0, perUnit: dealing.shape.headSize,
-                    attentions.map(\.output.weight))
+                    "\(name(heads[0].axis)) (\(heads.count) layers)", dealing.chosen, $0,
+                    perUnit: dealing.shape.headSize, heads.map(\.last))
             }
         }
         let widths = widthDealings.compactMap { dealing, widths in

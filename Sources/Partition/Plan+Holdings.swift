@@ -15,10 +15,11 @@ extension Plan {
             holdings.fileByteCount += encoding.fileByteCount(
                 rows: slice.members.count * slice.rows.count, columns: slice.columns)
         }
+        let extents = Extents(self, rank: rank)
+        for mixer in blueprint.layers.flatMap(\.branches).map(\.mixer) {
+            holdings.cacheByteCount += rememberedByteCount(mixer, extents)
+        }
         for attention in attentions {
-            let keyValues = heldCount(attention.keyValueAxis, rank: rank)
-            holdings.cacheByteCount += policy.cache.memoryByteCount(
-                heads: keyValues, positions: policy.context, headSize: attention.headSize)
             holdings.keyValueHeadsHeldTwice += split(of: attention.keyValueAxis).repeatedUnitCount(rank: rank)
         }
         return holdings
@@ -31,8 +32,12 @@ extension Plan {
     func workspace(_ extents: Extents) -> Workspace {
         let chunk = policy.chunk
         func buffer(_ columns: Int) -> Workspace.Buffer { Workspace.Buffer(chunk, columns) }
-        let queries = attentions.map { extents.heldCount($0.queryAxis) * $0.headSize }.max() ?? 0
-        let keyValues = attentions.map { extents.heldCount($0.keyValueAxis) * $0.headSize }.max() ?? 0
+        let states = recurrences.map { extents.heldCount($0.axis) * $0.headSize }
+        let covered = recurrences.map { extents.heldCount($0.coveredAxis) * $0.stateSize }
+        let keyValues = attentions.map { extents.heldCount($0.keyValueAxis) * $0.headSize }
+        let read = (attentions.map { extents.heldCount($0.queryAxis) * $0.headSize } + states).max() ?? 0
+        let queries = max(attentions.map { extents.heldCount($0.queryAxis) * $0.headSize }.max() ?? 0, covered.max() ?? 0)
+        let rates = recurrences.map { 2 * extents.heldCount($0.axis) }.max() ?? 0
         // Queries before and values after the latent space, and gates of outputs, which are not needed at once.
         let besides = attentions.map { attention in
             let size = attention.latent.map { max($0.contentSize + attention.rotary.size, $0.valueSize) }
@@ -40,7 +45,9 @@ extension Plan {
                 * (size ?? (attention.outputGate == nil ? 0 : attention.headSize))
         }
         let reduced = attentions.map { $0.latent?.reduction?.projection.weight.rows ?? 0 }.max() ?? 0
-        let squares = attentions.map { $0.normsSpanHeads ? $0.heads + $0.keyValueHeads : 0 }.max() ?? 0
+        let squares =
+            (attentions.map { $0.normsSpanHeads ? $0.heads + $0.keyValueHeads : 0 } + recurrences.map(\.axis.count))
+            .max() ?? 0
         let chosen = mixtures.map { $0.router.chosenCount * extents.heldCount($0.axis) }
         let channels = (mlps.map { extents.heldCount($0.axis) } + chosen).max() ?? 0
         let experts = mixtures.map(\.memberAxis.count).max() ?? 0
@@ -48,8 +55,9 @@ extension Plan {
         let (packed, received) = summationWords
         return Workspace(
             hidden: buffer(blueprint.width), normed: buffer(blueprint.width), branch: buffer(blueprint.width),
-            queries: buffer(queries), keys: buffer(keyValues), values: buffer(keyValues), heads: buffer(queries),
-            besides: buffer(besides.max() ?? 0), reduced: buffer(reduced), squares: buffer(squares),
+            queries: buffer(queries), keys: buffer((keyValues + covered).max() ?? 0),
+            values: buffer((keyValues + states).max() ?? 0), heads: buffer(read),
+            besides: buffer((besides + states).max() ?? 0), rates: buffer(rates), reduced: buffer(reduced), squares: buffer(squares),
             gate: buffer(channels), up: buffer(channels), scores: buffer(experts),
             expertInput: buffer(experts == 0 ? 0 : blueprint.width),
             expertOutput: buffer(experts == 0 ? 0 : blueprint.width),
@@ -80,10 +88,10 @@ extension Plan {
         guard policy.way == .gather, rankCount > 1 else { return (0, 0, 0) }
         let inner =
             attentions.map { $0.heads * $0.valueSize } + mlps.map(\.axis.count)
-            + mixtures.map { $0.router.chosenCount * $0.axis.count }
+            + recurrences.map { $0.axis.count * $0.headSize } + mixtures.map { $0.router.chosenCount * $0.axis.count }
         let exchanged =
             attentions.map { gatheredCount($0.queryAxis) * $0.valueSize } + mlps.map { gatheredCount($0.axis) }
-            + mixtures.map(gatheredCount)
+            + mixtures.map(gatheredCount) + recurrences.map { gatheredCount($0.axis) * $0.headSize }
         return (
             inner.max() ?? 0, split(of: blueprint.widthAxis).longest,
             max(exchanged.max() ?? 0, gatheredCount(blueprint.widthAxis))

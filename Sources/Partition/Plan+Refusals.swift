@@ -24,7 +24,7 @@ extension Plan {
     var workAxes: [Axis] {
         let axes = splits.keys.filter { axis in
             switch axis.kind {
-            case .vocabulary, .queryHeads, .keyValueHeads, .mlpWidth: true
+            case .vocabulary, .queryHeads, .keyValueHeads, .mlpWidth, .stateHeads, .coveredHeads: true
             case .experts, .expertWidth: isShared(axis)
             case .width: policy.way == .gather
             }

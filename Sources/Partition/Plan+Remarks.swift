@@ -31,12 +31,24 @@ extension Plan {
             }
     }
 
-    private func remarks(_ dealing: HeadDealing, attentions: [Attention]) -> [String] {
+    private func remarks(_ dealing: HeadDealing, _ heads: [CutHeads]) -> [String] {
         guard dealing.shape.heads > dealing.shape.keyValueHeads else { return [] }
+        guard dealing.shape.kind == .queryHeads else { return [stateRemark(dealing, heads.count)].compactMap { $0 } }
+        let sizes = attentions.first { $0.queryAxis == heads[0].axis }.map(\.headSize)
         let repetition = repetitionRemark(
-            dealing.keyValues, heads: dealing.shape.keyValueHeads, headSize: dealing.shape.headSize,
-            layerCount: attentions.count)
-        return [cutRemark(dealing, attentions.count), repetition].compactMap { $0 }
+            dealing.keyValues, heads: dealing.shape.keyValueHeads, headSize: sizes ?? dealing.shape.headSize,
+            layerCount: heads.count)
+        return [cutRemark(dealing, heads.count), repetition].compactMap { $0 }
+    }
+
+    /// How heads with states are cut.
+    private func stateRemark(_ dealing: HeadDealing, _ layerCount: Int) -> String {
+        let repeated = dealing.keyValues.repeatedUnitCount
+        return "state heads (\(layerCount) layers): \(Figure.list(dealing.queries.counts)) of \(dealing.shape.heads)"
+            + (repeated == 0
+                ? ", cut between the groups that read one of \(dealing.shape.keyValueHeads) covered heads"
+                : ", cut inside groups: the ranks hold \(dealing.shape.keyValueHeads + repeated) covered heads for the "
+                    + "model's \(dealing.shape.keyValueHeads)")
     }
 
     private func cutRemark(_ dealing: HeadDealing, _ layerCount: Int) -> String {
@@ -96,7 +108,7 @@ extension Plan {
     private var blockRemarks: [String] {
         let widths = mlps.map(CutWidth.init) + mixtures.map(CutWidth.init)
         let inSteps = widths.filter { policy.grouping(cutByColumns: $0.down, encodings) != nil }.map(\.axis)
-        let axes = representativeAxes.filter { ![.queryHeads, .experts].contains($0.kind) && !inSteps.contains($0) }
+        let axes = representativeAxes.filter { ![.queryHeads, .experts, .stateHeads].contains($0.kind) && !inSteps.contains($0) }
         let inBlocks = axes.filter { axis in
             split(of: axis).ranges.allSatisfy {
                 $0.upperBound.isMultiple(of: Self.rowBlock) || $0.upperBound == axis.count
@@ -147,7 +159,7 @@ extension Plan {
         var axes: [Axis] = []
         let rotating = Set(widthDealings.filter { $0.dealing.rotates }.flatMap { $0.widths.map(\.axis) })
         let all =
-            attentions.map(\.queryAxis)
+            attentions.map(\.queryAxis) + recurrences.map(\.axis)
             + (mlps.map(\.axis) + mixtures.map(sharedAxis)).filter { !rotating.contains($0) }
             + [blueprint.vocabularyAxis]
             + (policy.way == .gather ? [blueprint.widthAxis] : [])

@@ -54,6 +54,14 @@ extension Plan {
             heldKeyValues: heldCount(attention.keyValueAxis, rank: rank), groupSize: attention.groupSize)
     }
 
+    /// The heads with states that a rank computes, and those that they read.
+    public func heads(of recurrence: Recurrence, rank: Int) -> LocalHeads {
+        LocalHeads(
+            queries: split(of: recurrence.axis)[rank], keyValues: split(of: recurrence.coveredAxis)[rank],
+            heldQueries: heldCount(recurrence.axis, rank: rank),
+            heldKeyValues: heldCount(recurrence.coveredAxis, rank: rank), groupSize: recurrence.groupSize)
+    }
+
     /// Units of an axis in a rank's memory, padding included.
     public func heldCount(_ axis: Axis, rank: Int) -> Int {
         switch policy.cutting {

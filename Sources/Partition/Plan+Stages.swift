@@ -56,6 +56,14 @@ extension Plan {
             stage.products = [products(mlp.firstProjections, extents)]
             stage.elementCount = extents.range(mlp.axis).count
             return stage
+        case .deltaNet(let net):
+            return recurrentStage(
+                net.recurrence, [[net.query, net.key, net.value], [net.gate, net.decay, net.step]],
+                operationsPerElement: 7, extents)
+        case .stateSpace(let space):
+            return recurrentStage(
+                space.recurrence, [[space.read, space.write, space.input], [space.gate, space.step]],
+                operationsPerElement: 5, extents)
         case .experts(let experts):
             var stage = StageWork(phase: .mlp)
             stage.products = [[product(experts.router.weight, extents)], products(experts.firstProjections, extents, mixer)]
@@ -71,11 +79,29 @@ extension Plan {
         }
     }
 
+    /// What heads with states read and do: with each element of a state, a product to correct it or none, one to change
+    /// it and one to read it, and forgetting.
+    private func recurrentStage(
+        _ recurrence: Recurrence, _ inputs: [[Projection]], operationsPerElement: Int, _ extents: Extents
+    ) -> StageWork {
+        let (heads, covered) = (extents.heldCount(recurrence.axis), extents.heldCount(recurrence.coveredAxis))
+        let elements = heads * recurrence.stateSize * recurrence.headSize
+        var stage = StageWork(phase: .attention)
+        stage.products = inputs.map { products($0, extents) }
+        stage.states = StateWork(
+            byteCount: 2 * recurrence.byteCount(heads: heads, covered: covered),
+            operationCount: operationsPerElement * elements)
+        stage.elementCount = 2 * recurrence.convolvedCount(heads: heads, covered: covered) + heads * recurrence.headSize
+        return stage
+    }
+
     /// The projections that give a mixer's output.
     func lastProjections(_ mixer: Mixer) -> [Projection] {
         switch mixer {
         case .attention(let attention): [attention.output]
         case .mlp(let mlp): [mlp.down]
+        case .deltaNet(let net): [net.output]
+        case .stateSpace(let space): [space.output]
         case .experts(let experts): [experts.down] + (experts.shared.map { [$0.down] } ?? [])
         }
     }

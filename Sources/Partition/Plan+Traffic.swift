@@ -56,8 +56,13 @@ extension Plan {
     }
 
     private func normExchanges(_ mixer: Mixer, tokens: Int) -> [Exchange] {
-        guard case .attention(let attention) = mixer, attention.normsSpanHeads else { return [] }
-        return exchange(.allReduce, Scalar.f32.byteCount(tokens * (attention.heads + attention.keyValueHeads)))
+        switch mixer {
+        case .attention(let attention) where attention.normsSpanHeads:
+            exchange(.allReduce, Scalar.f32.byteCount(tokens * (attention.heads + attention.keyValueHeads)))
+        case .stateSpace(let space) where exchangesSquares(space):
+            exchange(.allReduce, Scalar.f32.byteCount(tokens * space.recurrence.axis.count))
+        case .attention, .mlp, .experts, .deltaNet, .stateSpace: []
+        }
     }
 
     private func exchangesOfOutputs(_ branch: Branch, tokens: Int) -> [[Exchange]] {
@@ -102,6 +107,8 @@ extension Plan {
         switch mixer {
         case .attention(let attention): heldCount(attention.queryAxis, rank: rank) * attention.valueSize
         case .mlp(let mlp): heldCount(mlp.axis, rank: rank)
+        case .deltaNet(let net): heldCount(net.recurrence.axis, rank: rank) * net.recurrence.headSize
+        case .stateSpace(let space): heldCount(space.recurrence.axis, rank: rank) * space.recurrence.headSize
         case .experts(let experts):
             // Of whole experts the expected number.
             experts.router.chosenCount * heldCount(experts.axis, rank: rank)
@@ -115,6 +122,8 @@ extension Plan {
         switch mixer {
         case .attention(let attention): [gatheredCount(attention.queryAxis) * attention.valueSize]
         case .mlp(let mlp): [gatheredCount(mlp.axis)]
+        case .deltaNet(let net): [gatheredCount(net.recurrence.axis) * net.recurrence.headSize]
+        case .stateSpace(let space): [gatheredCount(space.recurrence.axis) * space.recurrence.headSize]
         case .experts(let experts):
             (experts.shared.map { [gatheredCount($0.axis)] } ?? []) + [gatheredCount(experts)]
         }

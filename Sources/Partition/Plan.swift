@@ -13,13 +13,14 @@ public struct Plan: Sendable, Hashable {
     /// How each weight is stored, by its name.
     public let encodings: [String: Encoding]
     /// The different head dealings, in order of layers, each with its layers.
-    let headDealings: [(dealing: HeadDealing, attentions: [Attention])]
+    let headDealings: [(dealing: HeadDealing, heads: [CutHeads])]
     /// The different dealings of channels of MLPs and experts, likewise.
     let widthDealings: [(dealing: WidthDealing, widths: [CutWidth])]
     let weights: [Weight]
     let attentions: [Attention]
     let mlps: [MLP]  // those that are shared experts included
     let mixtures: [Experts]
+    let recurrences: [Recurrence]
     /// Why shares are not equal, where memory has decided.
     var refusedEqualShares: MemoryShortage?
 
@@ -54,7 +55,7 @@ public struct Plan: Sendable, Hashable {
         for branch in blueprint.layers.flatMap(\.branches) {
             switch branch.mixer {
             case .attention(let attention):
-                dealer.deal(attention)
+                dealer.deal(CutHeads(attention, policy))
                 attentions.append(attention)
             case .mlp(let mlp):
                 dealer.deal(CutWidth(mlp))
@@ -63,6 +64,8 @@ public struct Plan: Sendable, Hashable {
                 dealer.deal(experts)
                 mixtures.append(experts)
                 if let shared = experts.shared { mlps.append(shared) }
+            case .deltaNet, .stateSpace:
+                if let heads = CutHeads(branch.mixer) { dealer.deal(heads) }
             }
         }
         self.blueprint = blueprint
@@ -75,6 +78,7 @@ public struct Plan: Sendable, Hashable {
         self.attentions = attentions
         self.mlps = mlps
         self.mixtures = mixtures
+        recurrences = blueprint.recurrences
     }
 
     /// The number of ranks.
@@ -113,7 +117,7 @@ private struct Dealer {
     let policy: Policy
     let encodings: [String: Encoding]
     var splits: [Axis: Split] = [:]
-    var headDealings: [(dealing: HeadDealing, attentions: [Attention])] = []
+    var headDealings: [(dealing: HeadDealing, heads: [CutHeads])] = []
     var widthDealings: [(dealing: WidthDealing, widths: [CutWidth])] = []
     private var dealtCounts: [Int: Split] = [:]
 
@@ -137,19 +141,19 @@ private struct Dealer {
         splits[axis] = split
     }
 
-    mutating func deal(_ attention: Attention) {
-        if let counts = policy.counts[attention.queryAxis] {
+    mutating func deal(_ heads: CutHeads) {
+        if let counts = policy.counts[heads.axis] {
             let queries = Split(counts: counts)
-            splits[attention.queryAxis] = queries
-            splits[attention.keyValueAxis] = HeadDealing.cover(queries, groupSize: attention.groupSize)
+            splits[heads.axis] = queries
+            splits[heads.coveredAxis] = HeadDealing.cover(queries, groupSize: heads.groupSize)
             return
         }
-        let shape = HeadDealing.Shape(attention, policy, encodings)
+        let shape = HeadDealing.Shape(heads, policy, encodings)
         let place = headDealings.firstIndex { $0.dealing.shape == shape } ?? headDealings.count
         if place == headDealings.count { headDealings.append((HeadDealing(shape, shares: policy.shares), [])) }
-        headDealings[place].attentions.append(attention)
-        splits[attention.queryAxis] = headDealings[place].dealing.queries
-        splits[attention.keyValueAxis] = headDealings[place].dealing.keyValues
+        headDealings[place].heads.append(heads)
+        splits[heads.axis] = headDealings[place].dealing.queries
+        splits[heads.coveredAxis] = headDealings[place].dealing.keyValues
     }
 
     /// Deals the channels of an MLP, or of every expert.

@@ -39,6 +39,7 @@ public struct PlanReport: Sendable, Hashable {
         let used = Self.titles[0].indices.filter { column in
             switch column {
             case Self.hostColumn: summary.ranks.contains { $0.host != nil }
+            case Self.stateColumn: summary.ranks.contains { $0.stateHeads != nil }
             case Self.expertColumn, Self.expertColumn + 1: summary.ranks.contains { $0.experts != nil }
             default: true
             }
@@ -52,12 +53,13 @@ public struct PlanReport: Sendable, Hashable {
 
     private static let lineLength = 120
     private static let hostColumn = 1
-    private static let expertColumn = 7
+    private static let stateColumn = 6
+    private static let expertColumn = 8
     private static let titles = [
-        ["", "", "share", "share", "", "key-", "", "", "of", "", "", "", "", "", "", "sends"],
-        ["", "", "asked", "got", "query", "value", "MLP", "", "each", "vocabulary", "", "of it", "", "", "", "per"],
+        ["", "", "share", "share", "", "key-", "", "", "", "of", "", "", "", "", "", "", "sends"],
+        ["", "", "asked", "got", "query", "value", "state", "MLP", "", "each", "vocabulary", "", "of it", "", "", "", "per"],
         [
-            "rank", "host", "in %", "in %", "heads", "heads", "channels", "experts", "channels", "rows", "weights", "on all", "cache",
+            "rank", "host", "in %", "in %", "heads", "heads", "heads", "channels", "experts", "channels", "rows", "weights", "on all", "cache",
             "buffers", "peak", "token",
         ],
     ]
@@ -66,7 +68,7 @@ public struct PlanReport: Sendable, Hashable {
         [
             "\(rank.rank)", Self.shortened(rank.host ?? ""), Figure.decimal(100 * rank.shareAsked, 1),
             Figure.decimal(100 * rank.shareReached, 1), Self.range(rank.queryHeads), Self.range(rank.keyValueHeads),
-            Self.range(rank.mlpWidth), rank.experts.map(Self.range) ?? "",
+            rank.stateHeads.map(Self.range) ?? "", Self.range(rank.mlpWidth), rank.experts.map(Self.range) ?? "",
             rank.expertWidth.map(Self.range) ?? "", Self.range(rank.vocabulary), Figure.bytes(rank.weightByteCount),
             Figure.bytes(rank.replicatedByteCount), Figure.bytes(rank.cacheByteCount),
             Figure.bytes(rank.workspaceByteCount), Figure.bytes(rank.peakByteCount), Figure.bytes(rank.sentByteCount),

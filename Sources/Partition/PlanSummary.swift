@@ -47,6 +47,8 @@ public struct PlanSummary: Sendable, Hashable, Codable {
         public var expertWidth: Units?
         /// Experts of the first mixture.
         public var experts: Units?
+        /// Heads with states of the first recurrent mixer; absent where there is none.
+        public var stateHeads: Units?
         /// Rows of the embedding and of the head.
         public var vocabulary: Units
         /// Weights in memory.
@@ -173,7 +175,8 @@ extension Plan {
             rank: rank, shareAsked: shareAsked(rank: rank), shareReached: shareReached,
             queryHeads: units(attentions.first?.queryAxis), keyValueHeads: units(attentions.first?.keyValueAxis),
             mlpWidth: units(mlps.first?.axis), expertWidth: mixtures.first.map { units($0.axis) },
-            experts: mixtures.first.map { units($0.memberAxis) }, vocabulary: units(blueprint.vocabularyAxis),
+            experts: mixtures.first.map { units($0.memberAxis) },
+            stateHeads: recurrences.first.map { units($0.axis) }, vocabulary: units(blueprint.vocabularyAxis),
             weightByteCount: holdings.weightByteCount, replicatedByteCount: holdings.replicatedByteCount,
             fileByteCount: holdings.fileByteCount, keyValueHeadsHeldTwice: holdings.keyValueHeadsHeldTwice,
             cacheByteCount: holdings.cacheByteCount, workspaceByteCount: holdings.workspaceByteCount,

@@ -15,9 +15,9 @@ struct RankCost {
 
     /// Seconds of a stage beside norms and the like: its products and its attention.
     func seconds(_ stage: StageWork, tokens: Int, firstPosition: Int) -> Double {
-        stage.products.reduce(seconds(stage.attention, tokens: tokens, firstPosition: firstPosition)) {
-            $0 + seconds($1, tokens: tokens)
-        }
+        let remembered =
+            seconds(stage.attention, tokens: tokens, firstPosition: firstPosition) + seconds(stage.states, tokens)
+        return stage.products.reduce(remembered) { $0 + seconds($1, tokens: tokens) }
     }
 
     /// Seconds of norms, rotation, activation and sums of branches in a stage: of one token what a layer was measured
@@ -45,6 +45,13 @@ struct RankCost {
             waking = max(waking, goes * profile.tokenSeconds)
         }
         return tokens == 1 ? reading + waking : max(reading + waking, computing)
+    }
+
+    /// States, as fast as the cache of an attention is read, and as its operations are.
+    private func seconds(_ work: StateWork?, _ tokens: Int) -> Double {
+        guard let work, work.byteCount > 0 else { return 0 }
+        let reading = Double(work.byteCount) / attention.tokenBytesPerSecond
+        return max(reading, Double(tokens * work.operationCount) / attention.chunkOperationsPerSecond)
     }
 
     private func seconds(_ work: AttentionWork?, tokens: Int, firstPosition: Int) -> Double {

@@ -9,6 +9,8 @@ struct StageWork: Hashable {
     var products: [[ProductWork]] = []
     /// Reading the cache, in an attention.
     var attention: AttentionWork?
+    /// States that each token changes.
+    var states: StateWork?
     /// Bytes of norms and biases.
     var vectorByteCount = 0
     /// Elements of one token that norms, rotation, activation and the sum of branches go through.
@@ -22,8 +24,8 @@ struct StageWork: Hashable {
         let seen = attention?.positions(seenBy: tokens, after: firstPosition) ?? (inAll: 0, together: 0)
         return Work(
             weightByteCount: vectorByteCount + all.reduce(0) { $0 + $1.byteCount(tokens: tokens) },
-            cacheByteCount: attention?.byteCount(positions: seen.inAll) ?? 0,
-            operationCount: tokens * all.reduce(0) { $0 + $1.operationCount }
+            cacheByteCount: (attention?.byteCount(positions: seen.inAll) ?? 0) + (states?.byteCount ?? 0),
+            operationCount: tokens * (all.reduce(0) { $0 + $1.operationCount } + (states?.operationCount ?? 0))
                 + (attention?.operationCount(positions: seen.together) ?? 0))
     }
 }
@@ -58,6 +60,14 @@ struct ProductWork: Hashable {
     var operationCount: Int {
         choice.map { Int((Double(heldOperationCount) * $0.part(tokens: 1)).rounded()) } ?? heldOperationCount
     }
+}
+
+/// A rank's heads with states: a chunk of tokens reads and writes them once, from and to memory.
+struct StateWork: Hashable {
+    /// Bytes that are read and written.
+    var byteCount: Int
+    /// Multiplications and additions of a token.
+    var operationCount: Int
 }
 
 /// A rank's heads of an attention over its cache.

@@ -30,17 +30,19 @@ public struct Workspace: Sendable, Hashable {
     public var normed: Buffer
     /// `[chunk, width]`: the output of a mixer.
     public var branch: Buffer
-    /// `[chunk, held query heads * headSize]`.
+    /// `[chunk, held query heads * headSize]`, or what is read of states, `[chunk, held covered heads * stateSize]`.
     public var queries: Buffer
-    /// `[chunk, held key-value heads * headSize]`.
+    /// `[chunk, held key-value heads * headSize]`, or what is written to states, as for `queries`.
     public var keys: Buffer
-    /// `[chunk, held key-value heads * headSize]`.
+    /// `[chunk, held key-value heads * headSize]`, or `[chunk, held state heads * headSize]`.
     public var values: Buffer
     /// `[chunk, held query heads * headSize]`: what the heads have read.
     public var heads: Buffer
     /// `[chunk, held query heads * channels]`: queries before and values after a latent space, or gates of what the
     /// heads have read; no columns where there is neither.
     public var besides: Buffer
+    /// `[chunk, 2 * held state heads]`: how fast states forget and learn; no columns where there are none.
+    public var rates: Buffer
     /// `[chunk, reduced]`: what queries of a latent space are made of.
     public var reduced: Buffer
     /// `[chunk, query and key-value heads]`: sums of squares; no columns where no norm is over all heads.
@@ -81,7 +83,7 @@ public struct Workspace: Sendable, Hashable {
     /// All of them.
     public var buffers: [Buffer] {
         [
-            hidden, normed, branch, queries, keys, values, heads, besides, reduced, squares, gate, up, scores, expertInput, expertOutput,
+            hidden, normed, branch, queries, keys, values, heads, besides, rates, reduced, squares, gate, up, scores, expertInput, expertOutput,
             gathered, part, exchange, packed, received, logits,
             rotation, partials, rounded,
         ]

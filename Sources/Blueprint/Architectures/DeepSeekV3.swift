@@ -33,7 +33,9 @@ enum DeepSeekV3: Architecture {
         let shape = LatentForm(
             turning: turning, content: content, size: size, valueSize: valueSize, reduced: reduced,
             isInterleaved: isInterleaved, epsilon: innerEpsilon)
-        decoder.latentAttention = { number, path, decoder in decoder.attention(shape, number, "\(path).self_attn") }
+        decoder.mixer = { number, path, decoder in
+            .attention(decoder.attention(shape, number, "\(path).self_attn"))
+        }
         return decoder.blueprint()
     }
 

@@ -217,18 +217,74 @@ struct lockstep_squares {
 };
 void lockstep_squares_part(const void *work, int thread, int threads);
 
-/// x *= weight / sqrt(sum / count + epsilon), where the sum adds `sum_count` of a row of sums in order.
+/// Each head of x [tokens, heads x head_size] *= weight / sqrt(sum / count + epsilon), where the sum adds those of the
+/// heads of its group in order, and count is their elements. Head 0 of x is head `first_head` of the sums.
 struct lockstep_scale_by_squares {
     int instruction_set;
     float *x; // [tokens, stride]
     size_t stride;
-    const float *weight; // [columns]
-    size_t tokens, columns;
+    const float *weight; // [heads x head_size]
+    size_t tokens, heads, head_size, first_head, group_size;
     const float *sums; // [tokens, sums_stride]
-    size_t sums_stride, sum_count, count;
+    size_t sums_stride;
     float epsilon;
 };
 void lockstep_scale_by_squares_part(const void *work, int thread, int threads);
+
+/// A causal convolution of each channel by itself, in place, and a silu: x[t, c] becomes silu of the chain
+/// bias[c] + weight[c, 0] * x[t - size + 1, c] + ... + weight[c, size - 1] * x[t, c]. The window holds the last size - 1
+/// inputs of each channel, oldest first, before and after.
+struct lockstep_convolve {
+    int instruction_set;
+    float *x; // [tokens, stride]
+    size_t stride, tokens, channels, size;
+    const float *weight; // [channels, size]
+    const float *bias;   // [channels]; null where there is none
+    float *window;       // [size - 1, channels]
+};
+void lockstep_convolve_part(const void *work, int thread, int threads);
+
+enum { LOCKSTEP_LONGEST_KERNEL = 16 };
+
+/// Each head of x [tokens, heads x head_size] *= factor / sqrt(sum of its squares + epsilon).
+struct lockstep_unit {
+    int instruction_set;
+    float *x; // [tokens, stride]
+    size_t stride, tokens, heads, head_size;
+    float epsilon, factor;
+};
+void lockstep_unit_part(const void *work, int thread, int threads);
+
+/// How fast states forget: x becomes exp(-exp(log) * softplus(x + bias)), for [tokens, heads]. Where there are steps,
+/// they become the softplus.
+struct lockstep_forget {
+    int instruction_set;
+    float *x; // [tokens, stride]
+    size_t stride, tokens, heads;
+    const float *log, *bias; // [heads]
+    float *steps;            // [tokens, stride]; null where they are not wanted
+};
+void lockstep_forget_part(const void *work, int thread, int threads);
+
+/// Heads with states [state_size, head_size] of their own, token by token; o is [tokens, heads x head_size].
+///
+/// With a delta rule, d = step * (v - decay * (k S)), else d = step * v. S becomes decay * S + k d, o the product q S:
+/// each sum a chain over the state's rows in order, of products with the old state times the decay and of changes.
+struct lockstep_recur {
+    int instruction_set;
+    int has_delta_rule;
+    const float *q, *k; // [tokens, covered heads x state_size]
+    const float *v;     // [tokens, heads x head_size]
+    float *o;
+    size_t covered_stride, stride; // of q and k, and of v and o
+    const float *decays, *steps;   // [tokens, rates_stride]
+    size_t rates_stride;
+    const int32_t *covered; // [heads]: the covered head that each reads
+    const float *skip;      // [heads]: o gets skip * v besides; null where there is none
+    float *states;          // [heads, state_size, head_size]
+    size_t tokens, heads, head_size, state_size;
+};
+void lockstep_recur_part(const void *work, int thread, int threads);
 
 /// Keys and values of earlier positions. Elements are f32, bf16, f16, or q8: signed bytes, times a scale for every 32
 /// elements of a head at one position; the last such group of a head may be shorter.

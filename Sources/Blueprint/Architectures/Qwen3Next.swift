@@ -1,0 +1,89 @@
+/// Qwen 3 Next: delta nets, every few layers an attention with a gate, and experts with a shared one.
+///
+/// Reference: transformers, `models/qwen3_next/modeling_qwen3_next.py`.
+enum Qwen3Next: Architecture {
+    static let names = ["Qwen3NextForCausalLM"]
+
+    static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
+        var decoder = try DenseDecoder(hybrid: "Qwen3NextForCausalLM", &reader)
+        var form = try ExpertForm(qwen: &reader, isNormalizedByDefault: true)
+        form.shared = ("shared_expert", try reader.count("shared_expert_intermediate_size"))
+        form.hasSharedGate = true
+        let layers = try reader.mixtureLayers(layerCount: decoder.layerCount)
+        try decoder.use(form, in: layers.contains)
+        decoder.ignoredPrefixes = ["mtp."]
+        return decoder.blueprint()
+    }
+}
+
+/// Qwen 3.5, dense and with experts, also the text part of what sees pictures.
+///
+/// Reference: transformers, `models/qwen3_5/modeling_qwen3_5.py`, `models/qwen3_5_moe/modeling_qwen3_5_moe.py`.
+enum Qwen35: Architecture {
+    private static let wrappers = ["Qwen3_5ForConditionalGeneration", "Qwen3_5MoeForConditionalGeneration"]
+    static let names = ["Qwen3_5ForCausalLM", "Qwen3_5MoeForCausalLM"] + wrappers
+
+    static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
+        guard var text = try reader.object("text_config") else {
+            return try blueprint(&reader, root: "model", isTied: nil)
+        }
+        for key in ["vision_config", "image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id"] {
+            _ = reader.value(key)
+        }
+        let isTied = try reader.boolean("tie_word_embeddings", default: false)
+        let blueprint = try blueprint(&text, root: "model.language_model", isTied: isTied)
+        try text.finish()
+        return blueprint
+    }
+
+    private static func blueprint(
+        _ reader: inout ConfigurationReader, root: String, isTied: Bool?
+    ) throws(BlueprintError) -> Blueprint {
+        let hasExperts = reader.has("num_experts") || reader.has("num_local_experts")
+        var decoder = try DenseDecoder(
+            hybrid: hasExperts ? "Qwen3_5MoeForCausalLM" : "Qwen3_5ForCausalLM", &reader, hasMLP: !hasExperts)
+        decoder.isTied = isTied ?? decoder.isTied
+        decoder.root = root
+        decoder.ignoredPrefixes = ["mtp.", "model.visual."]
+        guard hasExperts else { return decoder.blueprint() }
+        var form = try ExpertForm(qwen: &reader, isNormalizedByDefault: true)
+        form.isNormalized = true
+        form.shared = ("shared_expert", try reader.count("shared_expert_intermediate_size"))
+        form.hasSharedGate = true
+        try decoder.use(form, in: { _ in true })
+        return decoder.blueprint()
+    }
+}
+
+extension DenseDecoder {
+    /// Reads what all models share that have an attention with a gate every few layers, and delta nets between.
+    init(
+        hybrid architecture: String, _ reader: inout ConfigurationReader, hasMLP: Bool = true
+    ) throws(BlueprintError) {
+        var spelling = Spelling()
+        spelling.partialRotary = 0.25
+        spelling.hasMLP = hasMLP
+        try self.init(architecture, &reader, defaultHeadSize: 256, spelling: spelling)
+        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
+        guard !hasAttentionBias else {
+            throw .unsupportedValue(key: "attention_bias", expected: "false", found: "true")
+        }
+        normAddend = 1
+        hasHeadNorms = true
+        hasOutputGate = true
+        let interval = try reader.count("full_attention_interval", default: 4)
+        let types = try reader.strings("layer_types")
+        let form = try DeltaNetForm(&reader)
+        guard types?.count ?? layerCount == layerCount,
+            types?.allSatisfy({ ["linear_attention", "full_attention"].contains($0) }) ?? true
+        else {
+            throw .inconsistent(
+                expected: "'layer_types' to have \(layerCount) entries, \"linear_attention\" or \"full_attention\"",
+                found: "\(types ?? [])")
+        }
+        mixer = { number, path, decoder in
+            let isAttention = types.map { $0[number] == "full_attention" } ?? (number + 1).isMultiple(of: interval)
+            return isAttention ? nil : .deltaNet(decoder.deltaNet(form, number, "\(path).linear_attn"))
+        }
+    }
+}
