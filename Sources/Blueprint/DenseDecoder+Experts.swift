@@ -65,7 +65,8 @@ extension DenseDecoder {
                 bias: form.hasBiases ? bias(role, form, path, axis, members) : nil)
         }
         return Experts(
-            router: router, gate: mlpNames.gate == nil ? nil : projection(.gate), up: projection(.up), down: projection(.down),
+            router: router, gate: mlpNames.gate == nil ? nil : projection(.gate), up: projection(.up),
+            down: projection(.down),
             activation: activation, axis: axis, memberAxis: members,
             shared: form.shared.map { mlp("\(path).\($0.path)", layer: layer, width: $0.width) },
             sharedGate: form.hasSharedGate ? Weight("\(path).shared_expert_gate.weight", [1, width]) : nil)

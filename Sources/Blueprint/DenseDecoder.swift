@@ -138,7 +138,8 @@ struct DenseDecoder {
         endTokens = try reader.tokens("eos_token_id")
         rotary =
             try spelling.readsRotary && spelling.rotarySize != 0
-            ? reader.rotary(size: spelling.rotarySize ?? headSize, partial: spelling.partialRotary) : Rotary(size: spelling.rotarySize ?? headSize, theta: 10_000)
+            ? reader.rotary(size: spelling.rotarySize ?? headSize, partial: spelling.partialRotary)
+            : Rotary(size: spelling.rotarySize ?? headSize, theta: 10_000)
         let names = spelling.activations.keys.sorted()
         let name = try reader.string(spelling.activation) ?? names[0]
         guard let activation = spelling.activations[name] else {

@@ -77,6 +77,7 @@ public struct Experts: Hashable, Sendable {
 
     /// Its tensors.
     public var weights: [Weight] {
-        router.weights + expertWeights + (down.bias.map { [$0] } ?? []) + (shared?.weights ?? []) + (sharedGate.map { [$0] } ?? [])
+        router.weights + expertWeights + (down.bias.map { [$0] } ?? []) + (shared?.weights ?? [])
+            + (sharedGate.map { [$0] } ?? [])
     }
 }

@@ -93,7 +93,8 @@ extension ConfigurationReader {
         if let method = members["quant_method"], !method.isOff {
             if Self.typedMethods.contains(method) { return nil }
             throw .unsupportedValue(
-                key: "\(found.key).quant_method", expected: "\"mxfp4\", \"fp8\" or absent, as mlx leaves it", found: "\(method)")
+                key: "\(found.key).quant_method", expected: "\"mxfp4\", \"fp8\" or absent, as mlx leaves it",
+                found: "\(method)")
         }
         return try Self.quantization(members, prefix: "\(found.key).")
     }

@@ -68,7 +68,8 @@ public struct Rotary: Hashable, Sendable {
             func place(_ turns: Double) -> Double {
                 Double(size) * log(Double(originalContext) / (turns * 2 * .pi)) / (2 * log(theta))
             }
-            let (low, high) = isRounded ? (place(fast).rounded(.down), place(slow).rounded(.up)) : (place(fast), place(slow))
+            let (low, high) =
+                isRounded ? (place(fast).rounded(.down), place(slow).rounded(.up)) : (place(fast), place(slow))
             let (first, last) = (max(low, 0), min(high, Double(size - 1)))
             let span = first == last ? 0.001 : last - first
             let ramp = min(max((Float(pair) - Float(first)) / Float(span), 0), 1)

@@ -17,7 +17,8 @@ struct StateSpaceForm {
         hasConvolutionBias = try reader.boolean("use_conv_bias", default: true)
         guard heads.isMultiple(of: groups), max(headSize, stateSize) <= 1024, kernelSize <= 16 else {
             throw .inconsistent(
-                expected: "'mamba_num_heads' to be a multiple of 'n_groups', \(groups), heads and states of at most 1024 "
+                expected:
+                    "'mamba_num_heads' to be a multiple of 'n_groups', \(groups), heads and states of at most 1024 "
                     + "channels, and a convolution of at most 16 positions",
                 found: "\(heads), \(headSize), \(stateSize) and \(kernelSize)")
         }

@@ -54,7 +54,7 @@ INLINE float clamped_swiglu_of(float gate, float up, float alpha, float limit)
 #define OPERATION(name, expression)                                                                                    \
     INLINE void name##_body PARAMETERS                                                                                 \
     {                                                                                                                  \
-        (void)b, (void)factor, (void)limit;                                                                                         \
+        (void)b, (void)factor, (void)limit;                                                                            \
         IN_SIXTEENS(count, y, i, expression);                                                                          \
     }                                                                                                                  \
     FOR_EVERY_TARGET(void, name, PARAMETERS, ARGUMENTS)

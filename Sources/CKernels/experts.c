@@ -103,7 +103,8 @@ void lockstep_choose_part(const void *work, int thread, int threads)
 }
 
 /// A thread's part of some rows: whole ones where there are many, else a range of columns.
-static void part_of_rows(const moving *r, int thread, int threads, size_t *first, size_t *last, size_t *start, size_t *end)
+static void part_of_rows(
+    const moving *r, int thread, int threads, size_t *first, size_t *last, size_t *start, size_t *end)
 {
     *first = 0, *last = r->count, *start = 0, *end = r->columns;
     if (r->count >= 4 * (size_t)threads)

@@ -1,7 +1,8 @@
 #include "lanes.h"
 #include <math.h>
 
-// Root-mean-square norm, and the one that is centered first. The sum of squares is a dot product in the canonical order.
+// Root-mean-square norm, and the one that is centered first. The sum of squares is a dot product in the canonical
+// order.
 
 typedef struct lockstep_normalize normalize;
 

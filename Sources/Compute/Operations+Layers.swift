@@ -41,12 +41,14 @@ extension Operations {
         _ x: Buffer, tokens: Int, heads: Int, headSize: Int, firstChannel: Int = 0, rotarySize: Int, table: Buffer,
         firstPosition: Int
     ) {
-        precondition(rotarySize % 2 == 0 && firstChannel + rotarySize <= headSize, "The rotary part is an even part of a head.")
+        precondition(
+            rotarySize % 2 == 0 && firstChannel + rotarySize <= headSize, "The rotary part is an even part of a head.")
         precondition(table.columns == rotarySize, "The table must have a cosine and a sine for each pair.")
         precondition(firstPosition >= 0 && firstPosition + tokens <= table.rows, "The table must hold the positions.")
         Self.check(x, tokens: tokens, columns: heads * headSize)
         let work = unsafe lockstep_rotate(
-            instruction_set: instructionSet.code, x: x.start + firstChannel, stride: x.columns, tokens: tokens, heads: heads,
+            instruction_set: instructionSet.code, x: x.start + firstChannel, stride: x.columns, tokens: tokens,
+            heads: heads,
             head_size: headSize, rotary_size: rotarySize, table: table.start, first_position: firstPosition)
         unsafe run(lockstep_rotate_part, work, elements: tokens * heads * rotarySize)
     }
@@ -84,8 +86,8 @@ extension Operations {
         unsafe run(lockstep_squares_part, work, elements: tokens * heads * headSize)
     }
 
-    /// Each head of x [tokens, heads x headSize] *= weight / sqrt(mean of squares + epsilon), where the mean is over the
-    /// heads of its group, whose sums of squares are added in order.
+    /// Each head of x [tokens, heads x headSize] *= weight / sqrt(mean of squares + epsilon), where the mean is over
+    /// the heads of its group, whose sums of squares are added in order.
     ///
     /// - Parameters:
     ///   - weight: [heads x headSize].
@@ -132,7 +134,8 @@ extension Operations {
         Self.check(y, tokens: tokens, columns: y.columns)
         let work = unsafe lockstep_elementwise(
             instruction_set: instructionSet.code, operation: LOCKSTEP_ADD, a: bias.buffer.start, b: y.start, y: y.start,
-            a_stride: 0, b_stride: y.columns, y_stride: y.columns, rows: tokens, columns: y.columns, factor: 1, limit: 0)
+            a_stride: 0, b_stride: y.columns, y_stride: y.columns, rows: tokens, columns: y.columns, factor: 1, limit: 0
+        )
         unsafe run(lockstep_elementwise_part, work, elements: tokens * y.columns)
     }
 
@@ -168,8 +171,8 @@ extension Operations {
         }
     }
 
-    /// Copies `columns` columns of x [tokens, x.columns], from `first` on, into the columns of y [tokens, y.columns] from
-    /// `column` on.
+    /// Copies `columns` columns of x [tokens, x.columns], from `first` on, into the columns of y [tokens, y.columns]
+    /// from `column` on.
     public func copy(_ x: Buffer, from first: Int = 0, tokens: Int, columns: Int, into y: Buffer, column: Int) {
         precondition(column >= 0 && first >= 0 && columns >= 0, "The columns must lie in both.")
         Self.check(x, tokens: tokens, columns: first + columns)

@@ -9,7 +9,9 @@ public struct Product: Sendable {
 
     /// output[t, outputColumn + r] = sum over k of matrix[r, k] * input[t, k], plus bias[r].
     public init(_ matrix: Matrix, bias: Vector? = nil, into output: Buffer, at outputColumn: Int = 0) {
-        precondition(outputColumn >= 0 && outputColumn + matrix.rows <= output.columns, "The output's rows must hold one element for each of the matrix's.")
+        precondition(
+            outputColumn >= 0 && outputColumn + matrix.rows <= output.columns,
+            "The output's rows must hold one element for each of the matrix's.")
         precondition(bias.map { $0.count == matrix.rows } ?? true, "The bias must have one element for each row.")
         self.matrix = matrix
         self.bias = bias
@@ -20,7 +22,7 @@ public struct Product: Sendable {
     fileprivate var work: lockstep_product {
         unsafe lockstep_product(
             w: matrix.start, row_byte_stride: matrix.rowByteStride, rows: matrix.rows, columns: matrix.columns,
-            encoding: matrix.encoding.code, grouping: matrix.grouping, bias: bias?.buffer.start, 
+            encoding: matrix.encoding.code, grouping: matrix.grouping, bias: bias?.buffer.start,
             y: output.start + outputColumn,
             y_stride: output.columns)
     }
@@ -66,7 +68,8 @@ extension Operations {
 
     /// Those of the products that round their input in one way.
     private func work(
-        _ x: Buffer, _ column: Int, _ tokens: Int, _ products: (Product, Product?, Product?), rounded form: Rounding.Form
+        _ x: Buffer, _ column: Int, _ tokens: Int, _ products: (Product, Product?, Product?),
+        rounded form: Rounding.Form
     ) -> lockstep_multiply {
         var work = unsafe lockstep_multiply()
         unsafe work.instruction_set = instructionSet.code

@@ -64,7 +64,8 @@ public struct RecurrentState: Sendable {
 }
 
 extension Operations {
-    /// A causal convolution of each channel of x [tokens, channels] by itself and a silu, in place; the window moves on.
+    /// A causal convolution of each channel of x [tokens, channels] by itself and a silu, in place; the window moves
+    /// on.
     ///
     /// - Parameter weight: [channels * positions], the latest position last.
     public func convolve(_ x: Buffer, tokens: Int, weight: Vector, bias: Vector?, window: Buffer) {

@@ -21,7 +21,8 @@ struct ExpertsLayer: MixerLayer {
     private let gate: LocalExperts?  // of each own expert, [channels, width]
     private let up: LocalExperts  // likewise
     private let downBias: Vector?  // [experts * width]
-    private let down: [Matrix]  // sum: of each own expert, [width, channels]; gather: of each, [local width, all channels]
+    // Sum: of each own expert, [width, channels]; gather: of each, [local width, all channels].
+    private let down: [Matrix]
     private let shared: SharedExpert?
     private let inputGathering: Gathering
     private let outputGathering: Gathering
@@ -210,7 +211,8 @@ extension Routing {
             if case .experts(let experts) = branch.mixer { experts } else { nil }
         }
         self.init(
-            tokens: mixtures.isEmpty ? 0 : plan.policy.chunk, chosenCount: mixtures.map(\.router.chosenCount).max() ?? 0,
+            tokens: mixtures.isEmpty ? 0 : plan.policy.chunk,
+            chosenCount: mixtures.map(\.router.chosenCount).max() ?? 0,
             experts: mixtures.map(\.memberAxis.count).max() ?? 0)
     }
 }

@@ -11,7 +11,8 @@ extension Plan {
         let ranges = (0..<rankCount).map { slice(of: weight, rank: $0).columns }
         return grouping.parts.filter { $0 != .values && $0 != .highBits }.reduce((0, 0)) { total, part in
             let held = ranges.reduce(0) { $0 + grouping.columns(of: part, in: $1).count }
-            let twice = weight.memberCount * weight.rows * (held - grouping.columns(of: part, in: 0..<weight.columns).count)
+            let twice =
+                weight.memberCount * weight.rows * (held - grouping.columns(of: part, in: 0..<weight.columns).count)
             return (total.0 + twice, total.1 + twice * grouping.bytesPerElement(of: part))
         }
     }
@@ -53,8 +54,9 @@ extension Plan {
         guard dealing.rotates else { return nil }
         let total = dealing.shape.width * widths.count
         let counts = (0..<rankCount).map { rank in widths.reduce(0) { $0 + split(of: $1.axis)[rank].count } }
-        return "\(name(widths[0].axis)) (\(widths.count) layers): \(dealing.shape.width) channels cannot meet the shares in a layer, "
-            + "so the remainder goes round the layers; of all \(Figure.grouped(total)) the ranks get "
+        return
+            "\(name(widths[0].axis)) (\(widths.count) layers): \(dealing.shape.width) channels cannot meet the shares "
+            + "in a layer, so the remainder goes round the layers; of all \(Figure.grouped(total)) the ranks get "
             + counts.map { Figure.percent(Double($0) / Double(total)) }.joined(separator: ", ")
     }
 }

@@ -36,7 +36,8 @@ extension Plan {
         let covered = recurrences.map { extents.heldCount($0.coveredAxis) * $0.stateSize }
         let keyValues = attentions.map { extents.heldCount($0.keyValueAxis) * $0.headSize }
         let read = (attentions.map { extents.heldCount($0.queryAxis) * $0.headSize } + states).max() ?? 0
-        let queries = max(attentions.map { extents.heldCount($0.queryAxis) * $0.headSize }.max() ?? 0, covered.max() ?? 0)
+        let queries = max(
+            attentions.map { extents.heldCount($0.queryAxis) * $0.headSize }.max() ?? 0, covered.max() ?? 0)
         let rates = recurrences.map { 2 * extents.heldCount($0.axis) }.max() ?? 0
         // Queries before and values after the latent space, and gates of outputs, which are not needed at once.
         let besides = attentions.map { attention in
@@ -57,7 +58,8 @@ extension Plan {
             hidden: buffer(blueprint.width), normed: buffer(blueprint.width), branch: buffer(blueprint.width),
             queries: buffer(queries), keys: buffer((keyValues + covered).max() ?? 0),
             values: buffer((keyValues + states).max() ?? 0), heads: buffer(read),
-            besides: buffer((besides + states).max() ?? 0), rates: buffer(rates), reduced: buffer(reduced), squares: buffer(squares),
+            besides: buffer((besides + states).max() ?? 0), rates: buffer(rates), reduced: buffer(reduced),
+            squares: buffer(squares),
             gate: buffer(channels), up: buffer(channels), scores: buffer(experts),
             expertInput: buffer(experts == 0 ? 0 : blueprint.width),
             expertOutput: buffer(experts == 0 ? 0 : blueprint.width),

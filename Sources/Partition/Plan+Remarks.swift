@@ -91,7 +91,8 @@ extension Plan {
         }
         return ExpertCut.allCases.compactMap { cut in
             guard let (experts, count) = places[cut] else { return nil }
-            let what = "experts (\(count) layers): \(experts.memberAxis.count) of \(experts.axis.count) channels, "
+            let what =
+                "experts (\(count) layers): \(experts.memberAxis.count) of \(experts.axis.count) channels, "
                 + "\(experts.router.chosenCount) for a token, "
             return switch cut {
             case .inside: what + "cut inside every expert: all ranks work on every choice"
@@ -108,7 +109,9 @@ extension Plan {
     private var blockRemarks: [String] {
         let widths = mlps.map(CutWidth.init) + mixtures.map(CutWidth.init)
         let inSteps = widths.filter { policy.grouping(cutByColumns: $0.down, encodings) != nil }.map(\.axis)
-        let axes = representativeAxes.filter { ![.queryHeads, .experts, .stateHeads].contains($0.kind) && !inSteps.contains($0) }
+        let axes = representativeAxes.filter {
+            ![.queryHeads, .experts, .stateHeads].contains($0.kind) && !inSteps.contains($0)
+        }
         let inBlocks = axes.filter { axis in
             split(of: axis).ranges.allSatisfy {
                 $0.upperBound.isMultiple(of: Self.rowBlock) || $0.upperBound == axis.count

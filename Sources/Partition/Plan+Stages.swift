@@ -66,7 +66,9 @@ extension Plan {
                 operationsPerElement: 5, extents)
         case .experts(let experts):
             var stage = StageWork(phase: .mlp)
-            stage.products = [[product(experts.router.weight, extents)], products(experts.firstProjections, extents, mixer)]
+            stage.products = [
+                [product(experts.router.weight, extents)], products(experts.firstProjections, extents, mixer),
+            ]
             if let shared = experts.shared { stage.products.append(products(shared.firstProjections, extents)) }
             if let gate = experts.sharedGate { stage.products.append([product(gate, extents)]) }
             let chosen = extents.range(experts.memberAxis).count * experts.router.chosenCount

@@ -57,9 +57,13 @@ public struct PlanReport: Sendable, Hashable {
     private static let expertColumn = 8
     private static let titles = [
         ["", "", "share", "share", "", "key-", "", "", "", "of", "", "", "", "", "", "", "sends"],
-        ["", "", "asked", "got", "query", "value", "state", "MLP", "", "each", "vocabulary", "", "of it", "", "", "", "per"],
         [
-            "rank", "host", "in %", "in %", "heads", "heads", "heads", "channels", "experts", "channels", "rows", "weights", "on all", "cache",
+            "", "", "asked", "got", "query", "value", "state", "MLP", "", "each", "vocabulary", "", "of it", "", "", "",
+            "per",
+        ],
+        [
+            "rank", "host", "in %", "in %", "heads", "heads", "heads", "channels", "experts", "channels", "rows",
+            "weights", "on all", "cache",
             "buffers", "peak", "token",
         ],
     ]

@@ -31,8 +31,8 @@ struct RankCost {
     /// Seconds for so many elements.
     func elementSeconds(_ count: Int) -> Double { Double(count) * rank.secondsPerElement }
 
-    /// Products of one input in one go: for one token their bytes are read, and the threads are woken once, or once for each expert;
-    /// for more the operations of a chunk, where these take longer.
+    /// Products of one input in one go: for one token their bytes are read, and the threads are woken once, or once for
+    /// each expert; for more the operations of a chunk, where these take longer.
     private func seconds(_ together: [ProductWork], tokens: Int) -> Double {
         var (reading, computing, waking) = (0.0, 0.0, 0.0)
         for product in together where product.heldByteCount > 0 {

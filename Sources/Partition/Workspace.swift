@@ -57,8 +57,8 @@ public struct Workspace: Sendable, Hashable {
     public var expertInput: Buffer
     /// `[chunk, width]`: what it makes of them.
     public var expertOutput: Buffer
-    /// `[chunk, max(heads * valueSize, MLP width, chosen experts * expert width)]`: the gathered input of a last projection; no columns in way
-    /// sum or on one rank.
+    /// `[chunk, max(heads * valueSize, MLP width, chosen experts * expert width)]`: the gathered input of a last
+    /// projection; no columns in way sum or on one rank.
     public var gathered: Buffer
     /// `[chunk, longest range of the width]`: this rank's rows of a last projection; no columns in way sum or
     /// on one rank.
@@ -83,7 +83,8 @@ public struct Workspace: Sendable, Hashable {
     /// All of them.
     public var buffers: [Buffer] {
         [
-            hidden, normed, branch, queries, keys, values, heads, besides, rates, reduced, squares, gate, up, scores, expertInput, expertOutput,
+            hidden, normed, branch, queries, keys, values, heads, besides, rates, reduced, squares, gate, up, scores,
+            expertInput, expertOutput,
             gathered, part, exchange, packed, received, logits,
             rotation, partials, rounded,
         ]

@@ -27,7 +27,8 @@ struct MicroscaledTensor: CheckpointTensor {
         var merged = tensors
         for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) where name.hasSuffix(suffixes.blocks) {
             let scalesName = name.dropLast(suffixes.blocks.count) + suffixes.scales
-            guard let blocks = tensor as? SafetensorsEntry, let scales = tensors[String(scalesName)] as? SafetensorsEntry
+            guard let blocks = tensor as? SafetensorsEntry,
+                let scales = tensors[String(scalesName)] as? SafetensorsEntry
             else { continue }
             merged[String(scalesName)] = nil
             merged[name] = try MicroscaledTensor(blocks, scales)

@@ -33,7 +33,8 @@ struct SafetensorsEntry: CheckpointTensor {
     }
 
     func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
-        let rowByteCount = (shape.count > 1 && !isVector ? shape[shape.count - 1] : 1) * (tensor.elementType.bitCount / 8)
+        let rowByteCount =
+            (shape.count > 1 && !isVector ? shape[shape.count - 1] : 1) * (tensor.elementType.bitCount / 8)
         try unsafe file.read(at: tensor.byteRange.lowerBound + rows.lowerBound * rowByteCount, into: parts[0])
     }
 }

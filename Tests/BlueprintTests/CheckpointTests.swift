@@ -65,7 +65,7 @@ import Testing
         return blueprint.layers.flatMap(\.branches).compactMap { branch -> Int?? in
             switch branch.mixer {
             case .attention(let attention): .some(attention.window)
-            case .mlp, .experts: nil
+            case .mlp, .experts, .deltaNet, .stateSpace: nil
             }
         }
     }

@@ -51,7 +51,7 @@ import Testing
         let mixer = try #require(blueprint.layers.first?.branches.first?.mixer)
         switch mixer {
         case .attention(let attention): return attention
-        case .mlp, .experts: return try #require(nil)
+        case .mlp, .experts, .deltaNet, .stateSpace: return try #require(nil)
         }
     }
 }

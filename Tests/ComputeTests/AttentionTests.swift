@@ -96,6 +96,43 @@ private struct Setting {
         #expect(worst <= 4e-6)
     }
 
+    /// A sink takes part in the sum of weights: as much is left of what is read without it.
+    @Test(arguments: [-30, 0, 2, 40] as [Float]) func sinksTakeTheirPartOfTheWeights(sink: Float) throws {
+        let (heads, size, positions) = (3, 24, 300)
+        let bench = try Workbench(seed: 5)
+        let queries = try bench.buffer(positions, heads * size, scale: 4)
+        let (keys, values) = (try bench.buffer(positions, size), try bench.buffer(positions, size))
+        let cache = try KeyValueCache(heads: 1, positions: positions, headSize: size, in: bench.arena)
+        let sinks = try bench.vector(heads)
+        for head in 0..<heads { sinks[head] = sink + Float(head) }
+        reference().store(keys: keys, values: values, tokens: positions, in: cache, firstPosition: 0)
+        func read(_ operations: Operations, _ sinks: Vector?) throws -> Buffer {
+            let y = try bench.buffer(positions, heads * size)
+            operations.attention(
+                queries: queries, tokens: positions, cache: cache, heads: HeadMap([0, 0, 0]), scale: 0.5,
+                sinks: sinks, window: nil, firstPosition: 0, into: y)
+            return y
+        }
+        let (without, with) = (try read(reference(), nil), try read(reference(), sinks))
+        for token in stride(from: 0, to: positions, by: 37) {
+            for head in 0..<heads {
+                let query = queries.row(token)[head * size..<(head + 1) * size]
+                let weights = (0...token).map { key in
+                    exponential(zip(query, keys.row(key)).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } / 2)
+                }
+                let sum = weights.reduce(0, +)
+                let part = sum / (sum + exponential(Double(sinks[head])))
+                for column in head * size..<(head + 1) * size {
+                    let exact = Double(without[token, column]) * part
+                    #expect(abs(Double(with[token, column]) - exact) <= 4e-6 * max(abs(exact), 1e-6))
+                }
+            }
+        }
+        for operations in everyOperations(threads: [1, 3]) {
+            #expect(firstDifference(try read(operations, sinks).bits, with.bits) == nil)
+        }
+    }
+
     @Test(arguments: settings.indices, CacheEncoding.allCases)
     func chunksThreadsAndInstructionSetsDoNotChangeABit(index: Int, encoding: CacheEncoding) throws {
         let setting = Self.settings[index]

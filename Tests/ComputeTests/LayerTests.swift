@@ -79,6 +79,63 @@ import Testing
         (.squaredReLU, false, { $0 > 0 ? $0 * $0 : 0 }),
     ]
 
+    @Test func theClampedActivationIsItsDefinition() throws {
+        let (alpha, limit) = (1.702, 7.0)
+        for width in oddLengths {
+            let bench = try Workbench(seed: UInt64(width))
+            let (gate, up) = (try bench.buffer(3, width, scale: 20), try bench.buffer(3, width, scale: 15))
+            let activation = Activation.clampedSwiGLU(alpha: Float(alpha), limit: Float(limit))
+            let expected = try bench.buffer(3, width)
+            reference().activate(activation, gate: gate, up: up, tokens: 3, into: expected)
+            for (index, y) in expected.elements.enumerated() {
+                let g = min(Double(gate.elements[index]), limit)
+                let u = max(-limit, min(limit, Double(up.elements[index])))
+                let exact = (u + 1) * g / (1 + exponential(-Double(Float(alpha)) * g))
+                #expect(abs(Double(y) - exact) <= 4e-6 * abs(exact) + 1e-12)
+            }
+            for operations in everyOperations(threads: [1, 3]) {
+                let y = try bench.buffer(3, width, filledWith: .nan)
+                operations.activate(activation, gate: gate, up: up, tokens: 3, into: y)
+                #expect(firstDifference(y.bits, expected.bits) == nil)
+            }
+        }
+    }
+
+    @Test func gatesMultiplyByTheirSigmoids() throws {
+        let bench = try Workbench()
+        let (y, gates) = (try bench.buffer(40, 33), try bench.buffer(40, 33, scale: 9))
+        let before = y.elements
+        reference().scale(y, bySigmoidsOf: gates, tokens: 40)
+        for (index, found) in y.elements.enumerated() {
+            let exact = Double(before[index]) / (1 + exponential(-Double(gates.elements[index])))
+            #expect(abs(Double(found) - exact) <= 1e-6 * abs(exact))
+        }
+    }
+
+    /// Groups of two heads, of which this rank has the second of one and the first of the next.
+    @Test func normsOverGroupsOfHeadsAddTheSquaresOfAll() throws {
+        let bench = try Workbench()
+        let (heads, size, tokens) = (6, 19, 7)
+        let x = try bench.buffer(tokens, heads * size, scale: 3)
+        let sums = try bench.buffer(tokens, heads, filledWith: 0)
+        let weight = try bench.vector(2 * size)
+        reference().sumSquares(x, tokens: tokens, heads: heads, headSize: size, into: sums, at: 0)
+        let own = try bench.buffer(tokens, 2 * size)
+        reference().copy(x, from: size, tokens: tokens, columns: 2 * size, into: own, column: 0)
+        reference().normalize(
+            own, tokens: tokens, heads: 2, headSize: size, weight: weight, epsilon: 1e-5, bySquares: sums,
+            firstHead: 1, groupSize: 2)
+        for token in 0..<tokens {
+            for column in 0..<2 * size {
+                let group = (1 + column / size) / 2
+                let all = x.row(token)[2 * group * size..<2 * (group + 1) * size].map { Double($0) * Double($0) }
+                let mean = all.reduce(0, +) / Double(2 * size)
+                let exact = Double(x[token, size + column]) / (mean + 1e-5).squareRoot() * Double(weight[column])
+                #expect(abs(Double(own[token, column]) - exact) <= 1e-6 * abs(exact))
+            }
+        }
+    }
+
     private static let gelu: @Sendable (Double) -> Double = { x in
         x / 2 * (1 + tangent((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
     }

@@ -1,9 +1,8 @@
 import Blueprint
+import Compute
 import Foundation
 import Synchronization
 import Testing
-
-import Compute
 
 @Suite struct SlowdownTests {
     /// A clock that goes on by one with each look, and remembers how many there were.

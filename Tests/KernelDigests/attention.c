@@ -71,6 +71,9 @@ static void digest_shape(const struct shape *s)
     a.scale = 1 / sqrtf((float)s->head_size);
     run(lockstep_attention_part, &a);
     digest(a.y, s->tokens * a.y_stride, "attention %s", name);
+    a.sinks = numbers(heads, 5);
+    run(lockstep_attention_part, &a);
+    digest(a.y, s->tokens * a.y_stride, "attention with sinks %s", name);
     a.partials = numbers(lockstep_attention_partials(&a), 0);
     run(lockstep_attention_blocks_part, &a);
     run(lockstep_attention_merge_part, &a);

@@ -60,8 +60,8 @@ import Testing
                 case .mlp(let mlp):
                     Self.expectSameCuts(plan, try #require(mlp.gate).weight, mlp.down.weight)
                     Self.expectSameCuts(plan, mlp.up.weight, mlp.down.weight)
-                case .experts:
-                    Issue.record("None of these models has experts.")
+                case .experts, .deltaNet, .stateSpace:
+                    Issue.record("None of these models has such a mixer.")
                 }
             }
         }
@@ -119,7 +119,9 @@ import Testing
             let last = try #require(counts.lastIndex { $0 > 0 })
             counts[last] -= groups * size - mixer.axes[0].count
             let sum = trial.shares.reduce(0, +)
-            let misses = zip(counts, trial.shares).map { abs(Double($0) * sum / ($1 * Double(mixer.axes[0].count)) - 1) }
+            let misses = zip(counts, trial.shares).map {
+                abs(Double($0) * sum / ($1 * Double(mixer.axes[0].count)) - 1)
+            }
             let areHeldTwice = mixer.weights.contains { plan.scalesHeldTwice(of: $0).count > 0 }
             if areHeldTwice {
                 inside += 1

@@ -9,7 +9,8 @@ enum Resource {
 
     static let checkpoints = [
         "gemma2-a-h72-i82-q6kv3-bf16", "gemma3-a-h72-i82-q6kv1-bf16", "gemma3-b-h96-i410-q12kv2-bf16",
-        "granite-a-h72-i82-q6kv3-bf16", "llama-a-h84-i82-q7kv1-f32", "llama-b-h96-i410-q12kv2-bf16", "mistral-a-h72-i82-q6kv3-bf16",
+        "granite-a-h72-i82-q6kv3-bf16", "llama-a-h84-i82-q7kv1-f32", "llama-b-h96-i410-q12kv2-bf16",
+        "mistral-a-h72-i82-q6kv3-bf16",
         "qwen2-a-h84-i82-q7kv1-bf16", "qwen2-b-h96-i410-q12kv2-f32", "qwen3-a-h72-i82-q7kv1-bf16",
         "qwen3-b-h96-i410-q12kv2-f32", "starcoder2-a-h72-i82-q6kv3-bf16",
     ]
@@ -79,7 +80,7 @@ enum Resource {
         blueprint.layers.flatMap(\.branches).compactMap { branch in
             switch branch.mixer {
             case .attention(let attention): attention
-            case .mlp, .experts: nil
+            case .mlp, .experts, .deltaNet, .stateSpace: nil
             }
         }
     }

@@ -45,7 +45,8 @@ import Testing
                     for weight in branch.mixer.weights {
                         let tensor = try #require(reference.tensors[weight.name])
                         for rank in shares.indices {
-                            try Self.check(plan, weight, tensor, units: plan.split(of: branch.mixer.axes[0])[rank], rank)
+                            try Self.check(
+                                plan, weight, tensor, units: plan.split(of: branch.mixer.axes[0])[rank], rank)
                         }
                     }
                 }

@@ -19,8 +19,10 @@ enum DeepSeekV3: Architecture {
         spelling.headSize = size + turning
         spelling.rotarySize = turning
         var decoder = try DenseDecoder("DeepseekV3ForCausalLM", &reader, mayOmitKeyValueHeads: true, spelling: spelling)
-        for key in ["head_dim", "qk_head_dim", "ep_size", "moe_layer_freq", "topk_method", "scoring_func", "seq_aux",
-            "aux_loss_alpha"] { _ = reader.value(key) }
+        for key in [
+            "head_dim", "qk_head_dim", "ep_size", "moe_layer_freq", "topk_method", "scoring_func", "seq_aux",
+            "aux_loss_alpha",
+        ] { _ = reader.value(key) }
         guard try !reader.boolean("attention_bias", default: false) else {
             throw .unsupportedValue(key: "attention_bias", expected: "false", found: "true")
         }
@@ -46,7 +48,8 @@ enum DeepSeekV3: Architecture {
         let plain = 1 / Double(headSize).squareRoot()
         let older = try reader.object("rope_scaling")
         guard var rotary = try reader.object("rope_parameters") ?? older,
-            let ofAll = try rotary.real("mscale_all_dim"), ofAll != 0, let factor = try rotary.real("factor"), factor > 1
+            let ofAll = try rotary.real("mscale_all_dim"), ofAll != 0, let factor = try rotary.real("factor"),
+            factor > 1
         else { return Float(plain) }
         let magnitude = 0.1 * ofAll * log(factor) + 1
         return Float(plain * magnitude * magnitude)
@@ -89,7 +92,9 @@ extension DenseDecoder {
             size: form.size, contentSize: form.content, valueSize: form.valueSize,
             keyExpansion: Weight(
                 "\(path).k_b_proj.weight", [form.size, form.content], members: queries,
-                sources: [Weight.Source(expansion, expansionShape, runs: [.init(0, form.content)], transposesRuns: true)]),
+                sources: [
+                    Weight.Source(expansion, expansionShape, runs: [.init(0, form.content)], transposesRuns: true)
+                ]),
             valueExpansion: Weight(
                 "\(path).v_b_proj.weight", [form.valueSize, form.size], members: queries,
                 sources: [Weight.Source(expansion, expansionShape, runs: [.init(form.content, form.valueSize)])]))
@@ -103,7 +108,8 @@ extension DenseDecoder {
             query: Projection(
                 weight: Weight(
                     queryName, queryShape, .rows(queries, perUnit: querySize),
-                    sources: [Weight.Source(queryName, queryShape, runs: runs(after: form.content), groupCount: heads)])),
+                    sources: [Weight.Source(queryName, queryShape, runs: runs(after: form.content), groupCount: heads)])
+            ),
             key: Projection(
                 weight: Weight(
                     key, [form.size + form.turning, width], .rows(latents, perUnit: form.size + form.turning),

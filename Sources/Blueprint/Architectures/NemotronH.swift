@@ -74,7 +74,8 @@ enum NemotronH: Architecture {
         let count = try reader.integer("num_hidden_layers")
         guard count ?? kinds.count == kinds.count else {
             throw .inconsistent(
-                expected: "'num_hidden_layers' to be \(kinds.count), as many as there are kinds", found: "\(count ?? 0)")
+                expected: "'num_hidden_layers' to be \(kinds.count), as many as there are kinds", found: "\(count ?? 0)"
+            )
         }
         return kinds
     }

@@ -18,7 +18,9 @@ enum Phi3: Architecture {
         let original = try reader.count("original_max_position_embeddings", default: 4096)
         if decoder.rotary.longFrom != nil {
             let factor = Double(decoder.maximumContext) / Double(original)
-            if factor > 1 { decoder.rotary.attentionFactor = Float((1 + log(factor) / log(Double(original))).squareRoot()) }
+            if factor > 1 {
+                decoder.rotary.attentionFactor = Float((1 + log(factor) / log(Double(original))).squareRoot())
+            }
         }
         return decoder.blueprint()
     }

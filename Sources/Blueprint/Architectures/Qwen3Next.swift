@@ -27,7 +27,9 @@ enum Qwen35: Architecture {
         guard var text = try reader.object("text_config") else {
             return try blueprint(&reader, root: "model", isTied: nil)
         }
-        for key in ["vision_config", "image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id"] {
+        for key in [
+            "vision_config", "image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id",
+        ] {
             _ = reader.value(key)
         }
         let isTied = try reader.boolean("tie_word_embeddings", default: false)

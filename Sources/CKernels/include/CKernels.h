@@ -181,8 +181,8 @@ void lockstep_round_part(const void *multiply, int thread, int threads);
 /// of the two scales is added by a fused multiply-add, then the offset times the scaled sum of the input.
 void lockstep_multiply_rounded_part(const void *multiply, int thread, int threads);
 
-/// Each of `heads` pieces of `size` elements of each row of x: y = x / sqrt(mean(x * x) + epsilon) * weight; where it is
-/// centered, of x - mean(x), and bias is added. y may be x.
+/// Each of `heads` pieces of `size` elements of each row of x: y = x / sqrt(mean(x * x) + epsilon) * weight; where it
+/// is centered, of x - mean(x), and bias is added. y may be x.
 struct lockstep_normalize {
     int instruction_set;
     const float *x; // [tokens, x_stride]
@@ -232,8 +232,8 @@ struct lockstep_scale_by_squares {
 void lockstep_scale_by_squares_part(const void *work, int thread, int threads);
 
 /// A causal convolution of each channel by itself, in place, and a silu: x[t, c] becomes silu of the chain
-/// bias[c] + weight[c, 0] * x[t - size + 1, c] + ... + weight[c, size - 1] * x[t, c]. The window holds the last size - 1
-/// inputs of each channel, oldest first, before and after.
+/// bias[c] + weight[c, 0] * x[t - size + 1, c] + ... + weight[c, size - 1] * x[t, c]. The window holds the last size -
+/// 1 inputs of each channel, oldest first, before and after.
 struct lockstep_convolve {
     int instruction_set;
     float *x; // [tokens, stride]
@@ -387,8 +387,8 @@ enum lockstep_scoring { LOCKSTEP_SOFTMAX, LOCKSTEP_SOFTMAX_OF_CHOSEN, LOCKSTEP_S
 
 /// Chooses `chosen` of `experts` for each token, the highest scores first, of equal ones the first.
 ///
-/// The scores of softmax are exp(x - greatest) / sum, those of sigmoid 1 / (1 + exp(-x)). What is chosen by is the score
-/// plus the correction, of experts in the `chosen_groups` groups whose two highest such sums together are the
+/// The scores of softmax are exp(x - greatest) / sum, those of sigmoid 1 / (1 + exp(-x)). What is chosen by is the
+/// score plus the correction, of experts in the `chosen_groups` groups whose two highest such sums together are the
 /// highest. Factors are the scores, divided by their sum where they are normalised, times `factor`; of
 /// LOCKSTEP_SOFTMAX_OF_CHOSEN the softmax of the chosen logits, times `factor`.
 struct lockstep_choose {
