@@ -55,7 +55,7 @@ import Testing
         #expect(blueprint.attentions[0].scoreCap == 50 && blueprint.logitCap == 30)
         #expect(blueprint.attentions[0].scale == 0.125 && blueprint.embeddingFactor == 8)
         #expect(blueprint.finalNorm.addend == 1 && blueprint.isTied)
-        let names = blueprint.layers[0].branches.map { [$0.norm.weight.name, $0.postNorm?.weight.name ?? ""] }
+        let names = blueprint.layers[0].branches.map { [$0.norm?.weight.name, $0.postNorm?.weight.name ?? ""] }
         #expect(
             names == [
                 ["input_layernorm", "post_attention_layernorm"],
