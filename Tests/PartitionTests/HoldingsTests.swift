@@ -18,7 +18,7 @@ import Testing
                 let copies = shares.indices.reduce(-attention.keyValueHeads) {
                     $0 + plan.heads(of: attention, rank: $1).keyValues.count
                 }
-                let weights = attention.key.weights + attention.value.weights
+                let weights = attention.key.weights + (attention.value?.weights ?? [])
                 heldTwice +=
                     copies
                     * weights.reduce(0) { $0 + $1.elementCount * ($1.isVector ? 4 : 2) } / attention.keyValueHeads

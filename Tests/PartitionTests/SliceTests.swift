@@ -56,7 +56,7 @@ import Testing
         let blueprint = try Resource.blueprint(folder)
         let plan = try Resource.plan(of: blueprint, [5, 3, 2])
         for attention in Resource.attentions(blueprint) {
-            for projection in [attention.query, attention.key, attention.value] {
+            for projection in attention.inputs {
                 guard let bias = projection.bias else { continue }
                 for rank in 0..<3 {
                     #expect(
