@@ -70,7 +70,7 @@ import Testing
         if x > 40 { return x }
         let e = exponential(x)
         let s = e / (2 + e)
-        if e < 1 {
+        if e <= 1 {
             let terms = stride(from: 399, to: 0, by: -2).map { $0 }
             return 2 * terms.reduce(0.0) { $0 * s * s + 1 / Double($1) } * s
         }

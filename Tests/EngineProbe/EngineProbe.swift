@@ -7,7 +7,8 @@ import Weights
 
 /// Runs the models of a folder in every way asked for, and prints a JSON object per case.
 ///
-/// Arguments: the folder; the shares to try, `5:3:2,1:1:1`; threads; chunk; the instruction set, or `best`; the
+/// Of several shares the second ones are tried in every variation. Arguments: the folder; the shares to try,
+/// `5:3:2,1:1:1`; threads; chunk; the instruction set, or `best`; the
 /// cache's encoding; how much products may round.
 @main
 struct EngineProbe {
@@ -27,32 +28,33 @@ struct EngineProbe {
             for name in names {
                 let path = "\(arguments[1])/\(name.dropLast(3))"
                 let golden = try Golden(path: "\(path).safetensors")
-                let cuts = try Self.expertCuts(of: "\(path).h5")
-                for way in Way.allCases {
-                    for cutting in Cutting.allCases {
-                        for (share, cut) in shares.flatMap({ share in cuts.map { (share, $0) } }) {
-                            var request = Request(
-                                modelPath: "\(path).h5", shares: .perRank(share), way: way, cutting: cutting,
-                                context: 300)
-                            request.experts = cut
-                            request.threads = Int(arguments[3])
-                            request.chunk = Int(arguments[4]) ?? 256
-                            request.cache = CacheEncoding(rawValue: arguments[6]) ?? .f32
-                            request.math = Math(rawValue: arguments[7]) ?? .precise
-                            try run(request, named: String(name.dropLast(3)), golden, on: world)
-                        }
+                for (number, share) in shares.enumerated() {
+                    let isVaried = shares.count == 1 || number == 1
+                    for (way, cutting, cut) in try Self.cases(of: "\(path).h5", isVaried: isVaried) {
+                        var request = Request(
+                            modelPath: "\(path).h5", shares: .perRank(share), way: way, cutting: cutting,
+                            context: 300)
+                        request.experts = cut
+                        request.threads = Int(arguments[3])
+                        request.chunk = Int(arguments[4]) ?? 256
+                        request.cache = CacheEncoding(rawValue: arguments[6]) ?? .f32
+                        request.math = Math(rawValue: arguments[7]) ?? .precise
+                        try run(request, named: String(name.dropLast(3)), golden, on: world)
                     }
                 }
             }
         }
     }
 
-    /// Every way to share out experts, where the model has any.
-    private static func expertCuts(of path: String) throws -> [ExpertCut?] {
+    /// Both ways, of varied cases with both cuttings and every way to share out experts, where the model has any.
+    private static func cases(of path: String, isVaried: Bool) throws -> [(Way, Cutting, ExpertCut?)] {
         let hasExperts = try Model(path: path).blueprint.layers.flatMap(\.branches).contains { branch in
             if case .experts = branch.mixer { true } else { false }
         }
-        return hasExperts ? ExpertCut.allCases : [nil]
+        let cuts: [ExpertCut?] = hasExperts && isVaried ? ExpertCut.allCases : [nil]
+        return Way.allCases.flatMap { way in
+            (isVaried ? Cutting.allCases : [.uneven]).flatMap { cutting in cuts.map { (way, cutting, $0) } }
+        }
     }
 
     private static func run(

@@ -18,7 +18,7 @@ struct GoldenTests {
     func everyModelGivesTheReferencesLogitsAndTokens(ranks: Int) throws {
         let cases = try Self.outcomes(ranks: ranks)
         #expect(try Reference.folders() == Self.models)
-        #expect(cases.count == Self.caseCount * (Self.shares[ranks]?.count ?? 0))
+        #expect(cases.count == Self.caseCount(Self.models, shares: Self.shares[ranks]?.count ?? 0))
         for outcome in cases {
             #expect(outcome.logitsError <= 5e-4, "\(outcome)")
             #expect(outcome.hiddenError <= 5e-4, "\(outcome)")
@@ -44,13 +44,17 @@ struct GoldenTests {
     /// layers read one key-value head whose keys are normed, by less than twice as much.
     @Test(arguments: [(CacheEncoding.bf16, 0x1p-9), (.f16, 0x1p-12), (.q8, 1.0 / 254)])
     func smallerCachesMoveTheMeanLossByLessThanTheyRoundOff(cache: CacheEncoding, rounding: Double) throws {
-        let outcomes = try Self.run(ranks: 2, shares: ["3:1"], cache: cache)
-        #expect(outcomes.count == Self.caseCount)
+        let outcomes = try Self.run(Reference.representative, ranks: 2, shares: ["3:1"], cache: cache)
+        #expect(outcomes.count == Self.caseCount(Reference.representative, shares: 1))
         for outcome in outcomes {
+            #expect(outcome.ranksAgree, "\(outcome)")
+            guard !Self.isMixture(outcome.model) else {
+                #expect(outcome.meanTextError <= Self.largestShiftOfChoices, "\(cache) \(outcome)")
+                continue
+            }
             let (mean, largest) = Self.isSensitive(outcome.model) ? (2.0, 150.0) : (1, 50)
             #expect(outcome.meanTextError <= mean * rounding + 1e-4, "\(cache) \(outcome)")
             #expect(outcome.textError <= largest * rounding + 2e-3, "\(cache) \(outcome)")
-            #expect(outcome.ranksAgree, "\(outcome)")
         }
         #expect(outcomes.contains { $0.logitsError > 1e-5 }, "Rounding must be seen.")
     }
@@ -61,15 +65,21 @@ struct GoldenTests {
     @Test(arguments: InstructionSet.supported)
     func fastMathMovesLogitsAndLossesLittle(instructionSet: InstructionSet) throws {
         func run(_ math: Math) throws -> [GoldenOutcome] {
-            try Self.run(ranks: 2, shares: ["3:1"], instructionSet: instructionSet.rawValue, math: math)
+            try Self.run(
+                Reference.representative, ranks: 2, shares: ["3:1"], instructionSet: instructionSet.rawValue,
+                math: math)
         }
         let (outcomes, precise) = (try run(.fast), try run(.precise))
-        #expect(outcomes.count == Self.caseCount)
+        #expect(outcomes.count == Self.caseCount(Reference.representative, shares: 1))
         #expect(outcomes.map(\.model) == precise.map(\.model) && outcomes.map(\.way) == precise.map(\.way))
         for (outcome, precise) in zip(outcomes, precise) {
             #expect(outcome.ranksAgree, "\(outcome)")
             guard outcome.way == "sum", let rounding = Self.rounding(outcome.model, instructionSet) else {
                 #expect(outcome.bits == precise.bits, "\(outcome)")
+                continue
+            }
+            guard !Self.isMixture(outcome.model) else {
+                #expect(outcome.meanTextError <= Self.largestShiftOfChoices, "\(outcome)")
                 continue
             }
             let (most, ofText, mean) = Self.isSensitive(outcome.model) ? (100.0, 250.0, 4.0) : (50, 100, 3)
@@ -83,6 +93,12 @@ struct GoldenTests {
 
     /// Whether a model is moved more than the others by what is rounded: its seven layers read one key-value head each.
     private static func isSensitive(_ model: String) -> Bool { model.hasPrefix("gemma3-a") }
+
+    /// Whether a model has experts: what is rounded may turn a choice between two that score alike, and with random
+    /// weights these have nothing in common. Then single logits tell nothing, and the mean loss of a text little.
+    private static func isMixture(_ model: String) -> Bool { model.contains(/-e\d+-|_moe-/) }
+
+    private static let largestShiftOfChoices = 0.05
 
     /// What fast math rounds off of an input, nil where it leaves a model alone.
     ///
@@ -102,12 +118,16 @@ struct GoldenTests {
         }
         for ranks in 1...5 { add(try Self.outcomes(ranks: ranks)) }
         for threads in [2, 3] {
-            add(try Self.run(ranks: 1, shares: ["1"], threads: threads))
-            add(try Self.run(ranks: 2, shares: ["3:1"], threads: threads))
+            add(try Self.run(Reference.representative, ranks: 1, shares: ["1"], threads: threads))
+            add(try Self.run(Reference.representative, ranks: 2, shares: ["3:1"], threads: threads))
         }
-        for chunk in [1, 7] { add(try Self.run(ranks: 3, shares: ["5:3:2"], chunk: chunk)) }
+        for chunk in [1, 7] {
+            add(try Self.run(Reference.representative, ranks: 3, shares: ["5:3:2"], chunk: chunk))
+        }
         for instructionSet in InstructionSet.supported {
-            add(try Self.run(ranks: 3, shares: ["5:3:2"], instructionSet: instructionSet.rawValue))
+            add(
+                try Self.run(
+                    Reference.representative, ranks: 3, shares: ["5:3:2"], instructionSet: instructionSet.rawValue))
         }
         try exactLogitsOfEveryCacheAgree()
         #expect(bits.keys.sorted() == Self.models)
@@ -119,10 +139,11 @@ struct GoldenTests {
             var bits: [String: Set<String>] = [:]
             for (ranks, shares, threads, chunk) in [(1, "1", 2, 16), (2, "3:1", 1, 7), (3, "5:3:2", 3, 300)] {
                 for outcome in try Self.run(
-                    ranks: ranks, shares: [shares], threads: threads, chunk: chunk, cache: cache)
+                    Reference.representative, ranks: ranks, shares: [shares], threads: threads, chunk: chunk,
+                    cache: cache)
                 where outcome.way == "gather" { bits[outcome.model, default: []].insert(outcome.bits) }
             }
-            #expect(bits.count == Self.models.count)
+            #expect(bits.count == Reference.representative.count)
             for (model, different) in bits { #expect(different.count == 1, "\(cache) \(model): \(different)") }
         }
     }
@@ -131,26 +152,30 @@ struct GoldenTests {
 
     private static let models = Reference.names
 
-    /// Two ways and two cuttings of each model, and of a mixture of experts two cuts of these.
-    private static let caseCount = models.reduce(0) { $0 + ($1.contains(/-e\d+-|_moe-/) ? 8 : 4) }
+    /// Two ways of each model and share, of one share with two cuttings, and of a mixture of experts two cuts of these.
+    private static func caseCount(_ models: [String], shares: Int) -> Int {
+        models.reduce(0) { $0 + 2 * (shares - 1) + (isMixture($1) ? 8 : 4) }
+    }
     private static let cache = OutcomeCache()
 
     /// One launch per number of ranks serves several tests.
     private static func outcomes(ranks: Int) throws -> [GoldenOutcome] {
-        try cache.outcomes(ranks) { try run(ranks: ranks, shares: shares[ranks] ?? []) }
+        try cache.outcomes(ranks) { try run(models, ranks: ranks, shares: shares[ranks] ?? []) }
     }
 
     private static func run(
-        ranks: Int, shares: [String], threads: Int = 1, chunk: Int = 16, instructionSet: String = "best",
+        _ models: [String], ranks: Int, shares: [String], threads: Int = 1, chunk: Int = 50,
+        instructionSet: String = "best",
         cache: CacheEncoding = .f32, math: Math = .precise
     ) throws -> [GoldenOutcome] {
         let launch = try Launch.mpirun(
             ranks: ranks, "EngineProbe",
             [
-                try Reference.importedFolder(), shares.joined(separator: ","), "\(threads)", "\(chunk)", instructionSet,
+                models == self.models ? try Reference.importedFolder() : try Reference.representativeFolder(),
+                shares.joined(separator: ","), "\(threads)", "\(chunk)", instructionSet,
                 cache.rawValue, math.rawValue,
             ],
-            limit: 300)
+            limit: 600)
         try #require(launch.status == 0, "\(launch.errors)")
         return try launch.output.split(separator: "\n").map {
             try JSONDecoder().decode(GoldenOutcome.self, from: Data($0.utf8))

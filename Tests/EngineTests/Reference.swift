@@ -23,6 +23,14 @@ enum Reference {
         "qwen3_next-b-h96-i410-q12kv2-e10-bf16", "starcoder2-a-h72-i82-q6kv3-bf16",
     ]
 
+    /// Checkpoints of every mixer, encoding and source of weights that there is, where all would take too long.
+    static let representative = [
+        "deepseek_v3-a-h72-i82-q7kv7-e10-bf16", "gemma3-a-h72-i82-q6kv1-bf16", "gguf-llama-c-k",
+        "glm4_moe-a-h72-i82-q12kv2-e5-bf16", "gpt_oss-b-h96-i160-q12kv2-e10-bf16", "llama-b-h96-i410-q12kv2-bf16",
+        "mlx-qwen3_moe-a-q4g32", "nemotron_h-b-h96-i410-q12kv2-e10-bf16", "olmo2-a-h72-i82-q6kv3-bf16",
+        "phi3-b-h96-i410-q6kv2-bf16", "qwen2-b-h96-i410-q12kv2-f32", "qwen3_next-a-h72-i82-q6kv3-e5-bf16",
+    ]
+
     /// The names of the folders that there are.
     static func folders() throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
@@ -31,7 +39,13 @@ enum Reference {
     /// A folder with a weights file and the reference's outputs for each checkpoint, made once.
     static func importedFolder() throws -> String { try imported.get() }
 
-    private static let imported = Result { () throws -> String in
+    /// The same for the representative ones.
+    static func representativeFolder() throws -> String { try importedRepresentatives.get() }
+
+    private static let imported = Result { () throws -> String in try importing(names) }
+    private static let importedRepresentatives = Result { () throws -> String in try importing(representative) }
+
+    private static func importing(_ names: [String]) throws -> String {
         let target = FileManager.default.temporaryDirectory.appendingPathComponent("reference-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
         atexitRemove(target)
