@@ -97,6 +97,9 @@ internal import CKernels
         }
     }
 
+    /// Bytes in memory, padding included.
+    public var byteCount: Int { (rows + rowsPerStride - 1) / rowsPerStride * rowByteStride }
+
     /// Rows that lie together, `rowByteStride` bytes from the next ones.
     private var rowsPerStride: Int {
         switch encoding {

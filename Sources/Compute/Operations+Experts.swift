@@ -9,6 +9,8 @@ public final class Routing {
     public let tokens: Int
     /// The most choices of a token.
     public let chosenCount: Int
+    /// Bytes of experts' weights that were read so far: of each expert that any token of a chunk has chosen, once.
+    public var byteCountRead = 0
     private var choices: [Int32]  // [tokens, chosen]
     private var factors: [Float]  // [tokens, chosen]
     /// Where the rows of each expert begin; one more than there are experts.

@@ -106,6 +106,8 @@ struct ExpertsLayer: MixerLayer {
             } else {
                 operations.multiply(input, tokens: rows.count, raising)
             }
+            routing.byteCountRead += gate?.byteCount(expert - members.lowerBound) ?? 0
+            routing.byteCountRead += up.byteCount(expert - members.lowerBound)
         }
         operations.activate(
             experts.activation, gate: gate == nil ? nil : activated, up: raised, tokens: own.count, into: activated)
@@ -139,6 +141,7 @@ struct ExpertsLayer: MixerLayer {
             bench.operations.multiply(
                 input, tokens: rows.count, by: down[expert - members.lowerBound], into: output)
             bench.operations.add(output, rows, of: bench.routing, to: result)
+            bench.routing.byteCountRead += down[expert - members.lowerBound].byteCount
         }
     }
 }
@@ -152,6 +155,8 @@ private struct LocalExperts {
         matrices = shard.matrices(projection.weight)
         biases = projection.bias.map { shard.vectors($0) }
     }
+
+    func byteCount(_ expert: Int) -> Int { matrices[expert].byteCount }
 
     func product(_ expert: Int, into output: Buffer) -> Product {
         Product(matrices[expert], bias: biases?[expert], into: output)

@@ -16,11 +16,13 @@ public struct Measurement: Sendable, Hashable {
         public var waitSeconds: Double
         /// Processors' seconds outside of collectives, of all threads.
         public var processorSeconds: Double
+        /// Bytes of experts' weights that were read.
+        public var expertByteCount: Int
 
         /// A rank's times.
         public init(
             host: String, threads: Int, sharesCores: Bool, seconds: [Phase: Double], waitSeconds: Double,
-            processorSeconds: Double
+            processorSeconds: Double, expertByteCount: Int = 0
         ) {
             self.host = host
             self.threads = threads
@@ -28,6 +30,7 @@ public struct Measurement: Sendable, Hashable {
             self.seconds = seconds
             self.waitSeconds = waitSeconds
             self.processorSeconds = processorSeconds
+            self.expertByteCount = expertByteCount
         }
     }
 

@@ -42,14 +42,16 @@ package enum Order: Hashable {
 
     /// No more orders.
     case stop
-    /// An empty sequence whose tokens are chosen in this way.
-    case begin(Sampling)
+    /// An empty sequence whose tokens are chosen in this way, of so many tokens that are known already.
+    case begin(Sampling, tokenCount: Int)
     /// The next tokens of the sequence.
     case forward(Step)
     /// The logits of the last position are gathered: the candidates of a choice were too few.
     case gatherLogits
     /// The following steps are measured, or have been.
     case measure(begins: Bool)
+    /// The sequence is kept as it is, or goes back to what was kept.
+    case keep(isTakenBack: Bool)
 }
 
 extension Order {
@@ -57,19 +59,25 @@ extension Order {
     package static let headerCount = 8
 
     private enum Kind: Int32 {
-        case stop, begin, forward, gatherLogits, measure
+        case stop, begin, forward, gatherLogits, measure, keep
     }
 
-    /// `[kind, purpose, token count, first token, following token, top count, sampled, 0]`
+    /// `[kind, purpose, token count, first token, following token, top count, sampled, 0]` of a forward; of others the
+    /// kind, and what they say beside it.
     package var header: [Int32] {
         var header = [Int32](repeating: 0, count: Self.headerCount)
         switch self {
         case .stop: header[0] = Kind.stop.rawValue
-        case .begin: header[0] = Kind.begin.rawValue
+        case .begin(_, let tokenCount):
+            header[0] = Kind.begin.rawValue
+            header[1] = Int32(tokenCount)
         case .gatherLogits: header[0] = Kind.gatherLogits.rawValue
         case .measure(let begins):
             header[0] = Kind.measure.rawValue
             header[1] = begins ? 1 : 0
+        case .keep(let isTakenBack):
+            header[0] = Kind.keep.rawValue
+            header[1] = isTakenBack ? 1 : 0
         case .forward(let step):
             header[0] = Kind.forward.rawValue
             header[1] = step.purpose.rawValue
@@ -85,8 +93,8 @@ extension Order {
     /// What follows the header, empty where the header says all.
     package var remainder: [Int32] {
         switch self {
-        case .stop, .gatherLogits, .measure: []
-        case .begin(let sampling): sampling.words
+        case .stop, .gatherLogits, .measure, .keep: []
+        case .begin(let sampling, _): sampling.words
         case .forward(let step): step.tokens.count > 1 ? step.tokens : []
         }
     }
@@ -94,7 +102,7 @@ extension Order {
     /// Integers that follow a header.
     package static func remainderCount(header: [Int32]) -> Int {
         switch Kind(rawValue: header[0]) {
-        case .stop, .gatherLogits, .measure, nil: 0
+        case .stop, .gatherLogits, .measure, .keep, nil: 0
         case .begin: Sampling.wordCount
         case .forward: header[2] > 1 ? Int(header[2]) : 0
         }
@@ -104,9 +112,10 @@ extension Order {
     package init(header: [Int32], remainder: [Int32]) {
         switch Kind(rawValue: header[0]) {
         case .stop: self = .stop
-        case .begin: self = .begin(Sampling(words: remainder))
+        case .begin: self = .begin(Sampling(words: remainder), tokenCount: Int(header[1]))
         case .gatherLogits: self = .gatherLogits
         case .measure: self = .measure(begins: header[1] == 1)
+        case .keep: self = .keep(isTakenBack: header[1] == 1)
         case .forward:
             guard let purpose = Purpose(rawValue: header[1]) else {
                 preconditionFailure("A forward of purpose \(header[1]) arrived, which no rank sends.")

@@ -49,6 +49,41 @@ final class SequenceState {
         for state in recurrent { state.clear() }
     }
 
+    /// What a sequence was at some place: its states, which change with every token. Keys and values stay where they are,
+    /// and those that come later are written over.
+    struct Snapshot {
+        fileprivate var tokenCount = 0
+        fileprivate var isLong = false
+        fileprivate var floats: [Float] = []
+    }
+
+    /// Notes what the sequence is; allocates the first time only.
+    func keep(in snapshot: inout Snapshot) {
+        snapshot.tokenCount = tokens.count
+        snapshot.isLong = isLong
+        let count = recurrent.reduce(0) { $0 + $1.count }
+        if snapshot.floats.count != count { snapshot.floats = Array(repeating: 0, count: count) }
+        var place = 0
+        for state in recurrent {
+            state.save(to: &snapshot.floats, at: place)
+            place += state.count
+        }
+    }
+
+    /// Goes back to what was noted, of this sequence.
+    func takeBack(_ snapshot: Snapshot) {
+        precondition(snapshot.tokenCount <= tokens.count, "A sequence goes back, not ahead.")
+        precondition(isLong == snapshot.isLong, "Keys that were computed anew are not those that were kept.")
+        tokens.removeLast(tokens.count - snapshot.tokenCount)
+        distinctTokens = Set(tokens)
+        position = tokens.count
+        var place = 0
+        for state in recurrent {
+            state.restore(from: snapshot.floats, at: place)
+            place += state.count
+        }
+    }
+
     /// The heads of a rank, and the channels of its convolutions: of what is read, of what is written, of inputs.
     private static func shape(_ recurrence: Recurrence, _ plan: Plan, rank: Int) -> (LocalHeads, channels: [Int]) {
         let local = plan.heads(of: recurrence, rank: rank)

@@ -1,3 +1,4 @@
+import Compute
 import MPI
 import Partition
 
@@ -12,6 +13,7 @@ extension Session {
             return try gatherMeasurement()
         }
         trafficBefore = traffic
+        expertBytesBefore = bench.routing.byteCountRead
         communicator.observer = clock
         clock.start()
         return nil
@@ -55,13 +57,14 @@ extension Session {
     /// All tokens over those in whose steps the processor's time was read.
     private var scale: Double { Double(bench.clock.tokens) / Double(max(1, bench.clock.sampledTokens)) }
 
-    /// `[phases, waiting, processor, threads, shares cores]`; times in nanoseconds.
+    /// `[phases, waiting, processor, threads, shares cores, bytes of experts]`; times in nanoseconds.
     private func figures() -> [Int64] {
         let (clock, meetings) = (bench.clock, bench.clock.meetings)
         var times = clock.finished
         times[.communication] -= meetings.waited
         return Phase.allCases.map { times[$0] } + [
             meetings.waited, Int64(Double(clock.processorTime) * scale), Int64(threadCount), sharesCores ? 1 : 0,
+            Int64(bench.routing.byteCountRead - expertBytesBefore),
         ]
     }
 
@@ -70,7 +73,7 @@ extension Session {
         return Measurement.Rank(
             host: communicator.hosts[rank], threads: Int(rest[2]), sharesCores: rest[3] == 1,
             seconds: Dictionary(uniqueKeysWithValues: zip(Phase.allCases, figures.lazy.map(Self.seconds))),
-            waitSeconds: Self.seconds(rest[0]), processorSeconds: Self.seconds(rest[1]))
+            waitSeconds: Self.seconds(rest[0]), processorSeconds: Self.seconds(rest[1]), expertByteCount: Int(rest[4]))
     }
 
     /// Runs `body`, whose collectives are no part of the traffic.

@@ -60,7 +60,7 @@ extension Session {
         var generation = Generation()
         let clock = ContinuousClock()
         let start = clock.now
-        _ = try perform(.begin(sampling))
+        _ = try perform(.begin(sampling, tokenCount: prompt.count))
         try beginMeasuring()
         var next = try feed(prompt.map { Int32($0) })
         let prompted = clock.now
@@ -96,6 +96,23 @@ extension Session {
         return generation
     }
 
+    /// Keeps the sequence as it is, for ``takeBack()``; on rank 0 inside ``run(_:)``.
+    ///
+    /// - Throws: `MPIError`.
+    package func keepSequence() throws { _ = try perform(.keep(isTakenBack: false)) }
+
+    /// Goes back to where the sequence was kept; on rank 0 inside ``run(_:)``.
+    ///
+    /// - Throws: `MPIError`.
+    package func takeBack() throws { _ = try perform(.keep(isTakenBack: true)) }
+
+    /// The greedy choice after each of some tokens that follow the sequence; on rank 0 inside ``run(_:)``.
+    ///
+    /// - Throws: ``EngineError`` for logits that are no numbers; `MPIError`.
+    package func choices(after tokens: [Int]) throws -> [Int] {
+        try tokens.map { try chosen(perform(.forward(.init(tokens: [Int32($0)], purpose: .choose)))) }
+    }
+
     /// The log-probability of each token but the first, on rank 0 inside ``run(_:)``.
     ///
     /// - Parameters:
@@ -105,7 +122,7 @@ extension Session {
     ///   numbers; `MPIError`.
     public func score(_ tokens: [Int], topCount: Int = 0) throws -> [TokenScore] {
         try plan.blueprint.check(tokens, what: "text", atLeast: 2, context: state.context)
-        _ = try perform(.begin(.greedy))
+        _ = try perform(.begin(.greedy, tokenCount: tokens.count))
         let ids = tokens.map { Int32($0) }
         // The last token is only a target: nothing follows it.
         return try chunks(ids.count - 1).flatMap { range in
@@ -131,7 +148,7 @@ extension Session {
         try plan.blueprint.check(tokens, what: "text", atLeast: 1, context: state.context)
         receiveLogits = { [self] position, logits in try waiting { try receive(position, logits) } }
         defer { receiveLogits = nil }
-        _ = try perform(.begin(.greedy))
+        _ = try perform(.begin(.greedy, tokenCount: tokens.count))
         let together = max(0, tokens.count - single)
         for range in chunks(together) + (together..<tokens.count).map({ $0..<$0 + 1 }) {
             _ = try perform(.forward(.init(tokens: tokens[range].map { Int32($0) }, purpose: .logits)))

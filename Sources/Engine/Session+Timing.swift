@@ -22,7 +22,7 @@ extension Session {
     /// - Throws: ``EngineError`` for tokens that are none or too many, or unknown; `MPIError`.
     public func timePrompt(_ tokens: [Int]) throws -> Timing {
         try plan.blueprint.check(tokens, what: "prompt", atLeast: 1, context: state.context)
-        _ = try perform(.begin(.greedy))
+        _ = try perform(.begin(.greedy, tokenCount: tokens.count))
         return try timed {
             [try measured { _ = try feed(tokens.map { Int32($0) }) }]
         }

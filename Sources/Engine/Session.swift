@@ -1,3 +1,4 @@
+import Blueprint
 import Compute
 public import MPI
 public import Partition
@@ -26,6 +27,8 @@ public final class Session {
     /// Where in the arena the weights lie.
     let weightBytes: Range<Int>
     private var sampling = Sampling.greedy
+    /// What the sequence was when it was kept.
+    private var kept = SequenceState.Snapshot()
     /// The logits of the last choice, in case its candidates were too few.
     var lastLogits: LocalLogits?
     /// Receives the logits that an order asked for, on rank 0: `[rows, vocabulary]` and the position of the first row.
@@ -34,6 +37,8 @@ public final class Session {
     public var measuresGenerations = false
     /// This rank's clock at the begin of a trace, and how far it was ahead of rank 0's.
     var traceStart: (time: Int64, ahead: Int64)?
+    /// Bytes of experts that were read before the measured steps.
+    var expertBytesBefore = 0
     /// The collectives before the measured steps.
     var trafficBefore = MPI.Traffic()
 
@@ -154,9 +159,13 @@ public final class Session {
         switch order {
         case .stop:
             return Outcome()
-        case .begin(let sampling):
+        case .begin(let sampling, let tokenCount):
             self.sampling = sampling
             state.clear()
+            state.isLong = plan.blueprint.longFrom.map { tokenCount > $0 } ?? false
+            return Outcome()
+        case .keep(let isTakenBack):
+            if isTakenBack { state.takeBack(kept) } else { state.keep(in: &kept) }
             return Outcome()
         case .measure(let begins):
             return Outcome(measurement: try measure(begins))

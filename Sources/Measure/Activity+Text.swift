@@ -11,7 +11,7 @@ extension Activity {
                 + [Self.milliseconds(rank.waitSeconds), Self.milliseconds(rank.cpuSeconds)]
         }
         let table = Table.text([titles] + rows).split(separator: "\n").map { "    \($0)\n" }.joined()
-        let lines = [slowness, prediction, criticalPath].compactMap { $0 }.map { "\($0)\n" }.joined()
+        let lines = [experts, slowness, prediction, criticalPath].compactMap { $0 }.map { "\($0)\n" }.joined()
         return "\(name): \(Self.milliseconds(secondsPerForward)) ms a forward; \(exchanged)\n\n\(table)\n\(lines)"
     }
 
@@ -22,6 +22,13 @@ extension Activity {
         }
         return "exchanged \(counted), planned \(Figure.bytes(Int(bytes.planned.rounded()))) in "
             + Figure.decimal(messages.planned, 1)
+    }
+
+    private var experts: String? {
+        expertBytes.map { bytes in
+            "experts: \(Figure.bytes(Int(bytes.counted.rounded()))) of weights read, "
+                + "\(Figure.bytes(Int(bytes.planned.rounded()))) planned"
+        }
     }
 
     private var slowness: String? {

@@ -56,10 +56,13 @@ public struct Activity: Sendable, Hashable, Codable {
     public var messages: Count
     /// Bytes of their complete vectors.
     public var bytes: Count
+    /// Bytes of experts' weights that all ranks read; absent where there are no experts.
+    public var expertBytes: Count?
 
     init(
         secondsPerForward: Double, ranks: [Rank], sharesCores: Bool, imbalance: Double, slowestRank: Int,
-        criticalPathSeconds: Double?, predictedSeconds: Double?, messages: Count, bytes: Count
+        criticalPathSeconds: Double?, predictedSeconds: Double?, messages: Count, bytes: Count,
+        expertBytes: Count?
     ) {
         self.secondsPerForward = secondsPerForward
         self.ranks = ranks
@@ -70,14 +73,19 @@ public struct Activity: Sendable, Hashable, Codable {
         self.predictedSeconds = predictedSeconds
         self.messages = messages
         self.bytes = bytes
+        self.expertBytes = expertBytes
     }
 
     /// The activity in `count` forwards, none if there was none.
     ///
     /// - Parameters:
     ///   - planned: what all forwards exchange by the plan.
+    ///   - expertByteCount: bytes of experts that all ranks are to read in all forwards; nil where there are none.
     ///   - prediction: what one of them takes on average.
-    public init?(_ measurement: Measurement, count: Int, planned: Traffic, prediction: Prediction? = nil) {
+    public init?(
+        _ measurement: Measurement, count: Int, planned: Traffic, expertByteCount: Int?,
+        prediction: Prediction? = nil
+    ) {
         guard count > 0, measurement.forwards > 0 else { return nil }
         let forwards = Double(count)
         sharesCores = measurement.ranks.contains(where: \.sharesCores)
@@ -100,6 +108,10 @@ public struct Activity: Sendable, Hashable, Codable {
         messages = Count(
             planned: Double(planned.collectives) / forwards, counted: Double(measurement.collectives) / forwards)
         bytes = Count(planned: Double(planned.byteCount) / forwards, counted: Double(measurement.byteCount) / forwards)
+        expertBytes = expertByteCount.map { planned in
+            let counted = measurement.ranks.reduce(0) { $0 + $1.expertByteCount }
+            return Count(planned: Double(planned) / forwards, counted: Double(counted) / forwards)
+        }
     }
 }
 
@@ -109,7 +121,7 @@ extension BenchmarkReport.Test {
         Activity(
             secondsPerForward: secondsPerForward.median, ranks: ranks, sharesCores: sharesCores, imbalance: imbalance,
             slowestRank: slowestRank, criticalPathSeconds: criticalPathSeconds, predictedSeconds: predictedSeconds,
-            messages: messages, bytes: bytes)
+            messages: messages, bytes: bytes, expertBytes: expertBytes)
     }
 }
 

@@ -146,6 +146,14 @@ struct TimedTest {
         }
     }
 
+    /// Bytes of experts that all ranks are to read in one repetition; nil where there are none.
+    func expertByteCount(_ plan: Plan) -> Int? {
+        switch kind {
+        case .prompt: plan.expertByteCount(forwards: plan.chunks(ofPrompt: batch))
+        case .steps: plan.expertByteCount(forwards: Array(repeating: batch, count: stepCount))
+        }
+    }
+
     /// What a rank reads and computes in one repetition.
     func work(_ plan: Plan, rank: Int) -> Work {
         switch kind {

@@ -67,6 +67,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var messages: Activity.Count
         /// Bytes of their complete vectors.
         public var bytes: Activity.Count
+        /// Bytes of experts' weights that all ranks read; absent where there are no experts.
+        public var expertBytes: Activity.Count?
     }
 
     /// What reading the weights took, conversion to the kernels' layout included.
@@ -123,7 +125,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
             return Test(
                 name: test.name, batch: test.batch, firstPosition: test.firstPosition,
                 tokens: test.batch * test.stepCount, work: work, timings: test.timings,
-                readings: test.readings, peak: peak, planned: test.traffic(plan), prediction: prediction)
+                readings: test.readings, peak: peak, planned: test.traffic(plan),
+                expertByteCount: test.expertByteCount(plan), prediction: prediction)
         }
     }
 
@@ -170,7 +173,8 @@ extension BenchmarkReport.Test {
     ///   - peak: operations per second that they do at best; zero where that is not known.
     package init(
         name: String, batch: Int, firstPosition: Int, tokens: Int, work: Work, timings: [Session.Timing],
-        readings: [Double], peak: Double, planned: Traffic, prediction: Prediction? = nil
+        readings: [Double], peak: Double, planned: Traffic, expertByteCount: Int? = nil,
+        prediction: Prediction? = nil
     ) {
         let seconds = timings.map { $0.seconds.reduce(0, +) }
         let rate = BenchmarkReport.Spread(seconds.map { Double(tokens) / $0 })
@@ -189,17 +193,19 @@ extension BenchmarkReport.Test {
         let byTime = timings.indices.sorted { seconds[$0] < seconds[$1] }
         let median = timings[byTime[(byTime.count - 1) / 2]]
         let count = median.seconds.count
-        guard let activity = Activity(median.measurement, count: count, planned: planned, prediction: prediction)
-        else { preconditionFailure("A repetition has a forward.") }
+        func activityOf(_ timing: Session.Timing) -> Activity? {
+            Activity(
+                timing.measurement, count: count, planned: planned, expertByteCount: expertByteCount,
+                prediction: prediction)
+        }
+        guard let activity = activityOf(median) else { preconditionFailure("A repetition has a forward.") }
         secondsPerForward = BenchmarkReport.Spread(seconds.map { $0 / Double(count) })
         (ranks, sharesCores) = (activity.ranks, activity.sharesCores)
         (imbalance, slowestRank) = (activity.imbalance, activity.slowestRank)
-        let paths = timings.compactMap {
-            Activity($0.measurement, count: count, planned: planned, prediction: prediction)?.criticalPathSeconds
-        }
+        let paths = timings.compactMap { activityOf($0)?.criticalPathSeconds }
         criticalPathSeconds = paths.isEmpty ? nil : BenchmarkReport.Spread(paths).median
         predictedSeconds = activity.predictedSeconds
-        (messages, bytes) = (activity.messages, activity.bytes)
+        (messages, bytes, expertBytes) = (activity.messages, activity.bytes, activity.expertBytes)
         let lead = activity.ranks[0]
         phases = Dictionary(
             uniqueKeysWithValues: Phase.allCases.map { phase in

@@ -16,7 +16,10 @@ public struct GenerationActivity: Sendable, Hashable, Codable, CustomStringConve
         predictions: (prompt: Prediction?, decoding: Prediction?) = (nil, nil)
     ) {
         prompt = generation.promptMeasurement.flatMap {
-            Activity($0, count: 1, planned: plan.promptTraffic(tokens: promptTokens), prediction: predictions.prompt)
+            Activity(
+                $0, count: 1, planned: plan.promptTraffic(tokens: promptTokens),
+                expertByteCount: plan.expertByteCount(forwards: plan.chunks(ofPrompt: promptTokens)),
+                prediction: predictions.prompt)
         }
         decoding = generation.decodingMeasurement.flatMap { measurement in
             let steps = measurement.forwards
@@ -24,6 +27,7 @@ public struct GenerationActivity: Sendable, Hashable, Codable, CustomStringConve
             return Activity(
                 measurement, count: steps,
                 planned: Traffic(collectives: steps * token.collectives, byteCount: steps * token.byteCount),
+                expertByteCount: plan.expertByteCount(forwards: Array(repeating: 1, count: steps)),
                 prediction: predictions.decoding)
         }
     }

@@ -77,7 +77,7 @@ struct EngineProbe {
             ) { _ in true }
             return Result(
                 model: name, request, session, golden, logits: logits, stages: recorded, scores: scores,
-                generation: generation)
+                generation: generation, goesBack: try goesBack(golden, session))
         }
         guard var result else { return }
         result.ranksAgree = ranksAgree
@@ -85,6 +85,17 @@ struct EngineProbe {
         encoder.outputFormatting = .sortedKeys
         print(String(decoding: try encoder.encode(result), as: UTF8.self))
     }
+}
+
+/// Keeps a sequence in the middle, goes on, goes back, and goes on again.
+private func goesBack(_ golden: Golden, _ session: Session) throws -> Bool {
+    _ = try session.generate(golden.prompt, limit: 1, sampling: .greedy, endTokens: []) { _ in true }
+    try session.keepSequence()
+    let next = Array(golden.text.prefix(4))
+    let first = try session.choices(after: next)
+    _ = try session.choices(after: [7, 3])
+    try session.takeBack()
+    return try session.choices(after: next) == first
 }
 
 /// What a case came to.
@@ -100,6 +111,8 @@ private struct Result: Encodable {
     var meanTextError: Double
     var greedyAgrees: Bool
     var ranksAgree = true
+    /// Whether a sequence that was kept chooses the same tokens again when it goes back.
+    var goesBack: Bool
     var bits: String
     var collectives: Int
     var plannedCollectives: Int
@@ -110,8 +123,9 @@ private struct Result: Encodable {
 
     init(
         model: String, _ request: Request, _ session: Session, _ golden: Golden, logits: [Float],
-        stages: [Int: [Float]], scores: [TokenScore], generation: Session.Generation
+        stages: [Int: [Float]], scores: [TokenScore], generation: Session.Generation, goesBack: Bool
     ) {
+        self.goesBack = goesBack
         self.model = model
         ranks = session.rankCount
         way = request.way.rawValue

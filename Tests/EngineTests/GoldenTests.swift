@@ -26,6 +26,7 @@ struct GoldenTests {
             #expect(outcome.textError <= 2e-3, "\(outcome)")
             #expect(outcome.greedyAgrees, "\(outcome)")
             #expect(outcome.ranksAgree, "\(outcome)")
+            #expect(outcome.goesBack, "\(outcome)")
         }
     }
 
@@ -195,6 +196,7 @@ struct GoldenOutcome: Decodable {
     var meanTextError: Double
     var greedyAgrees: Bool
     var ranksAgree: Bool
+    var goesBack: Bool
     var bits: String
     var collectives: Int
     var plannedCollectives: Int

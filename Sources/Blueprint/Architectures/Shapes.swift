@@ -41,15 +41,93 @@ enum Shapes {
             vocabulary: 128_256, isTied: false),
     ]
 
-    /// Every name, smallest first.
-    static var names: [String] { all.map(\.name) }
+    /// Shapes with other mixers: a few layers of published models, with the keys that their families have.
+    private static let others: [(name: String, configuration: String)] = [
+        (
+            "moe-tiny",
+            mixture(width: 64, layers: 2, heads: 4, keyValueHeads: 2, headSize: 16, experts: 128, expertWidth: 32, 500)
+        ),
+        (
+            "hybrid-tiny",
+            hybrid(width: 64, layers: 4, heads: 4, headSize: 16, keyHeads: 2, valueHeads: 4, stateSize: 16, 128, 500)
+        ),
+        ("mamba-tiny", mamba(width: 64, heads: 4, headSize: 16, stateHeads: 8, groups: 2, stateSize: 16, 128, 500)),
+        // Attention and delta nets of one width: an attention after every three delta nets.
+        (
+            "hybrid-slice",
+            hybrid(
+                width: 2048, layers: 4, heads: 16, headSize: 256, keyHeads: 16, valueHeads: 32, stateSize: 128, 8192,
+                16032)
+        ),
+        // Half of the layers attention, with as many channels.
+        (
+            "mamba-slice",
+            mamba(width: 2688, heads: 32, headSize: 128, stateHeads: 64, groups: 8, stateSize: 128, 8192, 16032)
+        ),
+        (
+            "moe-8-slice",
+            mixture(
+                width: 4096, layers: 1, heads: 32, keyValueHeads: 8, headSize: 128, experts: 8, expertWidth: 14336,
+                chosen: 2, 8016)
+        ),
+        (
+            "moe-128-slice",
+            mixture(
+                width: 2048, layers: 4, heads: 32, keyValueHeads: 4, headSize: 128, experts: 128, expertWidth: 768,
+                16032)
+        ),
+    ]
+
+    private static func mixture(
+        width: Int, layers: Int, heads: Int, keyValueHeads: Int, headSize: Int, experts: Int, expertWidth: Int,
+        chosen: Int = 8, _ vocabulary: Int
+    ) -> String {
+        """
+        {"architectures": ["\(Qwen3MoE.names[0])"], "hidden_size": \(width), "num_hidden_layers": \(layers),
+         "num_attention_heads": \(heads), "num_key_value_heads": \(keyValueHeads), "head_dim": \(headSize),
+         "intermediate_size": \(expertWidth), "moe_intermediate_size": \(expertWidth), "num_experts": \(experts),
+         "num_experts_per_tok": \(chosen), "norm_topk_prob": true, "vocab_size": \(vocabulary), "hidden_act": "silu",
+         "max_position_embeddings": 131072, "rope_theta": 1000000, "tie_word_embeddings": true}
+        """
+    }
+
+    private static func hybrid(
+        width: Int, layers: Int, heads: Int, headSize: Int, keyHeads: Int, valueHeads: Int, stateSize: Int,
+        _ mlpWidth: Int, _ vocabulary: Int
+    ) -> String {
+        """
+        {"architectures": ["\(Qwen35.names[0])"], "hidden_size": \(width), "num_hidden_layers": \(layers),
+         "num_attention_heads": \(heads), "num_key_value_heads": 2, "head_dim": \(headSize),
+         "intermediate_size": \(mlpWidth), "linear_num_key_heads": \(keyHeads), "linear_num_value_heads": \(valueHeads),
+         "linear_key_head_dim": \(stateSize), "linear_value_head_dim": \(stateSize), "vocab_size": \(vocabulary),
+         "hidden_act": "silu", "max_position_embeddings": 131072, "rope_theta": 10000000, "tie_word_embeddings": true}
+        """
+    }
+
+    private static func mamba(
+        width: Int, heads: Int, headSize: Int, stateHeads: Int, groups: Int, stateSize: Int, _ mlpWidth: Int,
+        _ vocabulary: Int
+    ) -> String {
+        """
+        {"architectures": ["\(NemotronH.names[0])"], "hidden_size": \(width), "hybrid_override_pattern": "M-*-",
+         "num_attention_heads": \(heads), "num_key_value_heads": 2, "head_dim": \(headSize), "n_groups": \(groups),
+         "intermediate_size": \(mlpWidth), "mamba_num_heads": \(stateHeads), "mamba_head_dim": \(stateSize / 2),
+         "ssm_state_size": \(stateSize), "vocab_size": \(vocabulary), "mlp_hidden_act": "relu2",
+         "max_position_embeddings": 131072, "tie_word_embeddings": true}
+        """
+    }
+
+    /// Every name, those of plain models first, smallest first.
+    static var names: [String] { all.map(\.name) + others.map(\.name) }
 
     /// The config.json of the shape of that name.
-    static func configuration(named name: String) -> String? { all.first { $0.name == name }?.configuration }
+    static func configuration(named name: String) -> String? {
+        all.first { $0.name == name }?.configuration ?? others.first { $0.name == name }?.configuration
+    }
 }
 
 extension Blueprint {
-    /// The names of the shapes that ``init(shape:)`` knows, smallest first.
+    /// The names of the shapes that ``init(shape:)`` knows, those of plain models first, smallest first.
     public static var shapeNames: [String] { Shapes.names }
 
     /// The blueprint of a common size, for measurements without a checkpoint.
