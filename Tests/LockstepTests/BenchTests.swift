@@ -28,7 +28,13 @@ extension LockstepTests {
                 var name: String
                 var tokens: Int
                 var tokensPerSecond: Spread
+                struct Count: Decodable {
+                    var planned: Double
+                    var counted: Double
+                }
+
                 var bytesPerToken: Double
+                var expertBytes: Count?
                 var phases: [String: Double]
             }
 
@@ -50,6 +56,35 @@ extension LockstepTests {
             "bench", "--shape", "llama-tiny", "--prompt", "12", "--generate", "5", "--batch", "1,3", "--repeat", "2",
             "--threads", "1",
         ]
+
+        /// Of 128 experts a token reads eight, whoever holds what: 2 layers, 3 matrices of 32 x 64 bf16 numbers.
+        @Test(arguments: [(1, "inside"), (3, "inside"), (3, "whole")])
+        func aDecodedTokenReadsTheExpertsThatItChooses(ranks: Int, cut: String) throws {
+            let report: Report = try decoded(
+                ranks: ranks,
+                [
+                    "bench", "--shape", "moe-tiny", "--prompt", "12", "--generate", "5", "--repeat", "1", "--threads",
+                    "1", "--experts", cut, "--json",
+                ])
+            let decoding = try #require(report.tests.last?.expertBytes)
+            #expect(decoding.counted == 2 * 8 * 3 * 32 * 64 * 2)
+            #expect(abs(decoding.planned / decoding.counted - 1) < 0.02)
+            // Of a prompt's choices many are the same.
+            let prompt = try #require(report.tests.first?.expertBytes)
+            #expect(prompt.counted > decoding.counted && prompt.counted <= 12 * decoding.counted)
+        }
+
+        /// Heads with states, attention between them, and experts on ranks of unlike shares.
+        @Test(arguments: ["hybrid-tiny", "mamba-tiny"]) func shapesWithStatesAreMeasured(shape: String) throws {
+            let report: Report = try decoded(
+                ranks: 3,
+                [
+                    "bench", "--shape", shape, "--shares", "5:3:2", "--prompt", "40", "--generate", "3", "--repeat",
+                    "1", "--threads", "1", "--json",
+                ])
+            #expect(report.check.ranksAgree && report.check.difference < 0.2)
+            #expect(report.tests.allSatisfy { $0.tokensPerSecond.least > 0 && $0.expertBytes == nil })
+        }
 
         @Test(arguments: [1, 3]) func aTinyShapeIsMeasured(ranks: Int) throws {
             let report: Report = try decoded(ranks: ranks, Self.tiny + ["--json"])
