@@ -75,6 +75,19 @@ struct ConfigurationReader {
         return number
     }
 
+    /// The most of what there may be none of: far above that of any model.
+    private static let largestNumber = 1024
+
+    /// A small integer of at least 0.
+    mutating func number(_ key: String, default fallback: Int) throws(BlueprintError) -> Int {
+        let number = try integer(key) ?? fallback
+        guard (0...Self.largestNumber).contains(number) else {
+            throw .unsupportedValue(
+                key: prefix + key, expected: "a number from 0 to \(Self.largestNumber)", found: "\(number)")
+        }
+        return number
+    }
+
     mutating func real(_ key: String) throws(BlueprintError) -> Double? {
         switch value(key) {
         case nil: return nil

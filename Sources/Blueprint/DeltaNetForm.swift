@@ -66,6 +66,11 @@ extension DenseDecoder {
                     sources: [source]))
         }
         let ratio = form.valueHeads / form.keyHeads
+        func rate(_ name: String, inGroup: Int) -> Projection {
+            var projection = single(name, 1, "in_proj_ba", count: 2 * form.valueHeads, inGroup: inGroup)
+            projection.weight.isSensitive = true
+            return projection
+        }
         let (query, value) = (form.keySize, ratio * form.valueSize)
         return DeltaNet(
             query: segment("q_proj", keys, form.keySize, first: 0, inGroup: 0),
@@ -73,8 +78,7 @@ extension DenseDecoder {
             value: segment("v_proj", values, form.valueSize, first: 2 * rows.keys, inGroup: 2 * query),
             gate: single(
                 "in_proj_z", form.valueSize, "in_proj_qkvz", count: rows.all + rows.values, inGroup: 2 * query + value),
-            decay: single("in_proj_a", 1, "in_proj_ba", count: 2 * form.valueHeads, inGroup: ratio),
-            step: single("in_proj_b", 1, "in_proj_ba", count: 2 * form.valueHeads, inGroup: 0),
+            decay: rate("in_proj_a", inGroup: ratio), step: rate("in_proj_b", inGroup: 0),
             decayLog: Weight("\(path).A_log", [form.valueHeads], .rows(values, perUnit: 1)),
             decayBias: Weight("\(path).dt_bias", [form.valueHeads], .rows(values, perUnit: 1)),
             convolutions: [

@@ -47,7 +47,7 @@ extension DenseDecoder {
         let members = Axis(.experts, layer: layer, count: form.count)
         let axis = Axis(.expertWidth, layer: layer, count: form.width)
         var router = Router(
-            weight: Weight("\(path).\(form.routerName).weight", [form.count, width]), scoring: form.scoring,
+            weight: Weight("\(path).\(form.routerName).weight", [form.count, width]).sensitive, scoring: form.scoring,
             chosenCount: form.chosenCount)
         router.bias = form.hasRouterBias ? Weight("\(path).\(form.routerName).bias", [form.count]) : nil
         router.isNormalized = form.isNormalized
@@ -69,7 +69,7 @@ extension DenseDecoder {
             down: projection(.down),
             activation: activation, axis: axis, memberAxis: members,
             shared: form.shared.map { mlp("\(path).\($0.path)", layer: layer, width: $0.width) },
-            sharedGate: form.hasSharedGate ? Weight("\(path).shared_expert_gate.weight", [1, width]) : nil)
+            sharedGate: form.hasSharedGate ? Weight("\(path).shared_expert_gate.weight", [1, width]).sensitive : nil)
     }
 
     private enum Role: String {

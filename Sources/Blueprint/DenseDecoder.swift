@@ -165,15 +165,21 @@ struct DenseDecoder {
             ignoredPrefixes: ignoredPrefixes + (0..<furtherLayers).map { "\(root).layers.\(layerCount + $0)." })
     }
 
+    /// Refuses more channels in a layer than any model has in all: byte counts could overflow.
+    func check(channels: Int, times size: Int = 1, _ what: String) throws(BlueprintError) {
+        guard channels <= Self.largestChannelCount / layerCount / size else {
+            throw .inconsistent(
+                expected: "all layers together to have at most \(Self.largestChannelCount) channels, as any model does",
+                found: "\(layerCount) layers of \(channels) \(what)" + (size > 1 ? " of \(size) channels" : ""))
+        }
+    }
+
     /// Makes mixtures of experts of some layers' MLPs.
     ///
     /// - Throws: ``BlueprintError`` where they have more channels than any model.
     mutating func use(_ form: ExpertForm, in layers: @escaping (Int) -> Bool) throws(BlueprintError) {
-        guard form.count <= Self.largestChannelCount / layerCount / form.width else {
-            throw .inconsistent(
-                expected: "all layers together to have at most \(Self.largestChannelCount) channels, as any model does",
-                found: "\(layerCount) layers of \(form.count) experts of \(form.width) channels")
-        }
+        try check(channels: form.count, times: form.width, "experts")
+        if let shared = form.shared { try check(channels: shared.width, "channels of a shared expert") }
         experts = { layers($0) ? form : nil }
     }
 

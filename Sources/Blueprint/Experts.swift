@@ -31,6 +31,8 @@ public struct Router: Hashable, Sendable {
     public var isNormalized = false
     /// Groups of as many experts each, of which a token first chooses some, by the sum of the two highest scores.
     public var groupCount = 1
+    /// The most groups that there may be.
+    public static let largestGroupCount = 1024
     /// Groups that a token chooses.
     public var chosenGroupCount = 1
     /// What all factors are multiplied by.

@@ -65,12 +65,14 @@ extension DenseDecoder {
         func ofHeads(_ name: String) -> Weight {
             Weight("\(path).\(name)", [form.heads], .rows(heads, perUnit: 1))
         }
+        var step = projection("dt_proj", heads, 1, first: inner + convolved)
+        step.weight.isSensitive = true
         return StateSpace(
             gate: projection("z_proj", heads, form.headSize, first: 0),
             input: projection("x_proj", heads, form.headSize, first: inner),
             write: projection("b_proj", groups, form.stateSize, first: 2 * inner),
             read: projection("c_proj", groups, form.stateSize, first: 2 * inner + states),
-            step: projection("dt_proj", heads, 1, first: inner + convolved),
+            step: step,
             stepBias: ofHeads("dt_bias"), decayLog: ofHeads("A_log"), skip: ofHeads("D"),
             convolutions: [
                 convolution("c", groups, form.stateSize, first: inner + states),

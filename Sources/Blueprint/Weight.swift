@@ -24,6 +24,9 @@ public struct Weight: Hashable, Sendable {
     /// name.
     public var sources: [Source]
 
+    /// Whether an import that rounds matrices leaves it as it is: small, and of consequence, such as what chooses experts.
+    public var isSensitive = false
+
     /// A weight of the given shape.
     public init(
         _ name: String, _ shape: [Int], _ distribution: Distribution = .replicated, members: Axis? = nil,
@@ -113,6 +116,13 @@ extension Weight {
             : sources.flatMap { source in
                 source.hasTensorPerMember ? (0..<memberCount).map(source.name(ofMember:)) : [source.name]
             }
+    }
+
+    /// The same, marked as sensitive.
+    var sensitive: Weight {
+        var weight = self
+        weight.isSensitive = true
+        return weight
     }
 
     /// Whether every rank holds all of it.

@@ -83,7 +83,9 @@ extension Operations {
     public func choose(_ router: Router, logits: Buffer, tokens: Int, correction: Vector?, into routing: Routing) {
         let (experts, chosen) = (logits.columns, router.chosenCount)
         precondition(tokens <= routing.tokens && chosen <= routing.chosenCount, "The routing must have room.")
-        precondition(experts % router.groupCount == 0 && router.groupCount <= 1024, "Groups are of equal size.")
+        precondition(
+            experts % router.groupCount == 0 && router.groupCount <= Router.largestGroupCount,
+            "Groups are of equal size.")
         Self.check(logits, tokens: tokens, columns: experts)
         let scoring =
             switch router.scoring {

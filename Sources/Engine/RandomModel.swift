@@ -17,6 +17,12 @@ public struct RandomModel: Sendable {
         self.seed = seed
     }
 
+    private func encoding(of weight: Weight) -> Encoding {
+        if weight.isVector { return .f32 }
+        guard case .grouped = encoding, weight.isSensitive else { return encoding }
+        return .bf16
+    }
+
     /// Agrees on a plan and draws every rank's slices; to be called on every rank.
     ///
     /// - Parameters:
@@ -27,7 +33,7 @@ public struct RandomModel: Sendable {
         try world.requireSameVersion(version)
         try world.requireSame("seed", "\(seed)", remedy: "start every rank with the same options")
         let encodings = Dictionary(
-            uniqueKeysWithValues: blueprint.weights.map { ($0.name, $0.isVector ? .f32 : encoding) })
+            uniqueKeysWithValues: blueprint.weights.map { ($0.name, encoding(of: $0)) })
         return try Placement(request, blueprint, encodings, on: world).load(.random(seed: seed))
     }
 }

@@ -102,7 +102,7 @@ extension Plan {
     private func smaller(bits: Int) -> Plan? {
         guard let grouping = Grouping(bits: bits, size: 32, scale: .f16, hasOffsets: false) else { return nil }
         var encodings = encodings
-        for weight in weights where !weight.isVector && encoding(of: weight).bits > bits {
+        for weight in weights where !weight.isVector && !weight.isSensitive && encoding(of: weight).bits > bits {
             encodings[weight.name] = .grouped(grouping)
         }
         return encodings == self.encodings ? nil : Plan(unchecked: blueprint, policy, encodings)

@@ -63,12 +63,14 @@ public struct ImportEncoding: Sendable, Hashable {
 
         /// The encoding for a weight that the checkpoint has as `source`.
         ///
-        /// Vectors (the weights of norms, and biases) are small and sensitive: they are kept, or widened to f32.
+        /// Vectors (the weights of norms, and biases) are small and sensitive: they are kept, or widened to f32. Integers
+        /// are not made of sensitive matrices.
         public func encoding(of source: Encoding, _ weight: Weight) -> Encoding {
             switch exceptions[weight.name] ?? matrices {
             case .keep: source
             case .stored(.f32): .f32
-            case .stored(let encoding): weight.isVector ? source : encoding
+            case .stored(.plain(let scalar)): weight.isVector ? source : .plain(scalar)
+            case .stored(let encoding): weight.isVector || weight.isSensitive ? source : encoding
             }
         }
     }

@@ -14,7 +14,7 @@ enum DeepSeekV3: Architecture {
         let content = try reader.count("qk_nope_head_dim")
         let size = try reader.count("kv_lora_rank")
         let valueSize = try reader.count("v_head_dim")
-        let reduced = try reader.integer("q_lora_rank")
+        let reduced = try reader.value("q_lora_rank") == nil ? nil : reader.count("q_lora_rank")
         var spelling = DenseDecoder.Spelling()
         spelling.headSize = size + turning
         spelling.rotarySize = turning
@@ -28,9 +28,10 @@ enum DeepSeekV3: Architecture {
         }
         let isInterleaved = try reader.boolean("rope_interleave", default: true)
         let form = try ExpertForm(sigmoid: &reader)
-        let dense = try reader.integer("first_k_dense_replace") ?? 3
+        let dense = try reader.number("first_k_dense_replace", default: 3)
         try decoder.use(form, in: { $0 >= dense })
-        decoder.furtherLayers = try reader.integer("num_nextn_predict_layers") ?? 0
+        decoder.furtherLayers = try reader.number("num_nextn_predict_layers", default: 0)
+        try decoder.check(channels: decoder.heads, times: content + max(turning, valueSize), "heads")
         decoder.scale = try scale(&reader, headSize: content + turning)
         let shape = LatentForm(
             turning: turning, content: content, size: size, valueSize: valueSize, reduced: reduced,

@@ -11,9 +11,9 @@ enum GLM4MoE: Architecture {
         decoder.hasQueryKeyValueBias = try reader.boolean("attention_bias", default: false)
         decoder.hasHeadNorms = try reader.boolean("use_qk_norm", default: false)
         let form = try ExpertForm(sigmoid: &reader)
-        let dense = try reader.integer("first_k_dense_replace") ?? 1
+        let dense = try reader.number("first_k_dense_replace", default: 1)
         try decoder.use(form, in: { $0 >= dense })
-        decoder.furtherLayers = try reader.integer("num_nextn_predict_layers") ?? 0
+        decoder.furtherLayers = try reader.number("num_nextn_predict_layers", default: 0)
         return decoder.blueprint()
     }
 }
@@ -30,14 +30,14 @@ extension ExpertForm {
         factor = Float(try reader.positive("routed_scaling_factor", default: 1))
         groupCount = try reader.count("n_group", default: 1)
         chosenGroupCount = try reader.count("topk_group", default: 1)
-        guard count.isMultiple(of: groupCount), chosenGroupCount <= groupCount,
+        guard count.isMultiple(of: groupCount), chosenGroupCount <= groupCount, groupCount <= Router.largestGroupCount,
             groupCount == 1 || count / groupCount > 1, chosenCount <= count / groupCount * chosenGroupCount
         else {
             throw .inconsistent(
                 expected: "'n_group' groups of \(count) experts, of which 'topk_group' have the \(chosenCount) chosen",
                 found: "\(groupCount) and \(chosenGroupCount)")
         }
-        let shared = try reader.integer("n_shared_experts") ?? 0
+        let shared = try reader.number("n_shared_experts", default: 0)
         if shared > 0 { self.shared = ("shared_experts", shared * width) }
         for key in ["output_router_logits", "router_aux_loss_coef"] { _ = reader.value(key) }
     }

@@ -41,6 +41,7 @@ enum NemotronH: Architecture {
         decoder.attentionName = "mixer"
         decoder.ignoredPrefixes = ["mtp."]
         let form = try StateSpaceForm(&reader)
+        try decoder.check(channels: form.heads, times: max(form.headSize, form.stateSize), "Mamba heads")
         let experts = kinds.contains(.experts) ? try expertForm(&reader) : nil
         if let experts { try decoder.use(experts, in: { kinds[$0] == .experts }) }
         skipKeys(&reader)

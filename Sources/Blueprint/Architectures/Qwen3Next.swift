@@ -76,6 +76,7 @@ extension DenseDecoder {
         let interval = try reader.count("full_attention_interval", default: 4)
         let types = try reader.strings("layer_types")
         let form = try DeltaNetForm(&reader)
+        try check(channels: form.valueHeads, times: max(form.keySize, form.valueSize), "value heads")
         guard types?.count ?? layerCount == layerCount,
             types?.allSatisfy({ ["linear_attention", "full_attention"].contains($0) }) ?? true
         else {
