@@ -170,7 +170,7 @@ public struct MLP: Hashable, Sendable {
 }
 
 /// What a residual branch computes.
-public enum Mixer: Hashable, Sendable {
+public indirect enum Mixer: Hashable, Sendable {
     /// Causal self-attention.
     case attention(Attention)
     /// An MLP.

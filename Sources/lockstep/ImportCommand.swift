@@ -50,7 +50,7 @@ struct ImportCommand: SoloCommand {
             Output.remark("warning: \(path) is left of an import that was killed; remove it if no other host writes it")
         }
         if !summary.ignored.isEmpty {
-            Output.remark("left out, without effect on the text: \(summary.ignored.joined(separator: ", "))")
+            Output.remark("left out, without effect on the text: \(Self.brief(summary.ignored))")
         }
         if !summary.missingTexts.isEmpty {
             let names = summary.missingTexts.map(\.rawValue).joined(separator: ", ")
@@ -62,4 +62,14 @@ struct ImportCommand: SoloCommand {
             "\(summary.path): \(summary.tensorCount) tensors, \(summary.parameterCount) parameters, \(sizes); "
                 + "model hash \(summary.modelHash)")
     }
+    /// Names as they are, of many that begin alike the beginning and how many they are.
+    private static func brief(_ names: [String]) -> String {
+        let most = 12
+        guard names.count > most else { return names.joined(separator: ", ") }
+        var groups: [String: Int] = [:]
+        for name in names { groups[name.split(separator: ".").prefix(3).joined(separator: "."), default: 0] += 1 }
+        return groups.sorted { $0.key < $1.key }
+            .map { $0.value == 1 ? $0.key : "\($0.key).* (\($0.value) tensors)" }.joined(separator: ", ")
+    }
+
 }
