@@ -28,6 +28,8 @@ public struct Blueprint: Hashable, Sendable {
     public var statedEncoding: Scalar?
     /// What config.json says of quantised matrices; it changes how they are stored, not what is computed.
     public var quantization: Quantization?
+    /// What config.json says of matrices whose tensors tell how they are stored.
+    var storedMethod: StoredMethod?
     /// The tokens that end a text.
     public var endTokens: [Int]
     /// Endings of the names of checkpoint tensors that have no effect.
@@ -50,6 +52,7 @@ extension Blueprint {
         }
         self = try architecture.blueprint(&reader)
         quantization = try reader.quantization()
+        storedMethod = try reader.storedMethod()
         try quantization?.check(against: weights, key: "quantization")
         try reader.finish()
     }
@@ -89,6 +92,11 @@ extension Blueprint {
         }
     }
 
+    /// Whether any layer has experts.
+    public var hasExperts: Bool {
+        layers.contains { layer in layer.branches.contains { if case .experts = $0.mixer { true } else { false } } }
+    }
+
     /// The recurrent mixers of all layers, in order of computation.
     public var recurrences: [Recurrence] {
         layers.flatMap { $0.branches.compactMap(\.mixer.recurrence) }
@@ -109,6 +117,11 @@ extension Blueprint {
 
     /// The encoding of a weight that config.json names, where it names one.
     public func statedEncoding(of weight: Weight) -> Encoding? {
+        switch storedMethod {
+        case .mxfp4? where weight.members != nil && !weight.isVector: return Grouping.microscaled.map(Encoding.grouped)
+        case .fp8? where !weight.isVector && !weight.isSensitive && weight != embedding && weight != head: return .f32
+        case .mxfp4?, .fp8?, nil: break
+        }
         let form = weight.isVector ? nil : quantization?.form(of: weight)
         return form.flatMap { $0.encoding(statedEncoding ?? .bf16) } ?? statedEncoding.map(Encoding.plain)
     }

@@ -50,6 +50,7 @@ extension ConfigurationReader {
         }
         let outer = try partial == nil ? nil : real("partial_rotary_factor") ?? partial
         inner.originalContext = stated("original_max_position_embeddings")
+        inner.longestContext = stated("max_position_embeddings")
         return try inner.rotaryMembers(size: size, defaultTheta: outerTheta ?? defaultTheta, partial: outer)
     }
 
@@ -98,6 +99,7 @@ extension ConfigurationReader {
 
     /// What cosines and sines are multiplied by (`_compute_yarn_parameters` in transformers' `modeling_rope_utils.py`).
     private mutating func attentionFactor(of scaling: Rotary.Scaling) throws(BlueprintError) -> Float {
+        if case .byPair(_, _, let original) = scaling { return try attentionFactor(ofLong: original) }
         guard case .byTurns(let factor, _, _, _, _) = scaling else { return 1 }
         let stated = try real("attention_factor")
         let (scale, scaleOfAll) = (try real("mscale"), try real("mscale_all_dim"))
@@ -105,6 +107,14 @@ extension ConfigurationReader {
         func magnitude(_ scale: Double) -> Double { factor <= 1 ? 1 : 0.1 * scale * log(Double(factor)) + 1 }
         guard let scale, let scaleOfAll, scale != 0, scaleOfAll != 0 else { return Float(magnitude(1)) }
         return Float(magnitude(scale) / magnitude(scaleOfAll))
+    }
+
+    /// The same of frequencies that change with the length (`_compute_longrope_parameters`).
+    private mutating func attentionFactor(ofLong original: Int) throws(BlueprintError) -> Float {
+        let stated = try real("attention_factor")
+        let factor = try real("factor") ?? longestContext.map { Double($0) / Double(original) } ?? 1
+        guard stated == nil else { return Float(stated ?? 1) }
+        return factor > 1 && original > 1 ? Float((1 + log(factor) / log(Double(original))).squareRoot()) : 1
     }
 
     /// A number for each pair of channels that turn.

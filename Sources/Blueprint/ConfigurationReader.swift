@@ -7,6 +7,8 @@ struct ConfigurationReader {
     private var read: Set<String> = []
     /// `original_max_position_embeddings` of the object around this one, where it says it.
     var originalContext: Int?
+    /// `max_position_embeddings` of that object.
+    var longestContext: Int?
 
     /// Keys that describe the file, the training or the text, never the computation of a logit.
     private static let withoutEffect: Set<String> = [
@@ -116,6 +118,12 @@ struct ConfigurationReader {
         guard let value = value(key) else { return nil }
         guard case .string(let text) = value else { throw wrongType(key, "a string", value) }
         return text
+    }
+
+    /// Refuses another value than the one that is computed; one that is absent or null is taken for it.
+    mutating func require(_ key: String, _ expected: ConfigurationValue) throws(BlueprintError) {
+        guard let value = value(key), value != expected else { return }
+        throw .unsupportedValue(key: prefix + key, expected: "\(expected)", found: "\(value)")
     }
 
     mutating func strings(_ key: String) throws(BlueprintError) -> [String]? {

@@ -61,6 +61,9 @@ public struct Grouping: Sendable, Hashable, Codable {
         self.hasOffsets = hasOffsets
     }
 
+    /// Integers with the values of four-bit floats, in groups of 32.
+    public static let microscaled = Grouping(bits: 5, size: 32, scale: .bf16, hasOffsets: false)
+
     /// The integer that stands for the offset alone.
     public var zero: Int { hasOffsets ? 0 : 1 << (bits - 1) }
 

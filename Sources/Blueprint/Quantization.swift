@@ -72,6 +72,19 @@ public struct Quantization: Hashable, Sendable {
     }
 }
 
+/// How matrices are stored that are no plain numbers, where their tensors themselves tell.
+enum StoredMethod: String {
+    /// Experts in four-bit floats, in groups of 32 with a power of two each.
+    case mxfp4
+    /// Matrices in eight-bit floats, in blocks of 128 by 128 with a float32 each.
+    case fp8
+
+    init?(_ value: ConfigurationValue) {
+        guard case .string(let name) = value else { return nil }
+        self.init(rawValue: name)
+    }
+}
+
 extension ConfigurationReader {
     /// `quantization`, or `quantization_config`, which repeats it.
     mutating func quantization() throws(BlueprintError) -> Quantization? {
@@ -91,7 +104,10 @@ extension ConfigurationReader {
         }
         // The other libraries say with it whose form it is; mlx has no such key.
         if let method = members["quant_method"], !method.isOff {
-            if Self.typedMethods.contains(method) { return nil }
+            if let stored = StoredMethod(method) {
+                if stored == .fp8 { try Self.checkBlocks(members, prefix: "\(found.key).") }
+                return nil
+            }
             throw .unsupportedValue(
                 key: "\(found.key).quant_method", expected: "\"mxfp4\", \"fp8\" or absent, as mlx leaves it",
                 found: "\(method)")
@@ -99,8 +115,23 @@ extension ConfigurationReader {
         return try Self.quantization(members, prefix: "\(found.key).")
     }
 
-    /// Methods whose tensors tell by their types and names how they are stored.
-    private static let typedMethods: [ConfigurationValue] = [.string("mxfp4"), .string("fp8")]
+    /// The method whose tensors tell by their types and names how they are stored, where one is stated.
+    mutating func storedMethod() throws(BlueprintError) -> StoredMethod? {
+        guard case .object(let members)? = value("quantization_config") else { return nil }
+        return members["quant_method"].flatMap(StoredMethod.init)
+    }
+
+    private static func checkBlocks(
+        _ members: [String: ConfigurationValue], prefix: String
+    ) throws(BlueprintError) {
+        let sizes: ConfigurationValue = .array([.integer(128), .integer(128)])
+        if let found = members["weight_block_size"], found != sizes {
+            throw .unsupportedValue(key: "\(prefix)weight_block_size", expected: "\(sizes)", found: "\(found)")
+        }
+        if let found = members["fmt"], found != .string("e4m3") {
+            throw .unsupportedValue(key: "\(prefix)fmt", expected: "\"e4m3\"", found: "\(found)")
+        }
+    }
 
     private static func quantization(
         _ members: [String: ConfigurationValue], prefix: String

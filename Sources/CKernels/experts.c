@@ -78,8 +78,13 @@ static void choose_of_token(const choosing *c, float *scores, int32_t *choices, 
     }
     for (size_t t = 0; t < c->chosen; t++) {
         size_t best = highest(scores, c->correction, 0, c->experts, choices, t);
-        // Logits that are no numbers give no choice: the first ones, whose output is no number either.
-        choices[t] = (int32_t)(best < c->experts ? best : t);
+        // Logits that are no numbers give no choice: the first ones that are left, whose output is no number either.
+        for (size_t i = 0; best == c->experts; i++) {
+            int is_taken = 0;
+            for (size_t other = 0; other < t; other++) is_taken |= choices[other] == (int32_t)i;
+            if (!is_taken) best = i;
+        }
+        choices[t] = (int32_t)best;
         factors[t] = scores[choices[t]];
     }
     float sum = 0;
@@ -88,6 +93,7 @@ static void choose_of_token(const choosing *c, float *scores, int32_t *choices, 
         for (size_t t = 0; t < c->chosen; t++) factors[t] = exponential(factors[t] - greatest);
     }
     for (size_t t = 0; t < c->chosen; t++) sum += factors[t];
+    if (c->scoring == LOCKSTEP_SIGMOID) sum += 1e-20f;
     int is_divided = c->is_normalized || c->scoring == LOCKSTEP_SOFTMAX_OF_CHOSEN;
     for (size_t t = 0; t < c->chosen; t++) factors[t] = (is_divided ? factors[t] / sum : factors[t]) * c->factor;
 }

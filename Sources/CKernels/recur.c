@@ -12,21 +12,39 @@ typedef struct lockstep_recur recurring;
 /// Columns of a state that a task takes; their sums stay in registers.
 enum { COLUMNS = 32 };
 
+/// Up to sixteen channels, each in a lane.
+INLINE void convolve_lanes(const convolving *c, size_t channel, const size_t count)
+{
+    float weights[LOCKSTEP_LONGEST_KERNEL][16] = { { 0 } }, inputs[LOCKSTEP_LONGEST_KERNEL][16] = { { 0 } };
+    float bias[16] = { 0 };
+    const size_t size = c->size;
+    for (size_t lane = 0; lane < count; lane++) {
+        for (size_t i = 0; i < size; i++) weights[i][lane] = c->weight[(channel + lane) * size + i];
+        for (size_t i = 0; i + 1 < size; i++) inputs[i][lane] = c->window[i * c->channels + channel + lane];
+        if (c->bias) bias[lane] = c->bias[channel + lane];
+    }
+    for (size_t token = 0; token < c->tokens; token++) {
+        float sums[16], *x = c->x + token * c->stride + channel;
+        for (size_t lane = 0; lane < count; lane++) inputs[size - 1][lane] = x[lane];
+        for (size_t lane = 0; lane < 16; lane++) sums[lane] = bias[lane];
+        for (size_t i = 0; i < size; i++)
+            for (size_t lane = 0; lane < 16; lane++)
+                sums[lane] = __builtin_fmaf(weights[i][lane], inputs[i][lane], sums[lane]);
+        for (size_t lane = 0; lane < 16; lane++) sums[lane] /= 1.0f + exponential(-sums[lane]);
+        for (size_t lane = 0; lane < count; lane++) x[lane] = sums[lane];
+        for (size_t i = 0; i + 1 < size; i++) memcpy(inputs[i], inputs[i + 1], sizeof inputs[i]);
+    }
+    for (size_t i = 0; i + 1 < size; i++)
+        for (size_t lane = 0; lane < count; lane++) c->window[i * c->channels + channel + lane] = inputs[i][lane];
+}
+
 INLINE void convolve_body(const convolving *c, size_t start, size_t end)
 {
-    size_t size = c->size;
-    for (size_t channel = start; channel < end; channel++) {
-        float inputs[LOCKSTEP_LONGEST_KERNEL], *x = c->x + channel;
-        const float *weight = c->weight + channel * size;
-        for (size_t i = 0; i + 1 < size; i++) inputs[i] = c->window[i * c->channels + channel];
-        for (size_t token = 0; token < c->tokens; token++) {
-            float sum = c->bias ? c->bias[channel] : 0;
-            inputs[size - 1] = x[token * c->stride];
-            for (size_t i = 0; i < size; i++) sum = __builtin_fmaf(weight[i], inputs[i], sum);
-            for (size_t i = 0; i + 1 < size; i++) inputs[i] = inputs[i + 1];
-            x[token * c->stride] = sum / (1.0f + exponential(-sum));
-        }
-        for (size_t i = 0; i + 1 < size; i++) c->window[i * c->channels + channel] = inputs[i];
+    for (size_t channel = start; channel < end; channel += 16) {
+        if (end - channel >= 16)
+            convolve_lanes(c, channel, 16);
+        else
+            convolve_lanes(c, channel, end - channel);
     }
 }
 

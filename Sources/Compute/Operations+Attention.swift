@@ -49,6 +49,7 @@ extension Operations {
         let size = cache.headSize
         precondition(size <= LOCKSTEP_LONGEST_HEAD, "A head has at most 1024 elements.")
         precondition(heads.keyValueHeadCount <= cache.heads, "Every query head's key-value head must be in the cache.")
+        precondition(sinks?.count ?? heads.count == heads.count, "Every head has a sink.")
         precondition(window.map { $0 > 0 } ?? true, "A window has at least one position.")
         precondition(
             firstPosition >= 0 && firstPosition + tokens <= cache.positions, "The cache must hold the positions.")

@@ -65,7 +65,15 @@ public final class Routing {
         }
     }
 
-    fileprivate func withRows(_ rows: Range<Int>, _ body: (UnsafePointer<Int32>, UnsafePointer<Float>) -> Void) {
+    /// The most experts.
+    fileprivate var experts: Int { starts.count - 1 }
+
+    /// Tokens and factors of some rows, where all tokens lie in a buffer.
+    fileprivate func withRows(
+        _ rows: Range<Int>, of buffer: Buffer, _ body: (UnsafePointer<Int32>, UnsafePointer<Float>) -> Void
+    ) {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= rowTokens.count, "The rows must be the routing's.")
+        precondition(tokens <= buffer.rows, "The buffer must have a row for every token.")
         unsafe rowTokens.withUnsafeBufferPointer { tokens in
             unsafe rowFactors.withUnsafeBufferPointer { factors in
                 guard let tokens = tokens.baseAddress, let factors = factors.baseAddress else { return }
@@ -82,7 +90,10 @@ extension Operations {
     /// - Parameter correction: [experts]; nil where the router has none.
     public func choose(_ router: Router, logits: Buffer, tokens: Int, correction: Vector?, into routing: Routing) {
         let (experts, chosen) = (logits.columns, router.chosenCount)
-        precondition(tokens <= routing.tokens && chosen <= routing.chosenCount, "The routing must have room.")
+        precondition(
+            tokens <= routing.tokens && chosen <= routing.chosenCount && experts <= routing.experts,
+            "The routing must have room.")
+        precondition(correction?.count ?? experts == experts, "Every expert has a correction.")
         precondition(
             experts % router.groupCount == 0 && router.groupCount <= Router.largestGroupCount,
             "Groups are of equal size.")
@@ -108,7 +119,7 @@ extension Operations {
     public func take(_ rows: Range<Int>, of routing: Routing, from x: Buffer, into y: Buffer) {
         precondition(x.columns == y.columns, "Both have one width.")
         Self.check(y, tokens: rows.count, columns: y.columns)
-        unsafe routing.withRows(rows) { tokens, factors in
+        unsafe routing.withRows(rows, of: x) { tokens, factors in
             let work = unsafe lockstep_rows(
                 instruction_set: instructionSet.code, x: x.start, y: y.start, x_stride: x.columns,
                 y_stride: y.columns, columns: y.columns, count: rows.count, tokens: tokens, factors: factors)
@@ -120,7 +131,7 @@ extension Operations {
     public func add(_ x: Buffer, _ rows: Range<Int>, of routing: Routing, to y: Buffer) {
         precondition(x.columns == y.columns, "Both have one width.")
         Self.check(x, tokens: rows.count, columns: x.columns)
-        unsafe routing.withRows(rows) { tokens, factors in
+        unsafe routing.withRows(rows, of: y) { tokens, factors in
             let work = unsafe lockstep_rows(
                 instruction_set: instructionSet.code, x: x.start, y: y.start, x_stride: x.columns,
                 y_stride: y.columns, columns: y.columns, count: rows.count, tokens: tokens, factors: factors)
@@ -133,7 +144,7 @@ extension Operations {
     public func add(_ biases: Vector, row: Int, _ rows: Range<Int>, of routing: Routing, to y: Buffer) {
         precondition((row + 1) * y.columns <= biases.count, "The biases must have the row.")
         guard !rows.isEmpty else { return }
-        unsafe routing.withRows(rows) { tokens, factors in
+        unsafe routing.withRows(rows, of: y) { tokens, factors in
             let work = unsafe lockstep_rows(
                 instruction_set: instructionSet.code, x: biases.buffer.start + row * y.columns, y: y.start,
                 x_stride: 0,

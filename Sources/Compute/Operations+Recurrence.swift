@@ -48,7 +48,10 @@ public struct RecurrentState: Sendable {
     public func save(to floats: inout [Float], at offset: Int) {
         var place = offset
         for buffer in buffers {
-            for index in 0..<buffer.count { floats[place + index] = unsafe buffer.start[index] }
+            unsafe floats.withUnsafeMutableBufferPointer { floats in
+                _ = unsafe UnsafeMutableBufferPointer(rebasing: floats[place..<place + buffer.count]).update(
+                    fromContentsOf: UnsafeBufferPointer(start: buffer.start, count: buffer.count))
+            }
             place += buffer.count
         }
     }
@@ -57,7 +60,10 @@ public struct RecurrentState: Sendable {
     public func restore(from floats: [Float], at offset: Int) {
         var place = offset
         for buffer in buffers {
-            for index in 0..<buffer.count { unsafe buffer.start[index] = floats[place + index] }
+            unsafe floats.withUnsafeBufferPointer { floats in
+                _ = unsafe UnsafeMutableBufferPointer(start: buffer.start, count: buffer.count).update(
+                    fromContentsOf: UnsafeBufferPointer(rebasing: floats[place..<place + buffer.count]))
+            }
             place += buffer.count
         }
     }

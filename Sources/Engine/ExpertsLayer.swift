@@ -58,7 +58,7 @@ struct ExpertsLayer: MixerLayer {
         } else {
             operations.clear(result, tokens: tokens)
         }
-        let inner = raise(bench)
+        let inner = raise(tokens: tokens, bench)
         if isGathered {
             let whole = try gather(inner, bench)
             lower(whole, firstRow: 0, 0..<down.count, into: result, bench)
@@ -88,7 +88,7 @@ struct ExpertsLayer: MixerLayer {
     }
 
     /// The activations of this rank's channels of its experts, `[rows of its experts, channels]`.
-    private func raise(_ bench: Workbench) -> Buffer {
+    private func raise(tokens: Int, _ bench: Workbench) -> Buffer {
         let (operations, routing) = (bench.operations, bench.routing)
         let own = routing.rows(of: members)
         let raised = bench.buffers.up.view(rows: own.count, columns: channels)
@@ -96,8 +96,9 @@ struct ExpertsLayer: MixerLayer {
         for expert in members {
             let rows = routing.rows(of: expert)
             guard !rows.isEmpty else { continue }
-            let input = bench.buffers.expertInput
-            operations.take(rows, of: routing, from: bench.buffers.normed, into: input)
+            // One token is the input of all its experts.
+            let input = tokens == 1 ? bench.buffers.normed : bench.buffers.expertInput
+            if tokens > 1 { operations.take(rows, of: routing, from: bench.buffers.normed, into: input) }
             let local = rows.lowerBound - own.lowerBound..<rows.upperBound - own.lowerBound
             let raising = up.product(expert - members.lowerBound, into: raised.rows(local))
             let gating = gate?.product(expert - members.lowerBound, into: activated.rows(local))

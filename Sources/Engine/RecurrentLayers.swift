@@ -67,9 +67,9 @@ private struct LocalRecurrence {
     func convolve(tokens: Int, _ state: RecurrentState, _ bench: Workbench) {
         let (read, written) = coveredBuffers(bench)
         let inputs = headBuffers(bench).inputs
-        for (number, buffer) in [read, written, inputs].enumerated() {
-            convolutions[number](buffer, tokens: tokens, window: state.windows[number], bench.operations)
-        }
+        convolutions[0](read, tokens: tokens, window: state.windows[0], bench.operations)
+        convolutions[1](written, tokens: tokens, window: state.windows[1], bench.operations)
+        convolutions[2](inputs, tokens: tokens, window: state.windows[2], bench.operations)
     }
 
     func recur(tokens: Int, hasDeltaRule: Bool, skip: Vector?, _ state: RecurrentState, _ bench: Workbench) {
@@ -129,12 +129,8 @@ struct DeltaNetLayer: MixerLayer {
         operations.multiply(
             normed, tokens: tokens, gate.product(into: gates), decay.product(into: decays), step.product(into: steps))
         common.convolve(tokens: tokens, own, bench)
-        let heads = common.local.heldKeyValues
-        for (buffer, factor) in [(queries, 1 / Float(recurrence.stateSize).squareRoot()), (keys, 1)] {
-            operations.makeUnit(
-                buffer, tokens: tokens, heads: heads, headSize: recurrence.stateSize, epsilon: Self.unitEpsilon,
-                factor: factor)
-        }
+        makeUnit(queries, tokens: tokens, factor: 1 / Float(recurrence.stateSize).squareRoot(), operations)
+        makeUnit(keys, tokens: tokens, factor: 1, operations)
         operations.forget(decays, tokens: tokens, log: decayLog, bias: decayBias)
         operations.sigmoid(steps, tokens: tokens)
         common.recur(tokens: tokens, hasDeltaRule: true, skip: nil, own, bench)
@@ -142,6 +138,14 @@ struct DeltaNetLayer: MixerLayer {
             read, tokens: tokens, heads: common.local.heldQueries, headSize: recurrence.headSize, operations)
         operations.activate(.silu, gate: gates, up: read, tokens: tokens, into: read)
         try output(read, tokens: tokens, on: bench)
+    }
+}
+
+extension DeltaNetLayer {
+    private func makeUnit(_ buffer: Buffer, tokens: Int, factor: Float, _ operations: Operations) {
+        operations.makeUnit(
+            buffer, tokens: tokens, heads: common.local.heldKeyValues, headSize: common.recurrence.stateSize,
+            epsilon: Self.unitEpsilon, factor: factor)
     }
 }
 

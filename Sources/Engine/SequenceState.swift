@@ -53,12 +53,15 @@ final class SequenceState {
     /// and those that come later are written over.
     struct Snapshot {
         fileprivate var tokenCount = 0
-        fileprivate var isLong = false
+        var isLong = false
         fileprivate var floats: [Float] = []
     }
 
     /// Notes what the sequence is; allocates the first time only.
-    func keep(in snapshot: inout Snapshot) {
+    func keep(in kept: inout Snapshot?) {
+        var snapshot = kept ?? Snapshot()
+        kept = nil
+        defer { kept = snapshot }
         snapshot.tokenCount = tokens.count
         snapshot.isLong = isLong
         let count = recurrent.reduce(0) { $0 + $1.count }

@@ -103,8 +103,15 @@ extension Session {
 
     /// Goes back to where the sequence was kept; on rank 0 inside ``run(_:)``.
     ///
-    /// - Throws: `MPIError`.
-    package func takeBack() throws { _ = try perform(.keep(isTakenBack: true)) }
+    /// - Throws: ``EngineError`` where none was kept, or where keys have been computed anew since; `MPIError`.
+    package func takeBack() throws {
+        guard let kept else { throw EngineError.invalidSetting("a sequence: expected one that was kept, found none") }
+        guard kept.isLong == state.isLong else {
+            throw EngineError.invalidSetting(
+                "a sequence: expected one that turns as it did when it was kept, found that it has become long since")
+        }
+        _ = try perform(.keep(isTakenBack: true))
+    }
 
     /// The greedy choice after each of some tokens that follow the sequence; on rank 0 inside ``run(_:)``.
     ///

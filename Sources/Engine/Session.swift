@@ -28,7 +28,7 @@ public final class Session {
     let weightBytes: Range<Int>
     private var sampling = Sampling.greedy
     /// What the sequence was when it was kept.
-    private var kept = SequenceState.Snapshot()
+    var kept: SequenceState.Snapshot?
     /// The logits of the last choice, in case its candidates were too few.
     var lastLogits: LocalLogits?
     /// Receives the logits that an order asked for, on rank 0: `[rows, vocabulary]` and the position of the first row.
@@ -162,10 +162,11 @@ public final class Session {
         case .begin(let sampling, let tokenCount):
             self.sampling = sampling
             state.clear()
+            kept = nil
             state.isLong = plan.blueprint.longFrom.map { tokenCount > $0 } ?? false
             return Outcome()
         case .keep(let isTakenBack):
-            if isTakenBack { state.takeBack(kept) } else { state.keep(in: &kept) }
+            if isTakenBack, let kept { state.takeBack(kept) } else { state.keep(in: &kept) }
             return Outcome()
         case .measure(let begins):
             return Outcome(measurement: try measure(begins))

@@ -22,6 +22,12 @@ public struct CostModel: Sendable {
         var count: Int
     }
 
+    /// What equal stages have in common.
+    private struct Key: Hashable {
+        var works: [StageWork]  // [ranks]
+        var exchanges: [Exchange]
+    }
+
     /// - Parameter profile: one that has been checked, of as many ranks as the plan has.
     public init(_ plan: Plan, _ profile: ClusterProfile) {
         precondition(profile.ranks.count == plan.rankCount, "a profile describes every rank of a plan")
@@ -36,17 +42,18 @@ public struct CostModel: Sendable {
 
     private static func stages(_ plan: Plan, _ extents: [Extents]) -> [Stage] {
         var stages: [Stage] = []
-        var places: [[StageWork]: Int] = [:]
+        var places: [Key: Int] = [:]
         for layer in plan.blueprint.layers {
             for branch in layer.branches {
                 let byRank = extents.map { plan.stages(branch, branchesInLayer: layer.branches.count, $0) }
                 for number in byRank[0].indices {
                     let works = byRank.map { $0[number] }
-                    let place = places[works, default: stages.count]
+                    let key = Key(works: works, exchanges: plan.exchanges(branch, tokens: 1)[number])
+                    let place = places[key, default: stages.count]
                     if place == stages.count {
                         stages.append(Stage(works: works, branch: branch, number: number, count: 0))
                     }
-                    places[works] = place
+                    places[key] = place
                     stages[place].count += 1
                 }
             }

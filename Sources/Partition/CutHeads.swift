@@ -66,8 +66,9 @@ extension Recurrence {
 
     /// Bytes of the states and of the convolution's window of so many heads and covered heads.
     func byteCount(heads: Int, covered: Int) -> Int {
-        let window = (kernelSize - 1) * convolvedCount(heads: heads, covered: covered)
-        return Scalar.f32.rowByteCount(heads * stateSize * headSize) + Scalar.f32.rowByteCount(window)
+        func window(_ channels: Int) -> Int { Scalar.f32.rowByteCount((kernelSize - 1) * channels) }
+        return Scalar.f32.rowByteCount(heads * stateSize * headSize) + 2 * window(covered * stateSize)
+            + window(heads * headSize)
     }
 }
 

@@ -1,4 +1,4 @@
-/// The heads of an attention that a rank computes.
+/// The heads of an attention, or with states, that a rank computes; of the latter key-value heads are the covered ones.
 public struct LocalHeads: Sendable, Hashable {
     /// Its query heads, by their numbers in the complete model.
     public var queries: Range<Int>

@@ -30,6 +30,8 @@ public enum PartitionError: Error, Sendable, Hashable {
     case chunk(found: Int)
     /// Vectors were to travel in fewer bits where results have to be the same on any number of ranks.
     case wireOfExact(Wire)
+    /// Experts were to be shared out in some way, and the model has none.
+    case expertsOfNone(ExpertCut)
     /// A rank would hold no unit of any axis.
     ///
     /// `axis` is the one with the most units; `workingRankCount` ranks would each hold something.
@@ -77,6 +79,9 @@ extension PartitionError: CustomStringConvertible {
                 + "use --context \(found < 1 ? 1 : longest)"
         case .chunk(let found):
             "chunk: expected at least 1 token, found \(found); use --chunk 1 or more"
+        case .expertsOfNone(let cut):
+            "experts: expected a model that has some for 'experts \(cut.rawValue)', found none in it; "
+                + "leave out --experts"
         case .wireOfExact(let wire):
             "wire: expected f32, with which alone results are exact, found \(wire.rawValue); "
                 + "leave out --wire or --exact"

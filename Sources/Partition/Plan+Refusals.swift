@@ -10,6 +10,7 @@ extension Plan {
             throw .context(found: policy.context, longest: blueprint.maximumContext)
         }
         guard policy.chunk > 0 else { throw .chunk(found: policy.chunk) }
+        if let cut = policy.experts, !blueprint.hasExperts { throw .expertsOfNone(cut) }
         guard policy.way == .sum || policy.wire == .f32 else { throw .wireOfExact(policy.wire) }
     }
 

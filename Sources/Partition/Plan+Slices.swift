@@ -81,12 +81,12 @@ extension Plan {
 
     /// How the experts of a mixture are shared out.
     public func cut(of experts: Experts) -> ExpertCut {
-        rankCount == 1 || isShared(experts.axis) ? .inside : .whole
+        isShared(experts.axis) ? .inside : .whole
     }
 
     /// Whether ranks have different ranges of an axis; of a mixture one of two axes is whole on every rank.
     func isShared(_ axis: Axis) -> Bool {
-        rankCount == 1 || split(of: axis).ranges.contains { $0 != 0..<axis.count }
+        rankCount == 1 ? axis.kind != .experts : split(of: axis).ranges.contains { $0 != 0..<axis.count }
     }
 
     /// Units of an axis in the memory of all ranks, padding included: the length of what a gather brings together.

@@ -114,7 +114,8 @@ extension Plan {
             var work = product(projection.weight, extents)
             if projection.weight.members != nil, case .experts(let experts)? = mixer {
                 work.choice = ProductWork.Choice(
-                    chosen: experts.router.chosenCount, count: experts.memberAxis.count)
+                    chosen: experts.router.chosenCount, count: experts.memberAxis.count,
+                    held: extents.range(experts.memberAxis).count)
             }
             return work
         }

@@ -62,10 +62,7 @@ public struct Planner {
 
     /// The ways to share out experts that are tried.
     private var expertCuts: [ExpertCut?] {
-        let hasExperts = kinds.blueprint.layers.contains { layer in
-            layer.branches.contains { if case .experts = $0.mixer { true } else { false } }
-        }
-        return hasExperts && policy.experts == nil ? ExpertCut.allCases : [policy.experts]
+        kinds.blueprint.hasExperts && policy.experts == nil ? ExpertCut.allCases : [policy.experts]
     }
 
     /// The plan whose token takes the least time, the first of equals.

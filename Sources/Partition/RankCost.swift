@@ -41,7 +41,7 @@ struct RankCost {
             }
             reading += Double(product.byteCount(tokens: tokens)) / profile.tokenBytesPerSecond
             computing += Double(tokens * product.operationCount) / profile.chunkOperationsPerSecond
-            let goes = product.choice.map { Double($0.count) * $0.part(tokens: tokens) } ?? 1
+            let goes = product.choice.map { Double($0.held) * $0.part(tokens: tokens) } ?? 1
             waking = max(waking, goes * profile.tokenSeconds)
         }
         return tokens == 1 ? reading + waking : max(reading + waking, computing)

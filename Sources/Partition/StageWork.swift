@@ -43,6 +43,8 @@ struct ProductWork: Hashable {
     struct Choice: Hashable {
         var chosen: Int
         var count: Int
+        /// Those that the rank holds.
+        var held: Int
 
         /// The part of the experts that so many tokens choose, where all choices are as likely.
         func part(tokens: Int) -> Double {

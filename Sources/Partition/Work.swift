@@ -2,9 +2,9 @@
 public struct Work: Sendable, Hashable, Codable {
     /// Bytes of weights, each read once.
     public var weightByteCount: Int
-    /// Bytes of keys and values of earlier positions, each read once.
+    /// Bytes of keys and values of earlier positions, each read once, and of states, read and written.
     public var cacheByteCount: Int
-    /// Multiplications and additions of products and attention.
+    /// Multiplications and additions of products, attention and states.
     public var operationCount: Int
 
     /// Work of these counts.

@@ -14,30 +14,25 @@ struct BlockScaledTensor: CheckpointTensor {
     /// The tensors of a checkpoint, values with their scales as one under the name of the values.
     static func merged(
         _ tensors: [String: any CheckpointTensor]
-    ) throws(WeightsError) -> [String: any CheckpointTensor] {
+    ) -> [String: any CheckpointTensor] {
         var merged = tensors
         for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) where name.hasSuffix(suffix) {
             let values = String(name.dropLast(suffix.count))
             guard let scales = tensor as? SafetensorsEntry, let entry = tensors[values] as? SafetensorsEntry,
                 entry.tensor.elementType == .float8Exponent4
             else { continue }
+            guard let joined = BlockScaledTensor(entry, scales) else { continue }
             merged[name] = nil
-            merged[values] = try BlockScaledTensor(entry, scales)
+            merged[values] = joined
         }
         return merged
     }
 
-    private init(_ values: SafetensorsEntry, _ scales: SafetensorsEntry) throws(WeightsError) {
-        guard values.shape.count == 2 else {
-            throw .malformed(location: values.location, expected: "a matrix", found: "\(values.shape)")
-        }
-        let blocks = values.shape.map { ceilingQuotient($0, Self.blockSize) }
-        guard scales.shape == blocks else {
-            throw .shapeMismatch(location: scales.location, found: scales.shape, expected: blocks)
-        }
-        guard scales.tensor.elementType == .float32 else {
-            throw .unsupportedElements(location: scales.location, found: scales.tensor.elementType.rawValue)
-        }
+    /// Nil for scales of another type or shape.
+    private init?(_ values: SafetensorsEntry, _ scales: SafetensorsEntry) {
+        guard values.shape.count == 2, scales.tensor.elementType == .float32,
+            scales.shape == values.shape.map({ ceilingQuotient($0, Self.blockSize) })
+        else { return nil }
         self.values = values
         self.scales = scales
     }
@@ -57,19 +52,24 @@ struct BlockScaledTensor: CheckpointTensor {
         try unsafe values.read(rows: rows, into: [codes.prefix(codes.byteCount)])
         try unsafe scales.read(rows: blocks, into: [factors.prefix(factors.byteCount)])
         let (from, scaling) = unsafe (codes.prefix(codes.byteCount), factors.prefix(factors.byteCount))
+        let table = Self.table
         for row in rows {
-            for column in 0..<columns {
-                let place = (row / Self.blockSize - blocks.lowerBound) * across + column / Self.blockSize
+            for block in 0..<across {
+                let place = (row / Self.blockSize - blocks.lowerBound) * across + block
                 let bits = unsafe scaling.loadUnaligned(fromByteOffset: 4 * place, as: UInt32.self)
-                let offset = (row - rows.lowerBound) * columns + column
-                let value = Self.values[Int(unsafe from[offset])] * Float(bitPattern: UInt32(littleEndian: bits))
-                unsafe parts[0].storeBytes(of: value.bitPattern.littleEndian, toByteOffset: 4 * offset, as: UInt32.self)
+                let scale = Float(bitPattern: UInt32(littleEndian: bits))
+                let start = (row - rows.lowerBound) * columns
+                for offset in start + block * Self.blockSize..<start + min(columns, (block + 1) * Self.blockSize) {
+                    let value = unsafe table[Int(from[offset])] * scale
+                    unsafe parts[0].storeBytes(
+                        of: value.bitPattern.littleEndian, toByteOffset: 4 * offset, as: UInt32.self)
+                }
             }
         }
     }
 
     /// The number of each code: a sign, four bits of exponent, three of fraction; no infinities.
-    private static let values: [Float] = (0..<256).map { code in
+    private static let table: [Float] = (0..<256).map { code in
         let (exponent, fraction) = (code >> 3 & 15, code & 7)
         let magnitude: Float =
             switch (exponent, fraction) {

@@ -19,35 +19,32 @@ struct MicroscaledTensor: CheckpointTensor {
     /// Twice the values of the eight codes without a sign.
     private static let doubled: [UInt8] = [0, 1, 2, 3, 4, 6, 8, 12]
     private static let zero: UInt8 = 16
+    /// The exponent of what is no number.
+    private static let notANumber = 255
 
     /// The tensors of a checkpoint, blocks with their scales as one under the name of the blocks.
     static func merged(
         _ tensors: [String: any CheckpointTensor]
-    ) throws(WeightsError) -> [String: any CheckpointTensor] {
+    ) -> [String: any CheckpointTensor] {
         var merged = tensors
         for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) where name.hasSuffix(suffixes.blocks) {
             let scalesName = name.dropLast(suffixes.blocks.count) + suffixes.scales
             guard let blocks = tensor as? SafetensorsEntry,
                 let scales = tensors[String(scalesName)] as? SafetensorsEntry
             else { continue }
+            guard let joined = MicroscaledTensor(blocks, scales) else { continue }
             merged[String(scalesName)] = nil
-            merged[name] = try MicroscaledTensor(blocks, scales)
+            merged[name] = joined
         }
         return merged
     }
 
-    private init(_ blocks: SafetensorsEntry, _ scales: SafetensorsEntry) throws(WeightsError) {
-        for entry in [blocks, scales] where entry.tensor.elementType != .unsigned8 {
-            throw .unsupportedElements(location: entry.location, found: entry.tensor.elementType.rawValue)
-        }
-        guard blocks.shape.count > 2, blocks.shape.last == Self.bytesPerGroup else {
-            throw .malformed(
-                location: blocks.location, expected: "groups of \(Self.bytesPerGroup) bytes", found: "\(blocks.shape)")
-        }
-        guard scales.shape == Array(blocks.shape.dropLast()) else {
-            throw .shapeMismatch(
-                location: scales.location, found: scales.shape, expected: Array(blocks.shape.dropLast()))
-        }
+    /// Nil for tensors of other types or shapes, which only have such names.
+    private init?(_ blocks: SafetensorsEntry, _ scales: SafetensorsEntry) {
+        guard blocks.tensor.elementType == .unsigned8, scales.tensor.elementType == .unsigned8,
+            blocks.shape.count > 2, blocks.shape.last == Self.bytesPerGroup,
+            scales.shape == Array(blocks.shape.dropLast())
+        else { return nil }
         self.blocks = blocks
         self.scales = scales
         groups = blocks.shape[blocks.shape.count - 2]
@@ -59,7 +56,7 @@ struct MicroscaledTensor: CheckpointTensor {
 
     var encoding: Encoding {
         get throws(WeightsError) {
-            guard let grouping = Grouping(bits: 5, size: Self.groupSize, scale: .bf16, hasOffsets: false) else {
+            guard let grouping = Grouping.microscaled else {
                 throw .unsupportedElements(location: location, found: "four-bit floats")
             }
             return .grouped(grouping)
@@ -98,6 +95,7 @@ struct MicroscaledTensor: CheckpointTensor {
 
     /// Half of a power of two, in bf16.
     private static func scale(exponent: Int) -> UInt16 {
+        guard exponent < notANumber else { return UInt16(Float.nan.bitPattern >> 16) }
         let power = Float(sign: .plus, exponent: exponent - exponentBias - 1, significand: 1)
         return UInt16(power.bitPattern >> 16)
     }

@@ -22,7 +22,7 @@ struct SafetensorsCheckpoint: CheckpointReader {
         let entries = try Self.entries(of: parts)
         try check(plan.index, against: parts)
         guard let quantization = try quantization() else {
-            return try BlockScaledTensor.merged(MicroscaledTensor.merged(entries))
+            return BlockScaledTensor.merged(MicroscaledTensor.merged(entries))
         }
         return try AffineTensor.merged(entries, quantization)
     }

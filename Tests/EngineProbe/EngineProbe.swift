@@ -48,9 +48,7 @@ struct EngineProbe {
 
     /// Both ways, of varied cases with both cuttings and every way to share out experts, where the model has any.
     private static func cases(of path: String, isVaried: Bool) throws -> [(Way, Cutting, ExpertCut?)] {
-        let hasExperts = try Model(path: path).blueprint.layers.flatMap(\.branches).contains { branch in
-            if case .experts = branch.mixer { true } else { false }
-        }
+        let hasExperts = try Model(path: path).blueprint.hasExperts
         let cuts: [ExpertCut?] = hasExperts && isVaried ? ExpertCut.allCases : [nil]
         return Way.allCases.flatMap { way in
             (isVaried ? Cutting.allCases : [.uneven]).flatMap { cutting in cuts.map { (way, cutting, $0) } }

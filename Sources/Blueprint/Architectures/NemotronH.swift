@@ -30,6 +30,8 @@ enum NemotronH: Architecture {
         spelling.activations = ["relu2": .squaredReLU]
         spelling.epsilon = "layer_norm_epsilon"
         spelling.rotarySize = 0
+        // Older files have a name of their own for it.
+        spelling.headSize = try reader.value("attention_head_dim") == nil ? nil : reader.count("attention_head_dim")
         spelling.layerCount = kinds.count
         var decoder = try DenseDecoder("NemotronHForCausalLM", &reader, spelling: spelling)
         let hasAttentionBias = try reader.boolean("attention_bias", default: false)
@@ -44,6 +46,17 @@ enum NemotronH: Architecture {
         try decoder.check(channels: form.heads, times: max(form.headSize, form.stateSize), "Mamba heads")
         let experts = kinds.contains(.experts) ? try expertForm(&reader) : nil
         if let experts { try decoder.use(experts, in: { kinds[$0] == .experts }) }
+        guard experts == nil || !decoder.hasMLPBias else {
+            throw .unsupportedValue(key: "mlp_bias", expected: "false, in a model with experts", found: "true")
+        }
+        guard reader.value("sliding_window") == nil else {
+            throw .unsupportedValue(key: "sliding_window", expected: "null", found: "a window")
+        }
+        try checkSteps(&reader)
+        for key in ["norm_eps", "rms_norm_eps"] {
+            guard let other = try reader.real(key), Float(other) != decoder.epsilon else { continue }
+            throw .unsupportedValue(key: key, expected: "\(decoder.epsilon)", found: "\(other)")
+        }
         skipKeys(&reader)
         var blueprint = decoder.blueprint()
         blueprint.embedding.name = "backbone.embeddings.weight"
@@ -61,6 +74,18 @@ enum NemotronH: Architecture {
             return Layer(branches: [Branch(norm: decoder.norm("\(path).norm", decoder.width), mixer: mixer)])
         }
         return blueprint
+    }
+
+    /// Refuses steps that are cut off.
+    private static func checkSteps(_ reader: inout ConfigurationReader) throws(BlueprintError) {
+        guard case .array(let limits)? = reader.value("time_step_limit") else { return }
+        let isOpen = limits.count == 2 && [.integer(0), .real(0)].contains(limits[0])
+        let upper: ConfigurationValue? = limits.last
+        switch upper {
+        case .integer?, .real?: break
+        default: if isOpen { return }
+        }
+        throw .unsupportedValue(key: "time_step_limit", expected: "[0, Infinity]", found: "\(limits)")
     }
 
     private static func kinds(_ reader: inout ConfigurationReader) throws(BlueprintError) -> [Kind] {
@@ -100,7 +125,8 @@ enum NemotronH: Architecture {
             "moe_shared_expert_intermediate_size", "moe_shared_expert_overlap", "mtp_layers_block_type", "n_group",
             "n_routed_experts", "n_shared_experts", "norm_topk_prob", "num_experts_per_tok", "num_logits_to_keep",
             "num_nextn_predict_layers", "output_router_logits", "rescale_prenorm_residual", "residual_in_fp32",
-            "routed_scaling_factor", "sliding_window", "time_step_floor", "time_step_limit", "time_step_max",
+            "routed_scaling_factor", "time_step_floor", "time_step_limit", "time_step_max", "rope_theta",
+            "partial_rotary_factor",
             "time_step_min", "time_step_rank", "topk_group", "use_mamba_kernels", "mtp_hybrid_override_pattern",
         ] { _ = reader.value(key) }
     }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// Phi 3, 3.5 and 4: queries, keys and values in one tensor, gate and up in another, and long contexts that turn by
 /// other frequencies.
 ///
@@ -15,13 +13,9 @@ enum Phi3: Architecture {
         let window = try reader.integer("sliding_window")
         try reader.check(window: window)
         decoder.window = { _ in window }
-        let original = try reader.count("original_max_position_embeddings", default: 4096)
-        if decoder.rotary.longFrom != nil {
-            let factor = Double(decoder.maximumContext) / Double(original)
-            if factor > 1 {
-                decoder.rotary.attentionFactor = Float((1 + log(factor) / log(Double(original))).squareRoot())
-            }
-        }
+        // The rotation has read it where it counts.
+        _ = try reader.integer("original_max_position_embeddings")
+        for key in ["full_attn_mod", "interpolate_factor"] { try reader.require(key, .integer(1)) }
         return decoder.blueprint()
     }
 }

@@ -33,8 +33,10 @@ enum Qwen35: Architecture {
             _ = reader.value(key)
         }
         let isTied = try reader.boolean("tie_word_embeddings", default: false)
-        let blueprint = try blueprint(&text, root: "model.language_model", isTied: isTied)
+        var blueprint = try blueprint(&text, root: "model.language_model", isTied: isTied)
         try text.finish()
+        if blueprint.endTokens.isEmpty { blueprint.endTokens = try reader.tokens("eos_token_id") }
+        if blueprint.statedEncoding == nil { blueprint.statedEncoding = try reader.encoding() }
         return blueprint
     }
 
@@ -66,9 +68,12 @@ extension DenseDecoder {
         spelling.partialRotary = 0.25
         spelling.hasMLP = hasMLP
         try self.init(architecture, &reader, defaultHeadSize: 256, spelling: spelling)
-        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
-        guard !hasAttentionBias else {
-            throw .unsupportedValue(key: "attention_bias", expected: "false", found: "true")
+        try reader.require("attention_bias", .boolean(false))
+        try reader.require("attn_output_gate", .boolean(true))
+        try reader.require("output_gate_type", .string("swish"))
+        // How others store states, and layers that are left out.
+        for key in ["mamba_ssm_dtype", "mtp_num_hidden_layers", "mtp_use_dedicated_embeddings"] {
+            _ = reader.value(key)
         }
         normAddend = 1
         hasHeadNorms = true
