@@ -83,7 +83,7 @@ public struct Activity: Sendable, Hashable, Codable {
     ///   - expertByteCount: bytes of experts that all ranks are to read in all forwards; nil where there are none.
     ///   - prediction: what one of them takes on average.
     public init?(
-        _ measurement: Measurement, count: Int, planned: Traffic, expertByteCount: Int?,
+        _ measurement: Measurement, count: Int, planned: Traffic, expertByteCount: Int? = nil,
         prediction: Prediction? = nil
     ) {
         guard count > 0, measurement.forwards > 0 else { return nil }
