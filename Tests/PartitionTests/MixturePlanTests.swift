@@ -99,7 +99,8 @@ import Testing
     private static func plan(
         _ blueprint: Blueprint, _ row: Row, _ encoding: Encoding, _ experts: ExpertCut
     ) throws -> Plan {
-        let policy = Policy(shares: row.shares, context: 8192, cache: .f16, experts: experts)
+        let cut = blueprint.hasExperts ? experts : nil
+        let policy = Policy(shares: row.shares, context: 8192, cache: .f16, experts: cut)
         return try Plan(blueprint, policy: policy) { $0.isVector ? .f32 : encoding }
     }
 
