@@ -49,21 +49,18 @@ enum Shapes {
         ),
         (
             "hybrid-tiny",
-            hybrid(width: 64, layers: 4, heads: 4, headSize: 16, keyHeads: 2, valueHeads: 4, stateSize: 16, 128, 500)
-        ),
-        ("mamba-tiny", mamba(width: 64, heads: 4, headSize: 16, stateHeads: 8, groups: 2, stateSize: 16, 128, 500)),
-        // Attention and delta nets of one width: an attention after every three delta nets.
-        (
-            "hybrid-slice",
             hybrid(
-                width: 2048, layers: 4, heads: 16, headSize: 256, keyHeads: 16, valueHeads: 32, stateSize: 128, 8192,
-                16032)
+                width: 64, heads: 4, headSize: 16, keyHeads: 2, valueHeads: 4, stateSize: 16, 128, 500,
+                layers: Array(repeating: "linear_attention", count: 3) + ["full_attention"])
         ),
-        // Half of the layers attention, with as many channels.
         (
-            "mamba-slice",
-            mamba(width: 2688, heads: 32, headSize: 128, stateHeads: 64, groups: 8, stateSize: 128, 8192, 16032)
+            "mamba-tiny",
+            mamba(width: 64, heads: 4, headSize: 16, stateHeads: 8, groups: 2, stateSize: 16, 128, 500, "M-*-")
         ),
+        // Delta nets, and attention of the same width: what they are held against.
+        ("delta-slice", hybridSlice("linear_attention")), ("gated-slice", hybridSlice("full_attention")),
+        // Mamba 2, and attention with as many channels.
+        ("mamba-slice", mambaSlice("M-M-")), ("attention-slice", mambaSlice("*-*-")),
         (
             "moe-8-slice",
             mixture(
@@ -91,12 +88,24 @@ enum Shapes {
         """
     }
 
+    private static func hybridSlice(_ kind: String) -> String {
+        hybrid(
+            width: 2048, heads: 16, headSize: 256, keyHeads: 16, valueHeads: 32, stateSize: 128, 4096, 16032,
+            layers: Array(repeating: kind, count: 4))
+    }
+
+    private static func mambaSlice(_ pattern: String) -> String {
+        mamba(
+            width: 2688, heads: 32, headSize: 128, stateHeads: 64, groups: 8, stateSize: 128, 4096, 16032, pattern)
+    }
+
     private static func hybrid(
-        width: Int, layers: Int, heads: Int, headSize: Int, keyHeads: Int, valueHeads: Int, stateSize: Int,
-        _ mlpWidth: Int, _ vocabulary: Int
+        width: Int, heads: Int, headSize: Int, keyHeads: Int, valueHeads: Int, stateSize: Int, _ mlpWidth: Int,
+        _ vocabulary: Int, layers: [String]
     ) -> String {
         """
-        {"architectures": ["\(Qwen35.names[0])"], "hidden_size": \(width), "num_hidden_layers": \(layers),
+        {"architectures": ["\(Qwen35.names[0])"], "hidden_size": \(width), "num_hidden_layers": \(layers.count),
+         "layer_types": \(ConfigurationValue.array(layers.map { .string($0) })),
          "num_attention_heads": \(heads), "num_key_value_heads": 2, "head_dim": \(headSize),
          "intermediate_size": \(mlpWidth), "linear_num_key_heads": \(keyHeads), "linear_num_value_heads": \(valueHeads),
          "linear_key_head_dim": \(stateSize), "linear_value_head_dim": \(stateSize), "vocab_size": \(vocabulary),
@@ -106,10 +115,10 @@ enum Shapes {
 
     private static func mamba(
         width: Int, heads: Int, headSize: Int, stateHeads: Int, groups: Int, stateSize: Int, _ mlpWidth: Int,
-        _ vocabulary: Int
+        _ vocabulary: Int, _ pattern: String
     ) -> String {
         """
-        {"architectures": ["\(NemotronH.names[0])"], "hidden_size": \(width), "hybrid_override_pattern": "M-*-",
+        {"architectures": ["\(NemotronH.names[0])"], "hidden_size": \(width), "hybrid_override_pattern": "\(pattern)",
          "num_attention_heads": \(heads), "num_key_value_heads": 2, "head_dim": \(headSize), "n_groups": \(groups),
          "intermediate_size": \(mlpWidth), "mamba_num_heads": \(stateHeads), "mamba_head_dim": \(stateSize / 2),
          "ssm_state_size": \(stateSize), "vocab_size": \(vocabulary), "mlp_hidden_act": "relu2",
