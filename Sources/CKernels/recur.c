@@ -10,7 +10,7 @@ typedef struct lockstep_forget forgetting;
 typedef struct lockstep_recur recurring;
 
 /// Columns of a state that a task takes; their sums stay in registers.
-enum { COLUMNS = 32 };
+enum { COLUMNS = 64 };
 
 /// Up to sixteen channels, each in a lane.
 INLINE void convolve_lanes(const convolving *c, size_t channel, const size_t count)
@@ -118,56 +118,148 @@ void lockstep_forget_part(const void *work, int thread, int threads)
     }
 }
 
-/// One token's change of some columns of a state, and what is read of them.
-INLINE void step(
-    const recurring *r, const float *q, const float *k, const float *v, float *o, float decay, float rate, float *state,
-    const size_t columns)
+/// The inputs and outputs of a token for some columns of a head.
+struct place {
+    const float *q, *k, *v;
+    float *o, decay, rate;
+};
+
+static struct place place_of(const recurring *r, size_t token, size_t head, size_t column)
 {
-    float change[COLUMNS], sums[COLUMNS];
-    for (size_t j = 0; j < columns; j++) sums[j] = 0;
+    size_t covered = token * r->covered_stride + (size_t)r->covered[head] * r->state_size;
+    size_t own = token * r->stride + head * r->head_size + column, rates = token * r->rates_stride + head;
+    return (struct place){r->q + covered, r->k + covered, r->v + own, r->o + own, r->decays[rates], r->steps[rates]};
+}
+
+/// One token's change of some columns of a state, and what is read of them.
+static void step(const recurring *r, const struct place *p, float *state, size_t columns)
+{
+    float change[COLUMNS], sums[COLUMNS] = { 0 };
     if (r->has_delta_rule)
         for (size_t i = 0; i < r->state_size; i++) {
             const float *row = state + i * r->head_size;
-            for (size_t j = 0; j < columns; j++) sums[j] = __builtin_fmaf(k[i], row[j], sums[j]);
+            for (size_t j = 0; j < columns; j++) sums[j] = __builtin_fmaf(p->k[i], row[j], sums[j]);
         }
-    for (size_t j = 0; j < columns; j++) change[j] = rate * (v[j] - decay * sums[j]);
-    for (size_t j = 0; j < columns; j++) sums[j] = 0;
+    for (size_t j = 0; j < columns; j++) {
+        change[j] = p->rate * (p->v[j] - p->decay * sums[j]);
+        sums[j] = 0;
+    }
     for (size_t i = 0; i < r->state_size; i++) {
         float *row = state + i * r->head_size;
         for (size_t j = 0; j < columns; j++) {
-            row[j] = __builtin_fmaf(k[i], change[j], decay * row[j]);
-            sums[j] = __builtin_fmaf(q[i], row[j], sums[j]);
+            row[j] = __builtin_fmaf(p->k[i], change[j], p->decay * row[j]);
+            sums[j] = __builtin_fmaf(p->q[i], row[j], sums[j]);
         }
     }
-    for (size_t j = 0; j < columns; j++) o[j] = sums[j];
+    for (size_t j = 0; j < columns; j++) p->o[j] = sums[j];
 }
 
-INLINE void recur_body(const recurring *r, size_t head, size_t column)
+static void skip(const recurring *r, const struct place *p, size_t head, size_t columns)
 {
-    size_t covered = (size_t)r->covered[head] * r->state_size, place = head * r->head_size + column;
-    size_t columns = smaller(COLUMNS, r->head_size - column);
+    if (r->skip)
+        for (size_t j = 0; j < columns; j++) p->o[j] = __builtin_fmaf(r->skip[head], p->v[j], p->o[j]);
+}
+
+static void recur_portable(const recurring *r, size_t head, size_t column, size_t columns)
+{
     float *state = r->states + head * r->state_size * r->head_size + column;
     for (size_t token = 0; token < r->tokens; token++) {
-        const float *q = r->q + token * r->covered_stride + covered, *k = r->k + token * r->covered_stride + covered;
-        const float *v = r->v + token * r->stride + place;
-        float decay = r->decays[token * r->rates_stride + head], rate = r->steps[token * r->rates_stride + head];
-        float *o = r->o + token * r->stride + place;
-        if (columns == COLUMNS)
-            step(r, q, k, v, o, decay, rate, state, COLUMNS);
-        else
-            step(r, q, k, v, o, decay, rate, state, columns);
-        if (r->skip)
-            for (size_t j = 0; j < columns; j++) o[j] = __builtin_fmaf(r->skip[head], v[j], o[j]);
+        struct place p = place_of(r, token, head, column);
+        step(r, &p, state, columns);
+        skip(r, &p, head, columns);
     }
 }
 
-FOR_EVERY_TARGET(void, recur, (const recurring *r, size_t head, size_t column), (r, head, column))
+#if HAS_VECTOR_TARGETS
+
+/// The same for `width` x 16 columns, whose sums stay in registers.
+INLINE void step_lanes(const recurring *r, const struct place *p, float *state, const int width)
+{
+    lanes sums[COLUMNS / 16], changes[COLUMNS / 16], row, factor, weight, decay, rate;
+    fill(&decay, p->decay);
+    fill(&rate, p->rate);
+    UNROLL for (int g = 0; g < width; g++) fill(&sums[g], 0);
+    if (r->has_delta_rule)
+        for (size_t i = 0; i < r->state_size; i++) {
+            fill(&factor, p->k[i]);
+            UNROLL for (int g = 0; g < width; g++)
+            {
+                load(&row, state + i * r->head_size + 16 * (size_t)g);
+                accumulate(&sums[g], &factor, &row);
+            }
+        }
+    UNROLL for (int g = 0; g < width; g++)
+    {
+        load(&row, p->v + 16 * g);
+        changes[g] = rate * (row - decay * sums[g]);
+        fill(&sums[g], 0);
+    }
+    for (size_t i = 0; i < r->state_size; i++) {
+        fill(&factor, p->k[i]);
+        fill(&weight, p->q[i]);
+        UNROLL for (int g = 0; g < width; g++)
+        {
+            float *place = state + i * r->head_size + 16 * (size_t)g;
+            load(&row, place);
+            row = decay * row;
+            accumulate(&row, &factor, &changes[g]);
+            store(place, &row);
+            accumulate(&sums[g], &weight, &row);
+        }
+    }
+    UNROLL for (int g = 0; g < width; g++) store(p->o + 16 * g, &sums[g]);
+}
+
+INLINE void recur_body(const recurring *r, size_t head, size_t column, size_t columns, const int width)
+{
+    float *state = r->states + head * r->state_size * r->head_size + column;
+    for (size_t token = 0; token < r->tokens; token++) {
+        struct place p = place_of(r, token, head, column);
+        step_lanes(r, &p, state, width);
+        skip(r, &p, head, columns);
+    }
+}
+
+#define RECUR(set, target)                                                                                             \
+    target static void recur_##set(const recurring *r, size_t head, size_t column, size_t columns)                     \
+    {                                                                                                                  \
+        switch (columns) {                                                                                             \
+        case 64: recur_body(r, head, column, columns, 4); break;                                                       \
+        case 48: recur_body(r, head, column, columns, 3); break;                                                       \
+        case 32: recur_body(r, head, column, columns, 2); break;                                                       \
+        case 16: recur_body(r, head, column, columns, 1); break;                                                       \
+        default: recur_portable(r, head, column, columns);                                                             \
+        }                                                                                                              \
+    }
+
+#if HAS_AVX
+RECUR(avx2, AVX2)
+RECUR(avx512, AVX512)
+#else
+RECUR(neon, NEON)
+#endif
+
+#endif
+
+/// Takes some columns of a head through all tokens.
+static void recur(const recurring *r, size_t head, size_t column, size_t columns)
+{
+#if HAS_AVX
+    if (r->instruction_set == LOCKSTEP_AVX512) return recur_avx512(r, head, column, columns);
+    if (r->instruction_set == LOCKSTEP_AVX2) return recur_avx2(r, head, column, columns);
+#elif HAS_NEON
+    if (r->instruction_set == LOCKSTEP_NEON) return recur_neon(r, head, column, columns);
+#endif
+    recur_portable(r, head, column, columns);
+}
 
 void lockstep_recur_part(const void *work, int thread, int threads)
 {
     const recurring *r = work;
     size_t across = (r->head_size + COLUMNS - 1) / COLUMNS, first, last;
     part_of(r->heads * across, 1, thread, threads, &first, &last);
-    for (size_t task = first; task < last; task++)
-        recur(r->instruction_set)(r, task / across, task % across * COLUMNS);
+    for (size_t task = first; task < last; task++) {
+        size_t column = task % across * COLUMNS;
+        recur(r, task / across, column, smaller(COLUMNS, r->head_size - column));
+    }
 }
