@@ -7,8 +7,10 @@ internal import CKernels
 @safe public final class KeyValueCache: @unchecked Sendable {
     /// Key-value heads that this rank holds.
     public let heads: Int
-    /// The most positions that it can hold.
+    /// The most positions of a sequence.
     public let positions: Int
+    /// The last of them that it can hold; a multiple of ``CacheEncoding/attentionBlock`` where these are not all.
+    public let heldPositions: Int
     /// Elements of one head.
     public let headSize: Int
     /// How they are stored.
@@ -19,19 +21,27 @@ internal import CKernels
 
     /// Cuts a cache off an arena.
     ///
-    /// Throws `ComputeError.arenaFull` when the arena has less than `byteCount` left.
+    /// Throws `ComputeError.arenaFull` when the arena has less than `byteCount` of what it holds left.
+    ///
+    /// - Parameter heldPositions: the last positions that it keeps, at least those that a chunk of tokens sees; nil for
+    ///   all.
     public init(
-        heads: Int, positions: Int, headSize: Int, encoding: CacheEncoding = .f32, in arena: Arena
+        heads: Int, positions: Int, heldPositions: Int? = nil, headSize: Int, encoding: CacheEncoding = .f32,
+        in arena: Arena
     ) throws(ComputeError) {
+        let held = heldPositions ?? positions
+        precondition(
+            held >= positions || held.isMultiple(of: CacheEncoding.attentionBlock), "Blocks of keys lie together.")
         guard heads >= 0, positions >= 0, headSize >= 0, !heads.multipliedReportingOverflow(by: positions).overflow
         else { throw .badShape("a cache of \(heads) heads x \(positions) positions x \(headSize)") }
         self.heads = heads
         self.positions = positions
+        self.heldPositions = held
         self.headSize = headSize
         self.encoding = encoding
-        let byteCount = Self.byteCount(heads: heads, positions: positions, headSize: headSize, encoding: encoding)
+        let byteCount = Self.byteCount(heads: heads, positions: held, headSize: headSize, encoding: encoding)
         memory = try arena.buffer(rows: 1, columns: byteCount / MemoryLayout<Float>.size)
-        let rounded = CacheEncoding.rounded(positions: positions)
+        let rounded = CacheEncoding.rounded(positions: held)
         let keys = unsafe UnsafeMutableRawPointer(memory.start)
         let values = unsafe keys + Encoding.aligned(heads * rounded * headSize * encoding.bytesPerElement)
         let scales =
@@ -60,6 +70,7 @@ internal import CKernels
     public func value(head: Int, position: Int) -> [Float] { elements(head, position, ofKey: false) }
 
     private func elements(_ head: Int, _ position: Int, ofKey isKey: Bool) -> [Float] {
+        // Of the positions that lie in one place the last one that was stored is there.
         precondition((0..<heads).contains(head) && (0..<positions).contains(position), "The cache must hold the place.")
         return unsafe [Float](unsafeUninitializedCapacity: headSize) { floats, count in
             if let base = floats.baseAddress {

@@ -23,7 +23,8 @@ final class SequenceState {
             caches.append(
                 try KeyValueCache(
                     heads: plan.heads(of: attention, rank: rank).heldKeyValues, positions: context,
-                    headSize: attention.headSize, encoding: plan.policy.cache, in: arena))
+                    heldPositions: plan.cachedPositions(attention), headSize: attention.headSize,
+                    encoding: plan.policy.cache, in: arena))
         }
         self.caches = caches
         recurrent = try plan.blueprint.recurrences.map { recurrence throws(ComputeError) in
@@ -52,7 +53,7 @@ final class SequenceState {
     /// What a sequence was at some place: its states, which change with every token. Keys and values stay where they are,
     /// and those that come later are written over.
     struct Snapshot {
-        fileprivate var tokenCount = 0
+        fileprivate(set) var tokenCount = 0
         var isLong = false
         fileprivate var floats: [Float] = []
     }
@@ -106,7 +107,8 @@ final class SequenceState {
         return plan.blueprint.attentions.reduce(states) { total, attention in
             total
                 + KeyValueCache.byteCount(
-                    heads: plan.heads(of: attention, rank: rank).heldKeyValues, positions: plan.policy.context,
+                    heads: plan.heads(of: attention, rank: rank).heldKeyValues,
+                    positions: plan.cachedPositions(attention),
                     headSize: attention.headSize, encoding: plan.policy.cache)
         }
     }

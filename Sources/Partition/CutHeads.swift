@@ -73,13 +73,25 @@ extension Recurrence {
 }
 
 extension Plan {
+    /// Positions that the cache of an attention has room for: all of the context, or where it has a window as many as a
+    /// chunk of tokens sees, in whole blocks.
+    public func cachedPositions(_ attention: Attention) -> Int {
+        guard let window = attention.window else { return policy.context }
+        let block = CacheEncoding.attentionBlock
+        let (seen, overflows) = window.addingReportingOverflow(policy.chunk + block - 1)
+        return overflows ? policy.context : min(policy.context, seen / block * block)
+    }
+
+    /// Whether a cache keeps the last positions only.
+    public var forgetsPositions: Bool { attentions.contains { cachedPositions($0) < policy.context } }
+
     /// Bytes that a rank keeps of a sequence for a mixer.
     func rememberedByteCount(_ mixer: Mixer, _ extents: Extents) -> Int {
         switch mixer {
         case .mlp, .experts: return 0
         case .attention(let attention):
             return policy.cache.memoryByteCount(
-                heads: extents.heldCount(attention.keyValueAxis), positions: policy.context,
+                heads: extents.heldCount(attention.keyValueAxis), positions: cachedPositions(attention),
                 headSize: attention.headSize)
         case .deltaNet, .stateSpace:
             guard let recurrence = mixer.recurrence else { return 0 }

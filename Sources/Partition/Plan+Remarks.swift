@@ -27,17 +27,17 @@ extension Plan {
         return layers.sorted { $0.value.first.keyValueAxis.layer ?? 0 < $1.value.first.keyValueAxis.layer ?? 0 }
             .compactMap { split, place in
                 repetitionRemark(
-                    split, heads: place.first.keyValueHeads, headSize: place.first.headSize, layerCount: place.count)
+                    split, heads: place.first.keyValueHeads, place.first, layerCount: place.count)
             }
     }
 
     private func remarks(_ dealing: HeadDealing, _ heads: [CutHeads]) -> [String] {
         guard dealing.shape.heads > dealing.shape.keyValueHeads else { return [] }
         guard dealing.shape.kind == .queryHeads else { return [stateRemark(dealing, heads.count)].compactMap { $0 } }
-        let sizes = attentions.first { $0.queryAxis == heads[0].axis }.map(\.headSize)
-        let repetition = repetitionRemark(
-            dealing.keyValues, heads: dealing.shape.keyValueHeads, headSize: sizes ?? dealing.shape.headSize,
-            layerCount: heads.count)
+        let repetition = attentions.first { $0.queryAxis == heads[0].axis }.flatMap { attention in
+            repetitionRemark(
+                dealing.keyValues, heads: dealing.shape.keyValueHeads, attention, layerCount: heads.count)
+        }
         return [cutRemark(dealing, heads.count), repetition].compactMap { $0 }
     }
 
@@ -73,10 +73,13 @@ extension Plan {
             + Figure.percent(shareAsked(rank: slowest.rank))
     }
 
-    private func repetitionRemark(_ keyValues: Split, heads: Int, headSize: Int, layerCount: Int) -> String? {
+    private func repetitionRemark(
+        _ keyValues: Split, heads: Int, _ attention: Attention, layerCount: Int
+    ) -> String? {
         let repeated = keyValues.repeatedUnitCount
         guard repeated > 0 else { return nil }
-        let cache = policy.cache.memoryByteCount(heads: 1, positions: policy.context, headSize: headSize)
+        let cache = policy.cache.memoryByteCount(
+            heads: 1, positions: cachedPositions(attention), headSize: attention.headSize)
         return "key-value heads: in each of \(layerCount) layers the ranks hold \(heads + repeated) for the model's "
             + "\(heads), because ranks that meet inside a group hold the same one "
             + "(\(Figure.bytes(repeated * layerCount * cache)) more cache)"

@@ -44,8 +44,8 @@ extension Plan {
             }
             stage.attention = AttentionWork(
                 cacheByteCount: policy.cache.memoryByteCount(
-                    heads: keyValues, positions: policy.context, headSize: attention.headSize),
-                context: policy.context, channels: queries, window: attention.window)
+                    heads: keyValues, positions: cachedPositions(attention), headSize: attention.headSize),
+                context: cachedPositions(attention), channels: queries, window: attention.window)
             let normed =
                 (attention.queryNorm == nil ? 0 : queries)
                 + (attention.keyNorm == nil ? 0 : keyValues * attention.headSize)

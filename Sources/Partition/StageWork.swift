@@ -74,9 +74,9 @@ struct StateWork: Hashable {
 
 /// A rank's heads of an attention over its cache.
 struct AttentionWork: Hashable {
-    /// Bytes of keys and values of the whole context.
+    /// Bytes of keys and values of all positions that the cache holds.
     var cacheByteCount: Int
-    /// Positions of the whole context.
+    /// Positions that it holds.
     var context: Int
     /// Channels of the query heads.
     var channels: Int

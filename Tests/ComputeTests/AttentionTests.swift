@@ -96,6 +96,36 @@ private struct Setting {
         #expect(worst <= 4e-6)
     }
 
+    /// A cache that keeps the last positions only reads as one that keeps all, over chunks that wrap around its end.
+    @Test(arguments: CacheEncoding.allCases) func aCacheOfTheLastPositionsReadsAsOneOfAll(
+        encoding: CacheEncoding
+    ) throws {
+        let (size, positions, window, chunk) = (40, 1500, 200, 48)
+        let bench = try Workbench(seed: 8)
+        let queries = try bench.buffer(positions, 2 * size, scale: 4)
+        let (keys, values) = (try bench.buffer(positions, size), try bench.buffer(positions, size))
+        func read(_ operations: Operations, held: Int?) throws -> [UInt32] {
+            let cache = try KeyValueCache(
+                heads: 1, positions: positions, heldPositions: held, headSize: size, encoding: encoding,
+                in: bench.arena)
+            let y = try bench.buffer(positions, 2 * size)
+            for first in stride(from: 0, to: positions, by: chunk) {
+                let range = first..<min(first + chunk, positions)
+                operations.store(
+                    keys: keys.rows(range), values: values.rows(range), tokens: range.count, in: cache,
+                    firstPosition: first)
+                operations.attention(
+                    queries: queries.rows(range), tokens: range.count, cache: cache, heads: HeadMap([0, 0]),
+                    scale: 0.2, window: window, firstPosition: first, into: y.rows(range))
+            }
+            return y.bits
+        }
+        let expected = try read(reference(), held: nil)
+        for operations in everyOperations(threads: [1, 3]) {
+            #expect(firstDifference(try read(operations, held: 256), expected) == nil)
+        }
+    }
+
     /// A sink takes part in the sum of weights: as much is left of what is read without it.
     @Test(arguments: [-30, 0, 2, 40] as [Float]) func sinksTakeTheirPartOfTheWeights(sink: Float) throws {
         let (heads, size, positions) = (3, 24, 300)

@@ -126,6 +126,20 @@ import Testing
         }
     }
 
+    /// A chunk of 64 tokens sees 108 positions through a window of 45; blocks have 256.
+    @Test func theCacheOfAWindowHoldsWhatAChunkSees() throws {
+        let blueprint = try Resource.blueprint("phi3-a-h72-i82-q6kv3-bf16")
+        func plan(context: Int) throws -> Plan {
+            try Plan(blueprint, policy: Policy(shares: [1], context: context, chunk: 64)) { _ in .bf16 }
+        }
+        #expect(blueprint.attentions.allSatisfy { $0.window == 45 })
+        let (whole, short) = (try plan(context: 512), try plan(context: 200))
+        #expect(whole.forgetsPositions && blueprint.attentions.allSatisfy { whole.cachedPositions($0) == 256 })
+        #expect(!short.forgetsPositions && blueprint.attentions.allSatisfy { short.cachedPositions($0) == 200 })
+        // Four layers of three heads of twelve channels, values with room for sixteen.
+        #expect(whole.holdings(rank: 0).cacheByteCount == 4 * 3 * 256 * (12 + 16) * 4)
+    }
+
     @Test func theCacheHoldsKeysAndValuesOfTheWholeContext() throws {
         let plan = try Resource.plan("alice", [5, 3, 2], context: 100)
         let keyValueHeads = (0..<3).map { rank in

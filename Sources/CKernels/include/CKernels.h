@@ -289,6 +289,9 @@ void lockstep_recur_part(const void *work, int thread, int threads);
 /// Keys and values of earlier positions. Elements are f32, bf16, f16, or q8: signed bytes, times a scale for every 32
 /// elements of a head at one position; the last such group of a head may be shorter.
 ///
+/// A cache of fewer positions than a sequence has keeps the last ones: a position lies where the one `positions` before
+/// it lay. So many must be a multiple of LOCKSTEP_ATTENTION_BLOCK then.
+///
 /// Positions come in groups of sixteen, so that a lane of a vector is a position of the keys, an element of the values.
 struct lockstep_cache {
     int encoding;
