@@ -10,6 +10,9 @@ let swiftSettings: [SwiftSetting] = [
 /// Targets that touch raw memory must say so at every use.
 let unsafeSettings = swiftSettings + [.strictMemorySafety()]
 
+/// Targets that run once and not for every token: what they take in the memory of a rank counts for more than their time.
+let smallSettings = swiftSettings + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
+
 /// Kernels are optimised in every configuration, and never contract or reorder floating-point operations:
 /// `--exact` promises the same bits from every instruction set.
 let kernelSettings: [CSetting] = [
@@ -30,9 +33,9 @@ let package = Package(
 
         .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: unsafeSettings),
         .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: unsafeSettings),
-        .target(name: "JSON", swiftSettings: swiftSettings),
-        .target(name: "Blueprint", swiftSettings: swiftSettings),
-        .target(name: "Partition", dependencies: ["Blueprint"], swiftSettings: swiftSettings),
+        .target(name: "JSON", swiftSettings: smallSettings),
+        .target(name: "Blueprint", swiftSettings: smallSettings),
+        .target(name: "Partition", dependencies: ["Blueprint"], swiftSettings: smallSettings),
         .target(name: "Compute", dependencies: ["CKernels", "CBLAS", "Blueprint"], swiftSettings: unsafeSettings),
         .target(
             name: "Weights", dependencies: ["HDF5", "Blueprint", "Partition", "Compute", "JSON"],
