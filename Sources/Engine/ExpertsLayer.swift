@@ -166,40 +166,28 @@ private struct LocalExperts {
 
 /// One rank's channels of the expert that every token goes through.
 private struct SharedExpert {
-    private let gate: LocalProjection?  // [local MLP width, width]
-    private let up: LocalProjection  // [local MLP width, width]
+    private let channels: LocalChannels
     private let down: Matrix  // sum: [width, local MLP width]; gather: [local width, MLP width]
     private let factor: Matrix?  // [1, width]
-    private let mlp: MLP
+    private let width: Int
     private let inputGathering: Gathering
 
     init(_ mlp: MLP, gate factor: Weight?, plan: Plan, shard: any Slices) {
-        gate = mlp.gate.map { LocalProjection($0, shard) }
-        up = LocalProjection(mlp.up, shard)
+        channels = LocalChannels(mlp, shard)
         down = shard.matrix(mlp.down.weight)
         self.factor = factor.map { shard.matrix($0) }
-        self.mlp = mlp
+        width = mlp.axis.count
         inputGathering = Gathering(plan.split(of: mlp.axis), perUnit: 1, cutting: plan.policy.cutting)
     }
 
     /// Leaves this rank's part of a sum, or its rows of the output, in `result`.
     func forward(tokens: Int, into result: Buffer, isGathered: Bool, on bench: Workbench) throws(MPIError) {
         let operations = bench.operations
-        let channels = up.matrix.rows
-        let raised = bench.buffers.up.view(rows: tokens, columns: channels)
-        let activated = bench.buffers.gate.view(rows: tokens, columns: channels)
-        let raising = up.product(into: raised)
-        if let gate {
-            operations.multiply(bench.buffers.normed, tokens: tokens, gate.product(into: activated), raising)
-        } else {
-            operations.multiply(bench.buffers.normed, tokens: tokens, raising)
-        }
-        operations.activate(
-            mlp.activation, gate: gate == nil ? nil : activated, up: raised, tokens: tokens, into: activated)
-        var inner = activated
+        var inner = channels(tokens: tokens, on: bench)
         if isGathered {
-            inner = bench.buffers.gathered.view(rows: tokens, columns: mlp.axis.count)
-            try bench.group.gather(activated, inputGathering, tokens: tokens, into: inner, operations)
+            let whole = bench.buffers.gathered.view(rows: tokens, columns: width)
+            try bench.group.gather(inner, inputGathering, tokens: tokens, into: whole, operations)
+            inner = whole
         }
         operations.multiply(inner, tokens: tokens, by: down, into: result)
         guard let factor else { return }
