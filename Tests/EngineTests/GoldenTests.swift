@@ -92,8 +92,11 @@ struct GoldenTests {
         }
     }
 
-    /// Whether a model is moved more than the others by what is rounded: its seven layers read one key-value head each.
-    private static func isSensitive(_ model: String) -> Bool { model.hasPrefix("gemma3-a") }
+    /// Whether a model is moved more than the others by what is rounded: the seven layers of one read one key-value head
+    /// each, the other's queries and keys are both longer by a fifth as soon as it turns as long sequences do.
+    private static func isSensitive(_ model: String) -> Bool {
+        model.hasPrefix("gemma3-a") || model.hasPrefix("phi3-b")
+    }
 
     /// Whether a model has experts: what is rounded may turn a choice between two that score alike, and with random
     /// weights these have nothing in common. Then single logits tell nothing, and the mean loss of a text little.
