@@ -110,10 +110,10 @@ extension Session {
             throw EngineError.invalidSetting(
                 "a sequence: expected one that turns as it did when it was kept, found that it has become long since")
         }
-        guard !plan.forgetsPositions || state.position - kept.tokenCount <= plan.policy.chunk else {
+        if let most = plan.tokensToTakeBack, state.position - kept.tokenCount > most {
             throw EngineError.invalidSetting(
-                "a sequence: expected at most \(plan.policy.chunk) tokens since it was kept, since caches of windows "
-                    + "forget, found \(state.position - kept.tokenCount)")
+                "a sequence: expected at most \(most) tokens since it was kept, since caches of windows forget, found "
+                    + "\(state.position - kept.tokenCount)")
         }
         _ = try perform(.keep(isTakenBack: true))
     }

@@ -82,8 +82,12 @@ extension Plan {
         return overflows ? policy.context : min(policy.context, seen / block * block)
     }
 
-    /// Whether a cache keeps the last positions only.
-    public var forgetsPositions: Bool { attentions.contains { cachedPositions($0) < policy.context } }
+    /// Tokens after which a sequence can still go back to where it was: as many as caches of windows have room for
+    /// beside what a token sees; nil where all caches keep the whole context.
+    public var tokensToTakeBack: Int? {
+        attentions.filter { cachedPositions($0) < policy.context }
+            .map { cachedPositions($0) - ($0.window ?? 0) }.min()
+    }
 
     /// Bytes that a rank keeps of a sequence for a mixer.
     func rememberedByteCount(_ mixer: Mixer, _ extents: Extents) -> Int {

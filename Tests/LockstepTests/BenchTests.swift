@@ -67,8 +67,10 @@ extension LockstepTests {
                     "1", "--experts", cut, "--json",
                 ])
             let decoding = try #require(report.tests.last?.expertBytes)
-            #expect(decoding.counted == 2 * 8 * 3 * 32 * 64 * 2)
             #expect(abs(decoding.planned / decoding.counted - 1) < 0.02)
+            // Rows of a third of 32 columns lie as far apart as longer ones.
+            let exact = 2.0 * 8 * 3 * 32 * 64 * 2
+            #expect(ranks == 3 && cut == "inside" ? decoding.counted > exact : decoding.counted == exact)
             // Of a prompt's choices many are the same.
             let prompt = try #require(report.tests.first?.expertBytes)
             #expect(prompt.counted > decoding.counted && prompt.counted <= 12 * decoding.counted)

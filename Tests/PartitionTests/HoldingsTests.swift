@@ -134,8 +134,9 @@ import Testing
         }
         #expect(blueprint.attentions.allSatisfy { $0.window == 45 })
         let (whole, short) = (try plan(context: 512), try plan(context: 200))
-        #expect(whole.forgetsPositions && blueprint.attentions.allSatisfy { whole.cachedPositions($0) == 256 })
-        #expect(!short.forgetsPositions && blueprint.attentions.allSatisfy { short.cachedPositions($0) == 200 })
+        #expect(
+            whole.tokensToTakeBack == 256 - 45 && blueprint.attentions.allSatisfy { whole.cachedPositions($0) == 256 })
+        #expect(short.tokensToTakeBack == nil && blueprint.attentions.allSatisfy { short.cachedPositions($0) == 200 })
         // Four layers of three heads of twelve channels, values with room for sixteen.
         #expect(whole.holdings(rank: 0).cacheByteCount == 4 * 3 * 256 * (12 + 16) * 4)
     }
