@@ -1,5 +1,6 @@
 #pragma once
 #include <hdf5.h>
+#include <malloc.h>
 
 // Swift doesn't import macros that are expressions: one accessor for each that is used.
 

@@ -1,6 +1,17 @@
 import CHDF5
 import Synchronization
 
+/// The memory of the C library.
+public enum HDF5Memory {
+    /// Gives back what is free: the library keeps megabytes after it has read long lists.
+    public static func giveBack() {
+        Library.locked {
+            _ = H5garbage_collect()
+            malloc_trim(0)
+        }
+    }
+}
+
 /// The one way into the C library: every call holds the lock, and every return code is checked.
 ///
 /// A serial build of HDF5 keeps its error stack and caches in global variables, so two calls must never overlap,

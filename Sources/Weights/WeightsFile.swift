@@ -1,4 +1,3 @@
-import Glibc
 import HDF5
 
 /// A weights file that is open for reading: one model, its texts, its tensors.
@@ -39,13 +38,8 @@ public final class WeightsFile {
         texts = contents.texts
         tensors = contents.tensors.map(\.info)
         self.contents = Dictionary(uniqueKeysWithValues: contents.tensors.map { ($0.info.name, $0) })
-        Self.giveBackMemory()
-    }
-
-    /// Gives back what was freed: the HDF5 library takes megabytes to read the lists, which a rank would keep beside its
-    /// slices.
-    private static func giveBackMemory() {
-        malloc_trim(0)
+        // A rank would keep what reading the lists took beside its slices.
+        HDF5Memory.giveBack()
     }
 
     /// config.json.
