@@ -11,6 +11,9 @@ enum DeepSeekV3: Architecture {
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         let turning = try reader.count("qk_rope_head_dim")
+        guard turning.isMultiple(of: 2) else {
+            throw .unsupportedValue(key: "qk_rope_head_dim", expected: "an even number", found: "\(turning)")
+        }
         let content = try reader.count("qk_nope_head_dim")
         let size = try reader.count("kv_lora_rank")
         let valueSize = try reader.count("v_head_dim")
@@ -26,9 +29,6 @@ enum DeepSeekV3: Architecture {
         try reader.require("topk_method", .string("noaux_tc"))
         try reader.require("moe_layer_freq", .integer(1))
         try reader.require("qk_head_dim", .integer(content + turning))
-        guard turning.isMultiple(of: 2) else {
-            throw .unsupportedValue(key: "qk_rope_head_dim", expected: "an even number", found: "\(turning)")
-        }
         let isInterleaved = try reader.boolean("rope_interleave", default: true)
         let form = try ExpertForm(sigmoid: &reader)
         let dense = try reader.number("first_k_dense_replace", default: 3)
