@@ -24,7 +24,8 @@ public struct Weight: Hashable, Sendable {
     /// name.
     public var sources: [Source]
 
-    /// Whether an import that rounds matrices leaves it as it is: small, and of consequence, such as what chooses experts.
+    /// Whether an import that rounds matrices leaves it as it is: small, and of consequence, such as what chooses
+    /// experts.
     public var isSensitive = false
 
     /// A weight of the given shape.

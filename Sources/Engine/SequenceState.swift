@@ -50,8 +50,8 @@ final class SequenceState {
         for state in recurrent { state.clear() }
     }
 
-    /// What a sequence was at some place: its states, which change with every token. Keys and values stay where they are,
-    /// and those that come later are written over.
+    /// What a sequence was at some place: its states, which change with every token. Keys and values stay where they
+    /// are, and those that come later are written over.
     struct Snapshot {
         fileprivate(set) var tokenCount = 0
         var isLong = false

@@ -1,8 +1,8 @@
 import Blueprint
 
 extension Plan {
-    /// Bytes of experts' weights that all ranks are expected to read in forwards of so many tokens each; nil where there
-    /// are no experts.
+    /// Bytes of experts' weights that all ranks are expected to read in forwards of so many tokens each; nil where
+    /// there are no experts.
     public func expertByteCount(forwards: [Int]) -> Int? {
         guard !mixtures.isEmpty else { return nil }
         var known: [Int: Int] = [:]

@@ -63,8 +63,8 @@ public struct ImportEncoding: Sendable, Hashable {
 
         /// The encoding for a weight that the checkpoint has as `source`.
         ///
-        /// Vectors (the weights of norms, and biases) are small and sensitive: they are kept, or widened to f32. Integers
-        /// are not made of sensitive matrices.
+        /// Vectors (the weights of norms, and biases) are small and sensitive: they are kept, or widened to f32.
+        /// Integers are not made of sensitive matrices.
         public func encoding(of source: Encoding, _ weight: Weight) -> Encoding {
             switch exceptions[weight.name] ?? matrices {
             case .keep: source

@@ -77,8 +77,8 @@ import Testing
         return x + softplus(-x)
     }
 
-    /// Both rules, over heads of odd sizes that share what they read, against double precision; then chunks, threads and
-    /// instruction sets must give the same bits.
+    /// Both rules, over heads of odd sizes that share what they read, against double precision; then chunks, threads
+    /// and instruction sets must give the same bits.
     @Test(arguments: [true, false]) func statesFollowTheirRule(hasDeltaRule: Bool) throws {
         for (heads, size, rows) in [(4, 12, 10), (3, 33, 7), (2, 64, 16), (1, 1, 1), (5, 100, 3)] {
             let tokens = 23

@@ -92,8 +92,8 @@ struct GoldenTests {
         }
     }
 
-    /// Whether a model is moved more than the others by what is rounded: the seven layers of one read one key-value head
-    /// each, the other's queries and keys are both longer by a fifth as soon as it turns as long sequences do.
+    /// Whether a model is moved more than the others by what is rounded: the seven layers of one read one key-value
+    /// head each, the other's queries and keys are both longer by a fifth as soon as it turns as long sequences do.
     private static func isSensitive(_ model: String) -> Bool {
         model.hasPrefix("gemma3-a") || model.hasPrefix("phi3-b")
     }
