@@ -6,6 +6,9 @@
 typedef struct lockstep_choose choosing;
 typedef struct lockstep_rows moving;
 
+/// As `Router.largestGroupCount`.
+enum { LARGEST_GROUP_COUNT = 1024 };
+
 /// The highest of `count` values that is not taken, of equal ones the first; `count` where all are NaN or taken.
 static size_t highest(const float *values, const float *correction, size_t first, size_t count, const int32_t *taken,
     size_t taken_count)
@@ -40,15 +43,23 @@ static float value_of_group(const choosing *c, const float *scores, size_t group
 }
 
 /// Whether a group is one of those that are chosen: fewer than `chosen_groups` are before it.
-static int is_group_chosen(const choosing *c, const float *scores, size_t group)
+static int is_group_chosen(const choosing *c, const float *values, size_t group)
 {
-    float own = value_of_group(c, scores, group);
     size_t before = 0;
-    for (size_t other = 0; other < c->groups; other++) {
-        float value = value_of_group(c, scores, other);
-        before += other < group ? value >= own : value > own;
-    }
+    for (size_t other = 0; other < c->groups; other++)
+        before += other < group ? values[other] >= values[group] : values[other] > values[group];
     return before < c->chosen_groups;
+}
+
+/// Makes the scores of the experts of all groups but the chosen ones no numbers.
+static void leave_out_groups(const choosing *c, float *scores)
+{
+    float values[LARGEST_GROUP_COUNT];
+    size_t size = c->experts / c->groups;
+    for (size_t group = 0; group < c->groups; group++) values[group] = value_of_group(c, scores, group);
+    for (size_t group = 0; group < c->groups; group++)
+        if (!is_group_chosen(c, values, group))
+            for (size_t i = group * size; i < (group + 1) * size; i++) scores[i] = NAN;
 }
 
 static void score(const choosing *c, float *x)
@@ -66,16 +77,8 @@ static void score(const choosing *c, float *x)
 
 static void choose_of_token(const choosing *c, float *scores, int32_t *choices, float *factors)
 {
-    size_t size = c->experts / c->groups;
     score(c, scores);
-    if (c->groups > c->chosen_groups) {
-        // Marked after all are compared: the marks of one must not change the value of another.
-        uint64_t is_left_out[16] = { 0 };
-        for (size_t group = 0; group < c->groups; group++)
-            if (!is_group_chosen(c, scores, group)) is_left_out[group / 64] |= (uint64_t)1 << group % 64;
-        for (size_t i = 0; i < c->experts; i++)
-            if (is_left_out[i / size / 64] >> i / size % 64 & 1) scores[i] = NAN;
-    }
+    if (c->groups > c->chosen_groups) leave_out_groups(c, scores);
     for (size_t t = 0; t < c->chosen; t++) {
         size_t best = highest(scores, c->correction, 0, c->experts, choices, t);
         // Logits that are no numbers give no choice: the first ones that are left, whose output is no number either.

@@ -119,24 +119,14 @@ extension Operations {
     public func take(_ rows: Range<Int>, of routing: Routing, from x: Buffer, into y: Buffer) {
         precondition(x.columns == y.columns, "Both have one width.")
         Self.check(y, tokens: rows.count, columns: y.columns)
-        unsafe routing.withRows(rows, of: x) { tokens, factors in
-            let work = unsafe lockstep_rows(
-                instruction_set: instructionSet.code, x: x.start, y: y.start, x_stride: x.columns,
-                y_stride: y.columns, columns: y.columns, count: rows.count, tokens: tokens, factors: factors)
-            unsafe run(lockstep_take_rows_part, work, elements: rows.count * y.columns)
-        }
+        unsafe move(lockstep_take_rows_part, rows, of: routing, tokensOf: x, from: x.start, stride: x.columns, to: y)
     }
 
     /// y[token] += factor * x[r], for the tokens and factors of the routing's rows.
     public func add(_ x: Buffer, _ rows: Range<Int>, of routing: Routing, to y: Buffer) {
         precondition(x.columns == y.columns, "Both have one width.")
         Self.check(x, tokens: rows.count, columns: x.columns)
-        unsafe routing.withRows(rows, of: y) { tokens, factors in
-            let work = unsafe lockstep_rows(
-                instruction_set: instructionSet.code, x: x.start, y: y.start, x_stride: x.columns,
-                y_stride: y.columns, columns: y.columns, count: rows.count, tokens: tokens, factors: factors)
-            unsafe run(lockstep_add_rows_part, work, elements: rows.count * y.columns)
-        }
+        unsafe move(lockstep_add_rows_part, rows, of: routing, tokensOf: y, from: x.start, stride: x.columns, to: y)
     }
 
     /// y[token] += factor * bias, for the tokens and factors of the routing's rows, with one row of biases
@@ -144,12 +134,24 @@ extension Operations {
     public func add(_ biases: Vector, row: Int, _ rows: Range<Int>, of routing: Routing, to y: Buffer) {
         precondition((row + 1) * y.columns <= biases.count, "The biases must have the row.")
         guard !rows.isEmpty else { return }
-        unsafe routing.withRows(rows, of: y) { tokens, factors in
+        let x = unsafe biases.buffer.start + row * y.columns
+        unsafe move(lockstep_add_rows_part, rows, of: routing, tokensOf: y, from: x, stride: 0, to: y)
+    }
+
+    /// Moves rows between x and y by the tokens and factors of the routing's rows.
+    ///
+    /// - Parameters:
+    ///   - byToken: the one of both that has a row for every token.
+    ///   - stride: elements from one row of x to the next.
+    private func move(
+        _ part: lockstep_part, _ rows: Range<Int>, of routing: Routing, tokensOf byToken: Buffer,
+        from x: UnsafeMutablePointer<Float>, stride: Int, to y: Buffer
+    ) {
+        unsafe routing.withRows(rows, of: byToken) { tokens, factors in
             let work = unsafe lockstep_rows(
-                instruction_set: instructionSet.code, x: biases.buffer.start + row * y.columns, y: y.start,
-                x_stride: 0,
-                y_stride: y.columns, columns: y.columns, count: rows.count, tokens: tokens, factors: factors)
-            unsafe run(lockstep_add_rows_part, work, elements: rows.count * y.columns)
+                instruction_set: instructionSet.code, x: x, y: y.start, x_stride: stride, y_stride: y.columns,
+                columns: y.columns, count: rows.count, tokens: tokens, factors: factors)
+            unsafe run(part, work, elements: rows.count * y.columns)
         }
     }
 
