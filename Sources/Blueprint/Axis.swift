@@ -20,6 +20,8 @@ public struct Axis: Hashable, Sendable {
         case experts
         /// One channel of every expert of a mixture.
         case expertWidth
+        /// One channel of one expert of a mixture: those of all experts, end to end.
+        case expertChannels
         /// One channel of the residual stream: the axis along which the last projection of a mixer is cut where
         /// inputs are gathered instead of outputs summed.
         case width
@@ -38,6 +40,15 @@ public struct Axis: Hashable, Sendable {
         self.layer = layer
         self.count = count
     }
+
+    /// The axis of the channels of all experts, end to end.
+    ///
+    /// - Parameters:
+    ///   - width: that of every expert's channels.
+    ///   - experts: that of experts.
+    public init(endToEnd width: Axis, of experts: Axis) {
+        self.init(.expertChannels, layer: width.layer, count: experts.count * width.count)
+    }
 }
 
 extension Axis: CustomStringConvertible {
@@ -53,6 +64,7 @@ extension Axis: CustomStringConvertible {
             case .coveredHeads: "covered heads"
             case .experts: "experts"
             case .expertWidth: "expert width"
+            case .expertChannels: "channels of experts"
             case .width: "width"
             }
         return layer.map { "\(name) of layer \($0)" } ?? name

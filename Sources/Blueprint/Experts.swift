@@ -71,6 +71,10 @@ public struct Experts: Hashable, Sendable {
     /// `[1, width]`; nil where the shared expert counts in full.
     public var sharedGate: Weight?
 
+    /// The axis of the channels of all experts, end to end: shared out where some experts are cut and the others are
+    /// whole.
+    public var channelAxis: Axis { Axis(endToEnd: axis, of: memberAxis) }
+
     /// The projections of every expert before the activation.
     public var firstProjections: [Projection] { (gate.map { [$0] } ?? []) + [up] }
 

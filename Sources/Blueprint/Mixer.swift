@@ -214,7 +214,8 @@ public indirect enum Mixer: Hashable, Sendable {
         switch self {
         case .attention(let attention): [attention.queryAxis]
         case .mlp(let mlp): [mlp.axis]
-        case .experts(let experts): [experts.memberAxis, experts.axis] + (experts.shared.map { [$0.axis] } ?? [])
+        case .experts(let experts):
+            [experts.memberAxis, experts.axis, experts.channelAxis] + (experts.shared.map { [$0.axis] } ?? [])
         case .deltaNet(let net): [net.recurrence.axis]
         case .stateSpace(let space): [space.recurrence.axis]
         }

@@ -4,17 +4,21 @@ import MPI
 import Partition
 import Weights
 
-/// One rank's part of a mixture of experts: a range of every expert's channels, or whole experts.
+/// One rank's part of a mixture of experts: a range of every expert's channels, whole experts, or a range of the
+/// channels of all experts end to end.
 ///
 /// Every rank scores all experts from the same stream with the canonical kernels, and so chooses alike. Rows are the
 /// choices of a chunk sorted by expert; each expert is read once for all of its rows, and not at all without any.
+/// Activations lie expert by expert, of each `[rows, local channels]`, since a rank may have unlike parts of them.
 /// Outputs are added expert by expert, whatever the ranks hold.
 struct ExpertsLayer: MixerLayer {
     let phase = Phase.mlp
     private let experts: Experts
     private let cut: ExpertCut
-    private let members: Range<Int>  // the experts of this rank, before the last projection
-    private let channels: Int  // of each
+    private let rank: Int
+    private let runs: [[ExpertRun]]  // [ranks]: the experts of each rank, before the last projection
+    private let members: Range<Int>  // those of this rank
+    private let cutExperts: [(expert: Int, parts: [Range<Int>])]  // those of which several ranks have channels
     private let router: Matrix  // [experts, width]
     private let bias: Vector?  // [experts]
     private let correction: Vector?  // [experts]
@@ -26,14 +30,14 @@ struct ExpertsLayer: MixerLayer {
     private let shared: SharedExpert?
     private let inputGathering: Gathering
     private let outputGathering: Gathering
-    private let memberRanges: [Range<Int>]  // [ranks]
 
     init(_ experts: Experts, plan: Plan, shard: any Slices, rank: Int) {
         self.experts = experts
         cut = plan.cut(of: experts)
-        memberRanges = plan.split(of: experts.memberAxis).ranges
-        members = memberRanges[rank]
-        channels = plan.heldCount(experts.axis, rank: rank)
+        self.rank = rank
+        runs = (0..<plan.rankCount).map { plan.runs(of: experts, rank: $0) }
+        members = runs[rank][0].members.lowerBound..<runs[rank][runs[rank].count - 1].members.upperBound
+        cutExperts = cut == .mixed ? plan.cutExperts(of: experts).map { ($0.expert, $0.parts.map(\.channels)) } : []
         router = shard.matrix(experts.router.weight)
         bias = experts.router.bias.map { shard.vector($0) }
         correction = experts.router.correction.map { shard.vector($0) }
@@ -61,10 +65,10 @@ struct ExpertsLayer: MixerLayer {
         let inner = raise(tokens: tokens, bench)
         if isGathered {
             let whole = try gather(inner, bench)
-            lower(whole, firstRow: 0, 0..<down.count, into: result, bench)
+            lower(whole, 0..<down.count, into: result, bench)
             try group.gather(result, outputGathering, tokens: tokens, into: buffers.branch, operations)
         } else {
-            lower(inner, firstRow: bench.routing.rows(of: members).lowerBound, members, into: result, bench)
+            lower(inner, members, into: result, bench)
             try group.sum(buffers.branch, tokens: tokens, operations)
         }
         addBiases(tokens: tokens, bench)
@@ -87,21 +91,24 @@ struct ExpertsLayer: MixerLayer {
         exact.choose(experts.router, logits: scores, tokens: tokens, correction: correction, into: bench.routing)
     }
 
-    /// The activations of this rank's channels of its experts, `[rows of its experts, channels]`.
+    /// The activations of this rank's channels of its experts, expert by expert in one row.
     private func raise(tokens: Int, _ bench: Workbench) -> Buffer {
         let (operations, routing) = (bench.operations, bench.routing)
-        let own = routing.rows(of: members)
-        let raised = bench.buffers.up.view(rows: own.count, columns: channels)
-        let activated = bench.buffers.gate.view(rows: own.count, columns: channels)
+        let count = elementCount(rank, routing)
+        let raised = bench.buffers.up.view(rows: 1, columns: count)
+        let activated = bench.buffers.gate.view(rows: 1, columns: count)
+        var start = 0
         for expert in members {
             let rows = routing.rows(of: expert)
             guard !rows.isEmpty else { continue }
+            let channels = up.channels(expert - members.lowerBound)
             // One token is the input of all its experts.
             let input = tokens == 1 ? bench.buffers.normed : bench.buffers.expertInput
             if tokens > 1 { operations.take(rows, of: routing, from: bench.buffers.normed, into: input) }
-            let local = rows.lowerBound - own.lowerBound..<rows.upperBound - own.lowerBound
-            let raising = up.product(expert - members.lowerBound, into: raised.rows(local))
-            let gating = gate?.product(expert - members.lowerBound, into: activated.rows(local))
+            func local(_ buffer: Buffer) -> Buffer { buffer.view(from: start, rows: rows.count, columns: channels) }
+            let raising = up.product(expert - members.lowerBound, into: local(raised))
+            let gating = gate?.product(expert - members.lowerBound, into: local(activated))
+            start += rows.count * channels
             if let gating {
                 operations.multiply(input, tokens: rows.count, gating, raising)
             } else {
@@ -111,8 +118,13 @@ struct ExpertsLayer: MixerLayer {
             routing.byteCountRead += up.byteCount(expert - members.lowerBound)
         }
         operations.activate(
-            experts.activation, gate: gate == nil ? nil : activated, up: raised, tokens: own.count, into: activated)
+            experts.activation, gate: gate == nil ? nil : activated, up: raised, tokens: 1, into: activated)
         return activated
+    }
+
+    /// Activations of a rank.
+    private func elementCount(_ rank: Int, _ routing: Routing) -> Int {
+        runs[rank].reduce(0) { $0 + routing.rows(of: $1.members).count * $1.heldChannels }
     }
 
     /// The activations of all rows, `[rows, all channels]`, from each rank's.
@@ -121,28 +133,49 @@ struct ExpertsLayer: MixerLayer {
         let whole = bench.buffers.gathered.view(rows: rows.count, columns: experts.axis.count)
         switch cut {
         case .inside:
-            try bench.group.gather(inner, inputGathering, tokens: rows.count, into: whole, bench.operations)
-        case .whole:
-            // Ranks have consecutive experts: their rows come in order.
-            let counts = memberRanges.map { bench.routing.rows(of: $0).count * experts.axis.count }
+            let part = inner.view(rows: rows.count, columns: inputGathering.heldColumns[rank])
+            try bench.group.gather(part, inputGathering, tokens: rows.count, into: whole, bench.operations)
+        case .whole, .mixed:
+            // Ranks have consecutive experts: their rows come in order, and the parts of a cut one too.
+            let counts = runs.indices.map { elementCount($0, bench.routing) }
             try bench.group.gather(inner, counts: counts, into: whole)
+            joinParts(whole, bench)
         }
         return whole
     }
 
-    /// Adds the outputs of some experts to the result, from `[rows, channels]` that begin with row `firstRow` of all.
-    private func lower(
-        _ inner: Buffer, firstRow: Int, _ members: Range<Int>, into result: Buffer, _ bench: Workbench
-    ) {
-        let output = bench.buffers.expertOutput.viewed(columns: result.columns)
-        for expert in members {
+    /// Puts the channels of every cut expert side by side, `[rows, all channels]`, where those of one rank come after
+    /// those of another.
+    private func joinParts(_ whole: Buffer, _ bench: Workbench) {
+        let (operations, width) = (bench.operations, experts.axis.count)
+        for (expert, parts) in cutExperts {
             let rows = bench.routing.rows(of: expert)
+            // The parts of one row are in order.
+            guard rows.count > 1 else { continue }
+            let apart = bench.buffers.exchange.view(rows: rows.count, columns: width)
+            operations.copy(whole.rows(rows), tokens: rows.count, columns: width, into: apart, column: 0)
+            for channels in parts {
+                let part = apart.view(
+                    from: rows.count * channels.lowerBound, rows: rows.count, columns: channels.count)
+                operations.copy(
+                    part, tokens: rows.count, columns: channels.count, into: whole.rows(rows),
+                    column: channels.lowerBound)
+            }
+        }
+    }
+
+    /// Adds the outputs of some experts to the result, from their activations expert by expert.
+    private func lower(_ inner: Buffer, _ members: Range<Int>, into result: Buffer, _ bench: Workbench) {
+        let output = bench.buffers.expertOutput.viewed(columns: result.columns)
+        var start = 0
+        for expert in members {
+            let (rows, matrix) = (bench.routing.rows(of: expert), down[expert - members.lowerBound])
             guard !rows.isEmpty else { continue }
-            let input = inner.rows(rows.lowerBound - firstRow..<rows.upperBound - firstRow)
-            bench.operations.multiply(
-                input, tokens: rows.count, by: down[expert - members.lowerBound], into: output)
+            let input = inner.view(from: start, rows: rows.count, columns: matrix.columns)
+            start += input.count
+            bench.operations.multiply(input, tokens: rows.count, by: matrix, into: output)
             bench.operations.add(output, rows, of: bench.routing, to: result)
-            bench.routing.byteCountRead += down[expert - members.lowerBound].byteCount
+            bench.routing.byteCountRead += matrix.byteCount
         }
     }
 }
@@ -158,6 +191,8 @@ private struct LocalExperts {
     }
 
     func byteCount(_ expert: Int) -> Int { matrices[expert].byteCount }
+
+    func channels(_ expert: Int) -> Int { matrices[expert].rows }
 
     func product(_ expert: Int, into output: Buffer) -> Product {
         Product(matrices[expert], bias: biases?[expert], into: output)

@@ -90,7 +90,7 @@ final class AxisCost {
 
     private func byteCount(_ extents: Extents) -> Int {
         let weights = weights.reduce(0) { sum, entry in
-            sum + entry.count * plan.memoryByteCount(of: entry.weight, plan.slice(of: entry.weight, extents))
+            sum + entry.count * plan.memoryByteCount(of: entry.weight, plan.slices(of: entry.weight, extents))
         }
         guard let (mixer, count) = remembering else { return weights }
         return weights + count * plan.rememberedByteCount(mixer, extents)
@@ -142,8 +142,8 @@ extension AxisCost {
 
     private static func steps(_ axis: Axis, _ mixer: Mixer, _ plan: Plan) -> [Int] {
         func ofChannels(_ width: CutWidth) -> [Int] {
-            let grouping = plan.policy.grouping(cutByColumns: width.down, plan.encodings)
-            return grouping.map { Borders($0, perUnit: 1, isPadded: false).steps } ?? [Plan.rowBlock, 1]
+            let shape = WidthDealing.Shape(width, plan.policy, plan.encodings)
+            return shape.grouping == nil ? [shape.block, 1] : shape.borders.steps
         }
         func ofHeads(_ heads: CutHeads) -> [Int] {
             let grouping = plan.policy.grouping(cutByColumns: heads.last, plan.encodings)
@@ -158,6 +158,7 @@ extension AxisCost {
             return ofChannels(CutWidth(mlp))
         case .experts(let experts):
             if axis == experts.memberAxis { return [1] }
+            if axis == experts.channelAxis { return ofChannels(CutWidth(endToEnd: experts)) }
             guard let shared = experts.shared, axis == shared.axis else { return ofChannels(CutWidth(experts)) }
             return ofChannels(CutWidth(shared))
         }

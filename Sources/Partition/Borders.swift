@@ -34,6 +34,9 @@ struct Borders: Hashable {
         return Borders(steps: Set(multiples).sorted(by: >))
     }
 
+    /// Those of these borders that divide `units`: where runs of as many lie end to end, the same in every run.
+    func dividing(_ units: Int) -> Borders { Borders(steps: steps.filter { units.isMultiple(of: $0) }) }
+
     private static func greatestCommonDivisor(_ first: Int, _ second: Int) -> Int {
         var (divisor, remainder) = (first, second)
         while remainder != 0 { (divisor, remainder) = (remainder, divisor % remainder) }

@@ -4,15 +4,13 @@ extension Plan {
     /// The scales and offsets of a weight that an earlier rank holds too, since a cut lies inside their group, and
     /// their bytes.
     public func scalesHeldTwice(of weight: Weight) -> (count: Int, byteCount: Int) {
-        // Columns that no rank shares out are whole: of whole experts nothing is held twice.
-        guard case .columns(let axis, _) = weight.distribution, isShared(axis),
-            let grouping = policy.grouping(cutByColumns: weight, encodings)
+        guard case .columns = weight.distribution, let grouping = policy.grouping(cutByColumns: weight, encodings)
         else { return (0, 0) }
-        let ranges = (0..<rankCount).map { slice(of: weight, rank: $0).columns }
+        let slices = (0..<rankCount).flatMap { self.slices(of: weight, rank: $0) }
         return grouping.parts.filter { $0 != .values && $0 != .highBits }.reduce((0, 0)) { total, part in
-            let held = ranges.reduce(0) { $0 + grouping.columns(of: part, in: $1).count }
-            let twice =
-                weight.memberCount * weight.rows * (held - grouping.columns(of: part, in: 0..<weight.columns).count)
+            let held = slices.reduce(0) { $0 + $1.members.count * grouping.columns(of: part, in: $1.columns).count }
+            let all = weight.memberCount * grouping.columns(of: part, in: 0..<weight.columns).count
+            let twice = weight.rows * (held - all)
             return (total.0 + twice, total.1 + twice * grouping.bytesPerElement(of: part))
         }
     }

@@ -7,13 +7,15 @@ extension Plan {
             weightByteCount: 0, replicatedByteCount: 0, fileByteCount: 0, keyValueHeadsHeldTwice: 0,
             cacheByteCount: 0, workspaceByteCount: workspace(rank: rank).byteCount)
         for weight in weights {
-            let slice = slice(of: weight, rank: rank)
+            let slices = slices(of: weight, rank: rank)
             let encoding = encoding(of: weight)
-            let byteCount = memoryByteCount(of: weight, slice)
+            let byteCount = memoryByteCount(of: weight, slices)
             holdings.weightByteCount += byteCount
             holdings.replicatedByteCount += weight.isReplicated ? byteCount : 0
-            holdings.fileByteCount += encoding.fileByteCount(
-                rows: slice.members.count * slice.rows.count, columns: slice.columns)
+            for slice in slices {
+                holdings.fileByteCount += encoding.fileByteCount(
+                    rows: slice.members.count * slice.rows.count, columns: slice.columns)
+            }
         }
         let extents = Extents(self, rank: rank)
         for mixer in blueprint.layers.flatMap(\.branches).map(\.mixer) {
@@ -49,7 +51,7 @@ extension Plan {
         let squares =
             (attentions.map { $0.normsSpanHeads ? $0.heads + $0.keyValueHeads : 0 } + recurrences.map(\.axis.count))
             .max() ?? 0
-        let chosen = mixtures.map { $0.router.chosenCount * extents.heldCount($0.axis) }
+        let chosen = mixtures.map { mostChannels($0, extents) }
         let channels = (mlps.map { extents.heldCount($0.axis) } + chosen).max() ?? 0
         let experts = mixtures.map(\.memberAxis.count).max() ?? 0
         let (gathered, part, exchange) = gatherColumns
@@ -77,11 +79,18 @@ extension Plan {
             rounded: buffer(roundedByteCount(extents) / Scalar.f32.bytesPerElement))
     }
 
+    /// The most channels of a token's chosen experts that a rank may compute.
+    private func mostChannels(_ experts: Experts, _ extents: Extents) -> Int {
+        let runs = runs(of: experts, extents)
+        let longest = runs.map(\.heldChannels).max() ?? 0
+        return min(experts.router.chosenCount * longest, runs.reduce(0) { $0 + $1.heldCount })
+    }
+
     /// Bytes of one token's rounded input, for the longest input of a rank's products that may round it.
     private func roundedByteCount(_ extents: Extents) -> Int {
         let columns = weights.compactMap { weight -> Int? in
             guard policy.math == .fast, !weight.isVector, encoding(of: weight).isRounded else { return nil }
-            return slice(of: weight, extents).heldColumns
+            return slices(of: weight, extents).map(\.heldColumns).max()
         }
         return columns.max().map { Math.roundedByteCount(columns: $0) } ?? 0
     }
@@ -113,7 +122,7 @@ extension Plan {
         for weight in weights where !weight.isReplicated {
             let encoding = encoding(of: weight)
             for rank in 0..<rankCount {
-                let count = slice(of: weight, rank: rank).heldElementCount
+                let count = slices(of: weight, rank: rank).reduce(0) { $0 + $1.heldElementCount }
                 byteCounts[rank] += Double(encoding.readByteCount(weight, count))
             }
         }

@@ -26,7 +26,7 @@ extension Plan {
         let axes = splits.keys.filter { axis in
             switch axis.kind {
             case .vocabulary, .queryHeads, .keyValueHeads, .mlpWidth, .stateHeads, .coveredHeads: true
-            case .experts, .expertWidth: isShared(axis)
+            case .experts, .expertWidth, .expertChannels: isShared(axis)
             case .width: policy.way == .gather
             }
         }

@@ -85,32 +85,8 @@ extension Plan {
             + "(\(Figure.bytes(repeated * layerCount * cache)) more cache)"
     }
 
-    /// How experts are shared out, and what that means.
-    private var expertRemarks: [String] {
-        var places: [ExpertCut: (first: Experts, count: Int)] = [:]
-        for experts in mixtures {
-            let cut = cut(of: experts)
-            places[cut] = (places[cut]?.first ?? experts, (places[cut]?.count ?? 0) + 1)
-        }
-        return ExpertCut.allCases.compactMap { cut in
-            guard let (experts, count) = places[cut] else { return nil }
-            let what =
-                "experts (\(count) layers): \(experts.memberAxis.count) of \(experts.axis.count) channels, "
-                + "\(experts.router.chosenCount) for a token, "
-            return switch cut {
-            case .inside: what + "cut inside every expert: all ranks work on every choice"
-            case .whole: what + "whole on a rank: figures are averages, a token's choice may fall on one rank"
-            }
-        }
-    }
-
-    /// The axis of a mixture that ranks share out.
-    private func sharedAxis(_ experts: Experts) -> Axis {
-        cut(of: experts) == .inside ? experts.axis : experts.memberAxis
-    }
-
     private var blockRemarks: [String] {
-        let widths = mlps.map(CutWidth.init) + mixtures.map(CutWidth.init)
+        let widths = mlps.map(CutWidth.init) + mixtures.map(cutWidth)
         let inSteps = widths.filter { policy.grouping(cutByColumns: $0.down, encodings) != nil }.map(\.axis)
         let axes = representativeAxes.filter {
             ![.queryHeads, .experts, .stateHeads].contains($0.kind) && !inSteps.contains($0)

@@ -1,24 +1,59 @@
 public import Blueprint
 
 extension Plan {
-    /// The part of a weight that a rank holds.
+    /// What a rank holds of a weight, in order of members: one slice, but of cut and whole experts one for each run of
+    /// those that are cut alike.
     ///
     /// In way gather a last projection is split by the rows of the width axis and keeps all its columns.
-    public func slice(of weight: Weight, rank: Int) -> Slice { slice(of: weight, Extents(self, rank: rank)) }
+    public func slices(of weight: Weight, rank: Int) -> [Slice] { slices(of: weight, Extents(self, rank: rank)) }
 
-    /// The part of a weight that a rank with these extents holds.
-    func slice(of weight: Weight, _ extents: Extents) -> Slice {
-        var slice = sliceOfMember(weight, extents)
-        if let members = weight.members {
-            // A last projection that has rows of the width axis has them of every member.
-            slice.members = isCutByWidth(weight) ? 0..<members.count : extents.range(members)
-        }
-        return slice
+    /// What a rank holds of a weight that is cut alike in all its members.
+    public func slice(of weight: Weight, rank: Int) -> Slice {
+        let slices = slices(of: weight, rank: rank)
+        precondition(slices.count == 1, "the members of \(weight.name) are not cut alike")
+        return slices[0]
     }
 
-    /// Whether a last projection is split by rows, because its inputs are gathered.
-    private func isCutByWidth(_ weight: Weight) -> Bool {
-        if case .columns = weight.distribution { policy.way == .gather } else { false }
+    /// What a rank with these extents holds of a weight.
+    func slices(of weight: Weight, _ extents: Extents) -> [Slice] {
+        func slice(_ members: Range<Int>, _ extents: Extents) -> Slice {
+            var slice = sliceOfMember(weight, extents)
+            slice.members = members
+            return slice
+        }
+        guard let members = weight.members else { return [sliceOfMember(weight, extents)] }
+        switch weight.distribution {
+        case .columns where policy.way == .gather:
+            // A last projection that has rows of the width axis has them of every member.
+            return [slice(0..<members.count, extents)]
+        case .rows(let axis, _), .columns(let axis, _):
+            return extents.runs(members, axis).map { slice($0.members, extents.changing(axis, to: $0)) }
+        case .replicated:
+            return [slice(extents.range(members), extents)]
+        }
+    }
+
+    /// What a rank holds of the experts of a mixture, in order of experts: one run, or of cut and whole experts up to
+    /// three.
+    public func runs(of experts: Experts, rank: Int) -> [ExpertRun] { runs(of: experts, Extents(self, rank: rank)) }
+
+    /// The experts that are cut where others are whole, and the channels of each rank that has any.
+    public func cutExperts(of experts: Experts) -> [(expert: Int, parts: [(rank: Int, channels: Range<Int>)])] {
+        var cut: [(expert: Int, parts: [(rank: Int, channels: Range<Int>)])] = []
+        for rank in 0..<rankCount {
+            for run in runs(of: experts, rank: rank) where run.channels.count < experts.axis.count {
+                for expert in run.members {
+                    if cut.last?.expert != expert { cut.append((expert, [])) }
+                    cut[cut.count - 1].parts.append((rank, run.channels))
+                }
+            }
+        }
+        return cut
+    }
+
+    /// What a rank with these extents holds of the experts of a mixture.
+    func runs(of experts: Experts, _ extents: Extents) -> [ExpertRun] {
+        extents.runs(experts.memberAxis, experts.axis)
     }
 
     private func sliceOfMember(_ weight: Weight, _ extents: Extents) -> Slice {
@@ -65,8 +100,8 @@ extension Plan {
     /// Units of an axis in a rank's memory, padding included.
     public func heldCount(_ axis: Axis, rank: Int) -> Int {
         switch policy.cutting {
-        // Whole experts are not padded: no collective depends on their number.
-        case .padded where axis.kind != .experts: split(of: axis).longest
+        // Whole experts are not padded, nor what is cut beside them: no collective depends on how many they are.
+        case .padded where axis.kind != .experts && axis.kind != .expertChannels: split(of: axis).longest
         case .uneven, .padded: split(of: axis)[rank].count
         }
     }
@@ -75,18 +110,30 @@ extension Plan {
     func gatheredCount(_ experts: Experts) -> Int {
         switch cut(of: experts) {
         case .inside: experts.router.chosenCount * gatheredCount(experts.axis)
-        case .whole: experts.router.chosenCount * experts.axis.count
+        case .whole, .mixed: experts.router.chosenCount * experts.axis.count
         }
     }
 
     /// How the experts of a mixture are shared out.
     public func cut(of experts: Experts) -> ExpertCut {
-        isShared(experts.axis) ? .inside : .whole
+        if isShared(experts.channelAxis) { return .mixed }
+        return isShared(experts.axis) ? .inside : .whole
     }
 
-    /// Whether ranks have different ranges of an axis; of a mixture one of two axes is whole on every rank.
+    /// Whether ranks have different ranges of an axis; of the axes of experts the others are whole on every rank, or
+    /// not dealt at all.
     func isShared(_ axis: Axis) -> Bool {
-        rankCount == 1 ? axis.kind != .experts : split(of: axis).ranges.contains { $0 != 0..<axis.count }
+        guard let split = splits[axis] else { return false }
+        return rankCount == 1 ? axis.kind != .experts : split.ranges.contains { $0 != 0..<axis.count }
+    }
+
+    /// The axis of experts that ranks share out.
+    func sharedAxis(_ experts: Experts) -> Axis {
+        switch cut(of: experts) {
+        case .inside: experts.axis
+        case .whole: experts.memberAxis
+        case .mixed: experts.channelAxis
+        }
     }
 
     /// Units of an axis in the memory of all ranks, padding included: the length of what a gather brings together.

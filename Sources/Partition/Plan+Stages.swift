@@ -71,11 +71,12 @@ extension Plan {
             ]
             if let shared = experts.shared { stage.products.append(products(shared.firstProjections, extents)) }
             if let gate = experts.sharedGate { stage.products.append([product(gate, extents)]) }
-            let chosen = extents.range(experts.memberAxis).count * experts.router.chosenCount
             // What experts read and give is brought together, besides.
+            let moved = runs(of: experts, extents).reduce(0) {
+                $0 + $1.members.count * ($1.channels.count + 2 * blueprint.width)
+            }
             stage.elementCount =
-                experts.memberAxis.count
-                + chosen * (extents.range(experts.axis).count + 2 * blueprint.width) / experts.memberAxis.count
+                experts.memberAxis.count + experts.router.chosenCount * moved / experts.memberAxis.count
                 + (experts.shared.map { extents.range($0.axis).count } ?? 0)
             return stage
         }
@@ -115,27 +116,32 @@ extension Plan {
             if projection.weight.members != nil, case .experts(let experts)? = mixer {
                 work.choice = ProductWork.Choice(
                     chosen: experts.router.chosenCount, count: experts.memberAxis.count,
-                    held: extents.range(experts.memberAxis).count)
+                    held: runs(of: experts, extents).reduce(0) { $0 + $1.members.count })
             }
             return work
         }
     }
 
     private func product(_ weight: Weight, _ extents: Extents) -> ProductWork {
-        let slice = slice(of: weight, extents)
+        let slices = slices(of: weight, extents)
         return ProductWork(
-            encoding: encoding(of: weight), heldByteCount: memoryByteCount(of: weight, slice),
-            heldOperationCount: 2 * slice.elementCount)
+            encoding: encoding(of: weight), heldByteCount: memoryByteCount(of: weight, slices),
+            heldOperationCount: 2 * slices.reduce(0) { $0 + $1.elementCount })
     }
 
     private func vectorByteCount(_ weights: [Weight], _ extents: Extents) -> Int {
-        weights.filter(\.isVector).reduce(0) { $0 + memoryByteCount(of: $1, slice(of: $1, extents)) }
+        weights.filter(\.isVector).reduce(0) { $0 + memoryByteCount(of: $1, slices(of: $1, extents)) }
     }
 
-    /// Bytes of a slice in memory; a vector is one row in float32, and every member lies by itself.
-    func memoryByteCount(of weight: Weight, _ slice: Slice) -> Int {
-        guard !weight.isVector else { return slice.members.count * Scalar.f32.rowByteCount(slice.heldRows) }
-        let columns = slice.columns.lowerBound..<slice.columns.lowerBound + slice.heldColumns
-        return slice.members.count * encoding(of: weight).memoryByteCount(rows: slice.heldRows, columns: columns)
+    /// Bytes of slices in memory; a vector is one row in float32, and every member lies by itself.
+    func memoryByteCount(of weight: Weight, _ slices: [Slice]) -> Int {
+        slices.reduce(0) { sum, slice in
+            let columns = slice.columns.lowerBound..<slice.columns.lowerBound + slice.heldColumns
+            let ofMember =
+                weight.isVector
+                ? Scalar.f32.rowByteCount(slice.heldRows)
+                : encoding(of: weight).memoryByteCount(rows: slice.heldRows, columns: columns)
+            return sum + slice.members.count * ofMember
+        }
     }
 }

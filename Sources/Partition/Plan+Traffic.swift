@@ -111,9 +111,8 @@ extension Plan {
         case .stateSpace(let space): heldCount(space.recurrence.axis, rank: rank) * space.recurrence.headSize
         case .experts(let experts):
             // Of whole experts the expected number.
-            experts.router.chosenCount * heldCount(experts.axis, rank: rank)
-                * heldCount(experts.memberAxis, rank: rank) / experts.memberAxis.count
-                + (experts.shared.map { heldCount($0.axis, rank: rank) } ?? 0)
+            experts.router.chosenCount * runs(of: experts, rank: rank).reduce(0) { $0 + $1.heldCount }
+                / experts.memberAxis.count + (experts.shared.map { heldCount($0.axis, rank: rank) } ?? 0)
         }
     }
 

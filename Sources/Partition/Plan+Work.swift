@@ -39,14 +39,14 @@ extension Plan {
         }
         var work = layers.reduce(Work()) { $0 + $1.work(tokens: tokens, firstPosition: firstPosition) }
         work.weightByteCount += blueprint.finalNorm.weights.reduce(0) {
-            $0 + memoryByteCount(of: $1, slice(of: $1, extents))
+            $0 + memoryByteCount(of: $1, slices(of: $1, extents))
         }
         if logitRows > 0 { work = work + headStage(extents).work(tokens: logitRows, firstPosition: 0) }
         if logitRows == 0 || !blueprint.isTied {
             // Of the table only the tokens' rows are read.
-            let table = slice(of: blueprint.embedding, extents)
-            let held = memoryByteCount(of: blueprint.embedding, table)
-            work.weightByteCount += held * min(tokens, table.heldRows) / max(1, table.heldRows)
+            let held = memoryByteCount(of: blueprint.embedding, slices(of: blueprint.embedding, extents))
+            let rows = extents.heldCount(blueprint.vocabularyAxis)
+            work.weightByteCount += held * min(tokens, rows) / max(1, rows)
         }
         return work
     }

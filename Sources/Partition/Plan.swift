@@ -156,7 +156,7 @@ private struct Dealer {
         splits[heads.coveredAxis] = headDealings[place].dealing.keyValues
     }
 
-    /// Deals the channels of an MLP, or of every expert.
+    /// Deals the channels of an MLP, of every expert, or of all experts end to end.
     mutating func deal(_ width: CutWidth) {
         if let counts = policy.counts[width.axis] {
             splits[width.axis] = Split(counts: counts)
@@ -169,16 +169,17 @@ private struct Dealer {
         splits[width.axis] = widthDealings[place].dealing.next()
     }
 
-    /// Deals the experts of a mixture, or their channels, and its shared expert.
+    /// Deals the experts of a mixture, or their channels, and its shared expert; of the axes of experts one is shared
+    /// out and the others are whole on every rank.
     mutating func deal(_ experts: Experts) {
-        func whole(_ axis: Axis) -> Split { Split(ranges: policy.shares.map { _ in 0..<axis.count }) }
+        for axis in [experts.memberAxis, experts.axis] {
+            splits[axis] = Split(ranges: policy.shares.map { _ in 0..<axis.count })
+        }
         switch policy.cut(of: experts, encodings) {
-        case .inside:
-            splits[experts.memberAxis] = whole(experts.memberAxis)
-            deal(CutWidth(experts))
+        case .inside: deal(CutWidth(experts))
+        case .mixed: deal(CutWidth(endToEnd: experts))
         case .whole:
             let counts = policy.counts[experts.memberAxis]
-            splits[experts.axis] = whole(experts.axis)
             splits[experts.memberAxis] = Split(
                 counts: counts ?? Dealing.deal(experts.memberAxis.count, shares: policy.shares))
         }
@@ -187,21 +188,29 @@ private struct Dealer {
 }
 
 extension Policy {
-    /// How the experts of a mixture are to be shared out.
+    /// How the experts of a mixture are to be shared out: where that is not said, inside if every rank gets its share
+    /// then; else as is fastest, of the equally fast the simplest.
     func cut(of experts: Experts, _ encodings: [String: Encoding]) -> ExpertCut {
+        // One rank has all channels of all experts, whatever is cut.
+        if shares.count == 1 { return .inside }
         if counts[experts.memberAxis] != nil { return .whole }
         if counts[experts.axis] != nil { return .inside }
+        if counts[experts.channelAxis] != nil { return .mixed }
         if let cut = self.experts { return cut }
-        let shape = WidthDealing.Shape(CutWidth(experts), self, encodings)
-        let dealing = WidthDealing(shape, shares: shares).dealing
-        let whole = WholeShares(shares)
-        let members = Dealing.deal(experts.memberAxis.count, to: whole)
-        guard !dealing.isMet, let slowest = whole.slowest(dealing.counts), let other = whole.slowest(members) else {
-            return .inside
+        func dealing(_ width: CutWidth) -> StepDealing {
+            WidthDealing(WidthDealing.Shape(width, self, encodings), shares: shares).dealing
         }
-        let isSlower = whole.isSlower(
-            dealing.counts[slowest] * experts.memberAxis.count, slowest, than: members[other] * experts.axis.count,
-            other)
-        return isSlower ? .whole : .inside
+        let inside = dealing(CutWidth(experts))
+        guard !inside.isMet else { return .inside }
+        let whole = WholeShares(shares)
+        let (members, width) = (experts.memberAxis.count, experts.axis.count)
+        // Channels of all experts.
+        let others: [(cut: ExpertCut, counts: [Int])] = [
+            (.whole, Dealing.deal(members, to: whole).map { $0 * width }),
+            (.mixed, dealing(CutWidth(endToEnd: experts)).counts),
+        ]
+        var best = (cut: ExpertCut.inside, counts: inside.counts.map { $0 * members })
+        for other in others where whole.isSlower(best.counts, than: other.counts) { best = other }
+        return best.cut
     }
 }

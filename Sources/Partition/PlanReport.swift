@@ -73,7 +73,7 @@ public struct PlanReport: Sendable, Hashable {
             "\(rank.rank)", Self.shortened(rank.host ?? ""), Figure.decimal(100 * rank.shareAsked, 1),
             Figure.decimal(100 * rank.shareReached, 1), Self.range(rank.queryHeads), Self.range(rank.keyValueHeads),
             rank.stateHeads.map(Self.range) ?? "", Self.range(rank.mlpWidth), rank.experts.map(Self.range) ?? "",
-            rank.expertWidth.map(Self.range) ?? "", Self.range(rank.vocabulary), Figure.bytes(rank.weightByteCount),
+            Self.channels(rank), Self.range(rank.vocabulary), Figure.bytes(rank.weightByteCount),
             Figure.bytes(rank.replicatedByteCount), Figure.bytes(rank.cacheByteCount),
             Figure.bytes(rank.workspaceByteCount), Figure.bytes(rank.peakByteCount), Figure.bytes(rank.sentByteCount),
         ]
@@ -86,6 +86,14 @@ public struct PlanReport: Sendable, Hashable {
         case 1: "\(units.start)"
         default: "\(units.start)-\(units.end - 1)"
         }
+    }
+
+    /// The channels of every expert; where they differ, the first of the first expert and the last of the last.
+    private static func channels(_ rank: PlanSummary.Rank) -> String {
+        guard let runs = rank.expertRuns, runs.count > 1, let first = runs.first, let last = runs.last else {
+            return rank.expertWidth.map(range) ?? ""
+        }
+        return "\(first.channels.start)…\(last.channels.end - 1)"
     }
 
     private static func shortened(_ host: String) -> String {

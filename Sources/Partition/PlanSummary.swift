@@ -27,6 +27,14 @@ public struct PlanSummary: Sendable, Hashable, Codable {
         }
     }
 
+    /// Experts that follow one another, and the channels that a rank has of each of them.
+    public struct Run: Sendable, Hashable, Codable {
+        /// The experts.
+        public var experts: Units
+        /// The channels.
+        public var channels: Units
+    }
+
     /// What one rank gets; ranges are those of the first layer.
     public struct Rank: Sendable, Hashable, Codable {
         /// Its number.
@@ -43,10 +51,13 @@ public struct PlanSummary: Sendable, Hashable, Codable {
         public var keyValueHeads: Units
         /// Channels of the MLP, or of the shared expert of a mixture.
         public var mlpWidth: Units
-        /// Channels of every expert of the first mixture; absent where there is none.
+        /// Channels of every expert of the first mixture, where only some of them are cut those that it has of any;
+        /// absent where there is none.
         public var expertWidth: Units?
-        /// Experts of the first mixture.
+        /// Experts of the first mixture, those that it shares with another rank included.
         public var experts: Units?
+        /// The same exactly, where only some experts are cut.
+        public var expertRuns: [Run]?
         /// Heads with states of the first recurrent mixer; absent where there is none.
         public var stateHeads: Units?
         /// Rows of the embedding and of the head.
@@ -171,16 +182,31 @@ extension Plan {
         func units(_ axis: Axis?) -> PlanSummary.Units {
             PlanSummary.Units(axis.map { split(of: $0)[rank] } ?? 0..<0)
         }
+        let runs = mixtures.first.map { self.runs(of: $0, rank: rank) } ?? []
+        func cover(_ part: KeyPath<ExpertRun, Range<Int>>) -> PlanSummary.Units? {
+            guard let first = runs.first?[keyPath: part] else { return nil }
+            return PlanSummary.Units(runs.reduce(first) { range, run in
+                let other = run[keyPath: part]
+                return min(range.lowerBound, other.lowerBound)..<max(range.upperBound, other.upperBound)
+            })
+        }
+        let isMixed = mixtures.first.map { cut(of: $0) == .mixed } ?? false
         return PlanSummary.Rank(
             rank: rank, shareAsked: shareAsked(rank: rank), shareReached: shareReached,
             queryHeads: units(attentions.first?.queryAxis), keyValueHeads: units(attentions.first?.keyValueAxis),
-            mlpWidth: units(mlps.first?.axis), expertWidth: mixtures.first.map { units($0.axis) },
-            experts: mixtures.first.map { units($0.memberAxis) },
+            mlpWidth: units(mlps.first?.axis), expertWidth: cover(\.channels), experts: cover(\.members),
+            expertRuns: isMixed ? runs.map(PlanSummary.Run.init) : nil,
             stateHeads: recurrences.first.map { units($0.axis) }, vocabulary: units(blueprint.vocabularyAxis),
             weightByteCount: holdings.weightByteCount, replicatedByteCount: holdings.replicatedByteCount,
             fileByteCount: holdings.fileByteCount, keyValueHeadsHeldTwice: holdings.keyValueHeadsHeldTwice,
             cacheByteCount: holdings.cacheByteCount, workspaceByteCount: holdings.workspaceByteCount,
             peakByteCount: holdings.peakByteCount, sentByteCount: sentByteCount(rank: rank),
             memoryByteCount: memoryLimit)
+    }
+}
+
+extension PlanSummary.Run {
+    fileprivate init(_ run: ExpertRun) {
+        self.init(experts: PlanSummary.Units(run.members), channels: PlanSummary.Units(run.channels))
     }
 }

@@ -95,7 +95,7 @@ public struct Planner {
     private var fixedByteCount: Int {
         let plan = Plan(unchecked: blueprint, policy, encodings)
         return blueprint.weights.filter { $0.isReplicated }
-            .reduce(0) { $0 + plan.memoryByteCount(of: $1, plan.slice(of: $1, rank: 0)) }
+            .reduce(0) { $0 + plan.memoryByteCount(of: $1, plan.slices(of: $1, rank: 0)) }
     }
 }
 

@@ -18,7 +18,8 @@ public struct Policy: Sendable, Hashable {
     public var chunk: Int
     /// How much products may round; a plan makes it precise in way gather.
     public var math: Math
-    /// How experts are shared out; nil for inside, or whole where their channels are too few for the shares.
+    /// How experts are shared out; nil for inside, or where the channels of one are too few for the
+    /// shares whole or mixed, as is faster.
     public var experts: ExpertCut?
     /// Units of each rank, for axes that are not dealt by shares; of key-value heads they follow from the query heads.
     ///

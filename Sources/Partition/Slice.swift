@@ -1,4 +1,4 @@
-/// The part of a weight that a rank holds: of some members, where it has several, the same rows and columns.
+/// A part of a weight that a rank holds: of some members, where it has several, the same rows and columns.
 public struct Slice: Sendable, Hashable {
     /// Its members; `0..<1` of a weight that is one matrix or vector.
     public var members: Range<Int>

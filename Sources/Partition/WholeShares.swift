@@ -32,6 +32,12 @@ struct WholeShares: Hashable {
         Int128(units) * values[other] > Int128(otherUnits) * values[rank]
     }
 
+    /// Whether the rank that finishes last with `counts` does so later than the one with `others`.
+    func isSlower(_ counts: [Int], than others: [Int]) -> Bool {
+        guard let last = slowest(counts), let otherLast = slowest(others) else { return false }
+        return isSlower(counts[last], last, than: others[otherLast], otherLast)
+    }
+
     /// The rank that finishes last, the earliest of several; nil where there are no ranks.
     func slowest(_ counts: [Int]) -> Int? {
         counts.indices.reduce(nil) { last, rank in

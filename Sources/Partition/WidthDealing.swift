@@ -1,6 +1,7 @@
 import Blueprint
 
-/// Channels that ranks share out: those of an MLP, or those of every expert of a mixture.
+/// Channels that ranks share out: those of an MLP, those of every expert of a mixture, or those of all its experts end
+/// to end.
 struct CutWidth: Hashable {
     /// The axis of channels.
     let axis: Axis
@@ -16,6 +17,12 @@ struct CutWidth: Hashable {
         axis = experts.axis
         down = experts.down.weight
     }
+
+    /// The channels of all experts, end to end.
+    init(endToEnd experts: Experts) {
+        axis = experts.channelAxis
+        down = experts.down.weight
+    }
 }
 
 /// How the channels of MLPs or experts of one shape are cut, and how the remainder goes round their layers.
@@ -24,10 +31,21 @@ struct WidthDealing: Hashable {
     struct Shape: Hashable {
         var kind: Axis.Kind
         var width: Int
+        /// Channels of one expert where those of all lie end to end; of others the width.
+        var period: Int
         /// That of the weight that is split by columns, if that has groups.
         var grouping: Grouping?
         /// Whether zeros follow the columns of a range.
         var isPadded: Bool
+
+        /// Where the channels may be cut.
+        var borders: Borders {
+            let borders = Borders(grouping, perUnit: 1, isPadded: isPadded)
+            return period == width ? borders : borders.dividing(period)
+        }
+
+        /// Channels of which ranges are multiples where that costs next to nothing.
+        var block: Int { period == width || period.isMultiple(of: Plan.rowBlock) ? Plan.rowBlock : 1 }
     }
 
     let shape: Shape
@@ -41,9 +59,7 @@ struct WidthDealing: Hashable {
 
     init(_ shape: Shape, shares: [Double]) {
         let whole = WholeShares(shares)
-        let dealing = StepDealing(
-            shape.width, Borders(shape.grouping, perUnit: 1, isPadded: shape.isPadded), shares: whole,
-            preferringMultiplesOf: Plan.rowBlock)
+        let dealing = StepDealing(shape.width, shape.borders, shares: whole, preferringMultiplesOf: shape.block)
         let steps = dealing.counts.map { ($0 + dealing.step - 1) / dealing.step }
         let slowest = whole.slowest(steps)
         limits = slowest.map { Dealing.limits(steps[$0], $0, whole) } ?? steps
@@ -95,7 +111,9 @@ extension WidthDealing.Shape {
     init(_ cut: CutWidth, _ policy: Policy, _ encodings: [String: Encoding]) {
         kind = cut.axis.kind
         width = cut.axis.count
+        period = cut.down.columns
         grouping = policy.grouping(cutByColumns: cut.down, encodings)
-        isPadded = policy.cutting == .padded
+        // Whole experts are not padded, nor is what is cut beside them.
+        isPadded = policy.cutting == .padded && cut.axis.kind != .expertChannels
     }
 }

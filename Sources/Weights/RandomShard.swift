@@ -17,25 +17,24 @@ public final class RandomShard: Slices {
     /// - Throws: `ComputeError.arenaFull` where it has not.
     public init(plan: Plan, rank: Int, arena: Arena, pool: Pool, seed: UInt64) throws(ComputeError) {
         for (index, weight) in plan.blueprint.weights.enumerated() {
-            let slice = plan.slice(of: weight, rank: rank)
+            let slices = plan.memberSlices(of: weight, rank: rank)
             let numbers = RandomNumbers(seed: seed, weight: index)
             if weight.isVector {
-                table.vectors[weight.name] = try slice.members.map { member throws(ComputeError) in
-                    try Self.vector(slice.stored(member, of: weight), numbers, in: arena)
+                table.vectors[weight.name] = try slices.map { slice throws(ComputeError) in
+                    try Self.vector(slice, numbers, in: arena)
                 }
                 continue
             }
             let encoding = plan.encoding(of: weight)
-            table.matrices[weight.name] = try slice.members.map { member throws(ComputeError) in
+            table.matrices[weight.name] = try slices.map { slice throws(ComputeError) in
                 let matrix = try arena.matrix(
                     rows: slice.heldRows, columns: slice.heldColumns, encoding: encoding,
                     firstColumn: slice.columns.lowerBound)
-                let drawn = slice.stored(member, of: weight)
                 switch encoding {
-                case .plain: Self.fill(matrix, drawn, of: weight, numbers, pool)
+                case .plain: Self.fill(matrix, slice, of: weight, numbers, pool)
                 case .grouped(let grouping):
                     let rows = RandomRows(grouping, columns: weight.columns, numbers)
-                    Self.pack(matrix, drawn, rows, pool)
+                    Self.pack(matrix, slice, rows, pool)
                 }
                 return matrix
             }
@@ -56,14 +55,8 @@ public final class RandomShard: Slices {
 
     /// Bytes of an arena that holds a rank's slices.
     public static func byteCount(plan: Plan, rank: Int) -> Int {
-        plan.blueprint.weights.reduce(0) { total, weight in
-            let slice = plan.slice(of: weight, rank: rank)
-            guard !weight.isVector else { return total + slice.members.count * Arena.byteCount(vector: slice.heldRows) }
-            return total
-                + slice.members.count
-                * Arena.byteCount(
-                    rows: slice.heldRows, columns: slice.heldColumns, encoding: plan.encoding(of: weight),
-                    firstColumn: slice.columns.lowerBound)
+        plan.blueprint.weights.reduce(0) {
+            $0 + plan.arenaByteCount(of: $1, rank: rank, encoding: plan.encoding(of: $1))
         }
     }
 

@@ -28,29 +28,27 @@ public final class Shard {
         var table = SliceTable()
         var (loaders, byteCountRead, total) = ([SliceLoader](), 0, 0)
         for weight in plan.blueprint.weights {
-            let (slice, info) = (plan.slice(of: weight, rank: rank), try file.info(weight))
+            let (slices, info) = (plan.memberSlices(of: weight, rank: rank), try file.info(weight))
             if weight.isVector {
                 var vectors: [Vector] = []
-                for member in slice.members {
-                    let stored = slice.stored(member, of: weight)
-                    vectors.append(try Self.vector(info, stored, of: file, in: arena, &byteCountRead))
+                for slice in slices {
+                    vectors.append(try Self.vector(info, slice, of: file, in: arena, &byteCountRead))
                 }
                 table.vectors[weight.name] = vectors
                 continue
             }
-            try file.checkPadding(info, slice)
             let readers = try file.readers(of: weight.name)
             var matrices: [Matrix] = []
-            for member in slice.members {
+            for slice in slices {
+                try file.checkPadding(info, slice)
                 let matrix = try Self.placing { () throws(ComputeError) in
                     try arena.matrix(
                         rows: slice.heldRows, columns: slice.heldColumns, encoding: info.encoding,
                         firstColumn: slice.columns.lowerBound)
                 }
                 matrices.append(matrix)
-                let stored = slice.stored(member, of: weight)
-                loaders.append(SliceLoader(readers, stored, into: matrix))
-                total += info.byteCount(reading: stored.rows, columns: stored.columns)
+                loaders.append(SliceLoader(readers, slice, into: matrix))
+                total += info.byteCount(reading: slice.rows, columns: slice.columns)
             }
             table.matrices[weight.name] = matrices
         }
@@ -76,14 +74,8 @@ public final class Shard {
     public static func byteCount(plan: Plan, rank: Int, file: WeightsFile) throws(WeightsError) -> Int {
         var total = 0
         for weight in plan.blueprint.weights {
-            let slice = plan.slice(of: weight, rank: rank)
-            total +=
-                weight.isVector
-                ? slice.members.count * Arena.byteCount(vector: slice.heldRows)
-                : slice.members.count
-                    * Arena.byteCount(
-                        rows: slice.heldRows, columns: slice.heldColumns, encoding: try file.info(weight).encoding,
-                        firstColumn: slice.columns.lowerBound)
+            let encoding = weight.isVector ? .f32 : try file.info(weight).encoding
+            total += plan.arenaByteCount(of: weight, rank: rank, encoding: encoding)
         }
         return total
     }
@@ -168,12 +160,31 @@ private struct ReadingSpaces: @unchecked Sendable {
     subscript(thread: Int) -> ReadingSpace { spaces[thread] }
 }
 
-extension Slice {
-    /// The slice of one member in the weights file, where members lie one below the other.
-    func stored(_ member: Int, of weight: Weight) -> Slice {
-        var stored = self
-        stored.rows = rows.lowerBound + member * weight.rows..<rows.upperBound + member * weight.rows
-        return stored
+extension Plan {
+    /// What a rank holds of each member of a weight, as it lies in the weights file: one member below the other.
+    func memberSlices(of weight: Weight, rank: Int) -> [Slice] {
+        slices(of: weight, rank: rank).flatMap { slice in
+            slice.members.map { member in
+                var stored = slice
+                stored.members = 0..<1
+                let start = member * weight.rows
+                stored.rows = slice.rows.lowerBound + start..<slice.rows.upperBound + start
+                return stored
+            }
+        }
+    }
+
+    /// Bytes of an arena that holds what a rank has of a weight, in an encoding.
+    func arenaByteCount(of weight: Weight, rank: Int, encoding: Encoding) -> Int {
+        slices(of: weight, rank: rank).reduce(0) { total, slice in
+            let ofMember =
+                weight.isVector
+                ? Arena.byteCount(vector: slice.heldRows)
+                : Arena.byteCount(
+                    rows: slice.heldRows, columns: slice.heldColumns, encoding: encoding,
+                    firstColumn: slice.columns.lowerBound)
+            return total + slice.members.count * ofMember
+        }
     }
 }
 

@@ -157,9 +157,9 @@ struct GoldenTests {
 
     private static let models = Reference.names
 
-    /// Two ways of each model and share, of one share with two cuttings, and of a mixture of experts two cuts of these.
+    /// Two ways of each model and share, of one share with two cuttings, and of a mixture of experts with three cuts.
     private static func caseCount(_ models: [String], shares: Int) -> Int {
-        models.reduce(0) { $0 + 2 * (shares - 1) + (isMixture($1) ? 8 : 4) }
+        models.reduce(0) { $0 + 2 * (shares - 1) + (isMixture($1) ? 12 : 4) }
     }
     private static let cache = OutcomeCache()
 

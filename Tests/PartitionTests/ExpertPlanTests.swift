@@ -5,7 +5,7 @@ import Testing
 /// How experts are shared out, and what follows from it, by figures that are worked out by hand.
 @Suite struct ExpertPlanTests {
     /// Two layers of experts, of which a token chooses two, beside four query heads over two key-value heads.
-    private static func model(experts: Int, width: Int) throws -> Blueprint {
+    static func model(experts: Int, width: Int) throws -> Blueprint {
         try Blueprint(
             configuration: """
                 {"architectures": ["Qwen3MoeForCausalLM"], "hidden_size": 64, "num_hidden_layers": 2,
@@ -15,12 +15,13 @@ import Testing
                 """)
     }
 
-    private static func mixture(_ blueprint: Blueprint) throws -> Experts {
-        for mixer in blueprint.layers.flatMap(\.branches).map(\.mixer) {
-            if case .experts(let experts) = mixer { return experts }
+    static func mixtures(_ blueprint: Blueprint) -> [Experts] {
+        blueprint.layers.flatMap(\.branches).compactMap { branch in
+            if case .experts(let experts) = branch.mixer { experts } else { nil }
         }
-        throw PartitionError.noRanks
     }
+
+    static func mixture(_ blueprint: Blueprint) throws -> Experts { try #require(mixtures(blueprint).first) }
 
     private static func plan(
         _ blueprint: Blueprint, _ shares: [Double], _ cut: ExpertCut? = nil, way: Way = .sum,
@@ -53,9 +54,12 @@ import Testing
         #expect(try Self.plan(blueprint, [1, 1, 1], encoding: encoding).cut(of: experts) == .inside)
         // Groups with offsets whose columns are padded are not cut.
         let offsets = try #require(Grouping(bits: 4, size: 128, scale: .bf16, hasOffsets: true))
-        let padded = Policy(shares: [1, 1, 1], cutting: .padded, context: 128, chunk: 32)
-        let automatic = try Plan(blueprint, policy: padded) { $0.isVector ? .f32 : .grouped(offsets) }
-        #expect(automatic.cut(of: experts) == .whole)
+        for (shares, cut) in [(8, ExpertCut.whole), (4, .inside), (3, .mixed)] {
+            let shares = Array(repeating: 1.0, count: shares)
+            let padded = Policy(shares: shares, cutting: .padded, context: 128, chunk: 32)
+            let automatic = try Plan(blueprint, policy: padded) { $0.isVector ? .f32 : .grouped(offsets) }
+            #expect(automatic.cut(of: experts) == cut, "\(shares)")
+        }
         let whole = try Self.plan(blueprint, [1, 1, 1], .whole, encoding: encoding)
         #expect(whole.cut(of: experts) == .whole)
         #expect(whole.split(of: experts.memberAxis).counts == [3, 3, 2])

@@ -44,6 +44,44 @@ import Weights
         #expect(compared == whole.blueprint.weights.reduce(0) { $0 + ($1.isVector ? 0 : $1.elementCount) })
     }
 
+    /// Of 128 experts some are whole and others cut between ranks.
+    @Test(arguments: encodings, [[5.0, 3, 2], [1, 1, 1], [7, 1, 3, 1, 2]])
+    func membersThatAreCutUnlikeAreThosePartsOfTheWhole(encoding: Encoding, shares: [Double]) throws {
+        func shards(_ shares: [Double]) throws -> (Plan, [RandomShard]) {
+            let policy = Policy(shares: shares, context: 64, experts: .mixed)
+            let plan = try Plan(Blueprint(shape: "moe-tiny"), policy: policy) { $0.isVector ? .f32 : encoding }
+            return (
+                plan,
+                try shares.indices.map { rank in
+                    let arena = try Arena(byteCount: RandomShard.byteCount(plan: plan, rank: rank))
+                    defer { #expect(arena.usedByteCount == arena.capacity) }
+                    #expect(arena.capacity == plan.holdings(rank: rank).weightByteCount)
+                    return try RandomShard(plan: plan, rank: rank, arena: arena, pool: Pool(threads: 2), seed: 7)
+                }
+            )
+        }
+        let ((whole, alone), (plan, parts)) = (try shards([1]), try shards(shares))
+        var (compared, cutCount) = (0, 0)
+        for weight in whole.blueprint.weights where weight.members != nil && !weight.isVector {
+            let all = alone[0].matrices(weight)
+            for (rank, part) in parts.enumerated() {
+                let slices = plan.slices(of: weight, rank: rank)
+                cutCount += slices.count - 1
+                let places = slices.flatMap { slice in slice.members.map { ($0, slice) } }
+                #expect(part.matrices(weight).count == places.count)
+                for (matrix, (member, slice)) in zip(part.matrices(weight), places) {
+                    for (local, row) in slice.rows.enumerated() {
+                        let found = matrix.floats(row: local)
+                        #expect(found == Array(all[member].floats(row: row)[slice.columns]), "\(weight.name) \(member)")
+                        compared += found.count
+                    }
+                }
+            }
+        }
+        let experts = whole.blueprint.weights.filter { $0.members != nil && !$0.isVector }
+        #expect(compared == experts.reduce(0) { $0 + $1.elementCount } && cutCount > 0)
+    }
+
     @Test(arguments: encodings) func sumsOfProductsKeepTheSizeOfTheirInputs(encoding: Encoding) throws {
         let (plan, shards) = try shards(encoding, shares: [1])
         for weight in plan.blueprint.weights where !weight.isVector {
