@@ -30,8 +30,8 @@ struct ShareOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "How experts are shared out: inside, a part of each on every rank, or whole ones. Default: as the plan "
-                + "finds best.",
+            "How experts are shared out: inside, a part of each on every rank; whole ones; or mixed, all of them end "
+                + "to end, so that a few are cut. Default: as the plan finds best.",
             valueName: "cut"))
     var experts: ExpertCut?
 

@@ -4,7 +4,7 @@ import Testing
 extension LockstepTests {
     @Suite(.serialized) struct HelpTests {
         private static let run = [
-            "--model", "--shares", "--shares-file", "--split", "--exact", "--context", "--cache", "--chunk",
+            "--model", "--shares", "--shares-file", "--split", "--exact", "--experts", "--context", "--cache", "--chunk",
             "--threads",
             "--math", "--deadline",
         ]
@@ -16,7 +16,7 @@ extension LockstepTests {
                 "plan",
                 [
                     "--ranks", "--shares", "--context", "--cache", "--chunk", "--encoding", "--exact", "--split",
-                    "--json",
+                    "--experts", "--json",
                 ]
             ),
             ("tokenize", ["--model", "--text", "--text-file", "--decode", "--no-special", "--json"]),

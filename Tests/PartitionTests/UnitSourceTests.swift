@@ -188,15 +188,13 @@ import Testing
             #expect(origins.allSatisfy { $0.source.shape == shape }, "\(name)")
             let isExact = tensor.axis == nil || part.hasWholeUnits(plan)
             for rank in 0..<plan.rankCount {
-                let need = try need(of: name, tensor, plan, part, rank)
-                let place = "\(name), rank \(rank) of \(plan.policy.shares)"
-                let blocks = origins.compactMap { $0.block(plan.slice(of: $0.weight, rank: rank), of: name) }
-                try #require(blocks.allSatisfy { $0.count == shape.count && need.dimension < shape.count }, "\(place)")
-                let found = blocks.reduce(into: Set<Int>()) { $0.formUnion($1[need.dimension]) }
-                #expect(isExact ? found == need.indices : found.isSubset(of: need.indices), "\(place)")
-                for dimension in shape.indices where dimension != need.dimension {
-                    let all = dimension == 0 ? need.experts ?? 0..<shape[0] : 0..<shape[dimension]
-                    #expect(blocks.allSatisfy { $0[dimension] == Set(all) }, "\(place), dimension \(dimension)")
+                let slices = origins.map { plan.slices(of: $0.weight, rank: rank) }
+                #expect(slices.allSatisfy { $0.count == slices[0].count })
+                for number in slices[0].indices {
+                    let need = try need(of: name, tensor, plan, part, rank, run: number)
+                    let place = "\(name), rank \(rank) of \(plan.policy.shares)"
+                    let blocks = zip(origins, slices).compactMap { $0.block($1[number], of: name) }
+                    try check(blocks, need, shape, isExact: isExact, place)
                 }
             }
             if isExact { covered.insert(name) }
@@ -204,8 +202,21 @@ import Testing
         return covered
     }
 
+    /// Checks what a rank has of a tensor: of experts, of those that are cut alike.
+    private static func check(
+        _ blocks: [[Set<Int>]], _ need: Need, _ shape: [Int], isExact: Bool, _ place: String
+    ) throws {
+        try #require(blocks.allSatisfy { $0.count == shape.count && need.dimension < shape.count }, "\(place)")
+        let found = blocks.reduce(into: Set<Int>()) { $0.formUnion($1[need.dimension]) }
+        #expect(isExact ? found == need.indices : found.isSubset(of: need.indices), "\(place)")
+        for dimension in shape.indices where dimension != need.dimension {
+            let all = dimension == 0 ? need.experts ?? 0..<shape[0] : 0..<shape[dimension]
+            #expect(blocks.allSatisfy { $0[dimension] == Set(all) }, "\(place), dimension \(dimension)")
+        }
+    }
+
     private static func need(
-        of name: String, _ tensor: Tensor, _ plan: Plan, _ part: Part, _ rank: Int
+        of name: String, _ tensor: Tensor, _ plan: Plan, _ part: Part, _ rank: Int, run: Int
     ) throws -> Need {
         guard ["in", "out"].contains(tensor.indices.role) else {
             #expect(["rep", "once"].contains(tensor.indices.role), "\(name)")
@@ -214,11 +225,11 @@ import Testing
         let axis = try #require(part.axis(tensor.axis ?? ""), "\(name)")
         try #require(axis.count == tensor.unitCount, "\(name)")
         let dimension = try #require(tensor.indices.dim, "\(name)")
-        let units = tensor.indices.indices(plan.split(of: axis)[rank])
         guard case .experts(let experts) = part.mixer, axis == experts.axis else {
-            return Need(dimension: dimension, indices: units)
+            return Need(dimension: dimension, indices: tensor.indices.indices(plan.split(of: axis)[rank]))
         }
-        let members = plan.split(of: experts.memberAxis)[rank]
+        let run = plan.runs(of: experts, rank: rank)[run]
+        let (members, units) = (run.members, tensor.indices.indices(run.channels))
         if let number = expert(of: name) {
             return Need(dimension: dimension, indices: members.contains(number) ? units : [])
         }
@@ -264,8 +275,8 @@ import Testing
         return Set((replicated + vocabulary).map(\.name))
     }
 
-    /// Plans for several ranks, with experts cut inside and whole; where there are state spaces also plans that cut
-    /// them between groups, whatever is faster.
+    /// Plans for several ranks, with every cut of experts; where there are state spaces also plans that cut them between
+    /// groups, whatever is faster.
     private static func plans(of blueprint: Blueprint) throws -> [Plan] {
         let mixers = blueprint.layers.flatMap(\.branches).map(\.mixer)
         var hasExperts = false
@@ -277,7 +288,7 @@ import Testing
             case .attention, .mlp, .deltaNet: break
             }
         }
-        let cuts: [ExpertCut?] = hasExperts ? [.inside, .whole] : [nil]
+        let cuts: [ExpertCut?] = hasExperts ? ExpertCut.allCases : [nil]
         var policies: [Policy] = []
         for shares in Resource.shares where (2...7).contains(shares.count) {
             for cut in cuts {
