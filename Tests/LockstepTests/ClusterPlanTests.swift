@@ -91,6 +91,30 @@ extension LockstepTests {
             #expect(plan.ranks[2].mlpWidth.end == plan.ranks[2].mlpWidth.start)
         }
 
+        /// Rank 0 tells the others how the channels of all experts are cut.
+        @Test(arguments: [[], ["--exact"]]) func expertsOfWhichSomeAreCutWriteTheTextOfOneRank(way: [String]) throws {
+            let source = Alice.package.appending(
+                path: "Tests/EngineTests/Resources/reference/mixtral-a-h72-i82-q6kv3-e5-bf16")
+            let model = folder.path("mixtral.h5")
+            let imported = try lockstep(["import", source.path(percentEncoded: false), "-o", model])
+            try #require(imported.status == 0, "\(imported.errors)")
+            let arguments = [
+                "generate", "--model", model, "--tokens", "3,1,4,1,5,9,2,6", "--max-tokens", "24", "--threads", "1",
+                "--ignore-eos", "--math", "precise",
+            ]
+            let options = ["--cluster", try profile([4e9, 3e9, 2e9]), "--experts", "mixed"] + way
+            let launch = try lockstep(ranks: 3, arguments + options)
+            #expect(launch.status == 0, "\(launch.errors)")
+            #expect(launch.output == (try lockstep(arguments + way)).output && !launch.output.isEmpty)
+            let plan: PlanFigures = try decoded(["plan", model, "--json"] + options)
+            var next = 0
+            for run in plan.ranks.flatMap({ $0.expertRuns ?? [] }) where run.channels.start < run.channels.end {
+                #expect(run.experts.start * 82 + run.channels.start == next)
+                next += (run.experts.end - run.experts.start) * (run.channels.end - run.channels.start)
+            }
+            #expect(next == 5 * 82 && plan.ranks.contains { ($0.expertRuns ?? []).count > 1 })
+        }
+
         @Test func aProfileOfOtherHostsIsRefused() throws {
             let path = try profile([1e9, 1e9]) { $0.ranks[1].host = "elsewhere" }
             expectFailure(

@@ -4,9 +4,8 @@ import Testing
 extension LockstepTests {
     @Suite(.serialized) struct HelpTests {
         private static let run = [
-            "--model", "--shares", "--shares-file", "--split", "--exact", "--experts", "--context", "--cache", "--chunk",
-            "--threads",
-            "--math", "--deadline",
+            "--model", "--shares", "--shares-file", "--split", "--exact", "--experts", "--context", "--cache",
+            "--chunk", "--threads", "--math", "--deadline",
         ]
 
         static let options: [(command: String, options: [String])] = [

@@ -7,11 +7,17 @@ struct PlanFigures: Decodable {
         var end: Int
     }
 
+    struct Run: Decodable {
+        var experts: Units
+        var channels: Units
+    }
+
     struct Rank: Decodable {
         var shareAsked: Double
         var vocabulary: Units
         var mlpWidth: Units
         var queryHeads: Units
+        var expertRuns: [Run]?
         var weightByteCount: Int
         var fileByteCount: Int
         var cacheByteCount: Int

@@ -65,6 +65,28 @@ extension LockstepTests {
             #expect(plan.rankCount == 2)
         }
 
+        /// 410 channels at 5:3:2: 205, 123 and 82.
+        @Test func expertsOfWhichOneIsCutAreListedAndExplained() throws {
+            let config = Alice.package.appending(
+                path: "Tests/EngineTests/Resources/reference/mixtral-a-h72-i82-q6kv3-e5-bf16/config.json")
+            let arguments = [
+                "plan", config.path(percentEncoded: false), "--shares", "5:3:2", "--experts", "mixed",
+            ]
+            let launch = try lockstep(arguments)
+            #expect(launch.status == 0, "\(launch.errors)")
+            let words = launch.output.split { $0 == " " || $0 == "\n" }.joined(separator: " ")
+            for text in [
+                " none 0-2 0…40 ", " none 2-3 41…81 ", " none 4 0-81 ",
+                "- experts (layers 0-2): 5 of 82 channels, 2 for a token, end to end over the ranks: 4 whole, expert 2 "
+                    + "cut (41 channels on rank 0, 41 channels on rank 1): figures are averages",
+            ] { #expect(words.contains(text), "\(text) in \(launch.output)") }
+            let plan: PlanFigures = try decoded(arguments + ["--json"])
+            #expect(plan.ranks[1].expertRuns?.map { [$0.experts.start, $0.channels.start] } == [[2, 41], [3, 0]])
+            #expect(plan.ranks[1].expertRuns?.map { [$0.experts.end, $0.channels.end] } == [[3, 82], [4, 82]])
+            let inside: PlanFigures = try decoded(arguments.dropLast() + ["inside", "--json"])
+            #expect(inside.ranks.allSatisfy { $0.expertRuns == nil })
+        }
+
         @Test func aFolderMayHoldAGGUFFile() throws {
             let file = Alice.package.appending(
                 path: "Tests/EngineTests/Resources/reference/gguf-llama-a-q8_0/model-Q8_0.gguf")

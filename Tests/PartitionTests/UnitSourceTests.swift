@@ -275,8 +275,8 @@ import Testing
         return Set((replicated + vocabulary).map(\.name))
     }
 
-    /// Plans for several ranks, with every cut of experts; where there are state spaces also plans that cut them between
-    /// groups, whatever is faster.
+    /// Plans for several ranks, with every cut of experts; where there are state spaces also plans that cut them
+    /// between groups, whatever is faster.
     private static func plans(of blueprint: Blueprint) throws -> [Plan] {
         let mixers = blueprint.layers.flatMap(\.branches).map(\.mixer)
         var hasExperts = false

@@ -44,12 +44,21 @@ import Weights
         #expect(compared == whole.blueprint.weights.reduce(0) { $0 + ($1.isVector ? 0 : $1.elementCount) })
     }
 
-    /// Of 128 experts some are whole and others cut between ranks.
-    @Test(arguments: encodings, [[5.0, 3, 2], [1, 1, 1], [7, 1, 3, 1, 2]])
+    private static let mixture = """
+        {"architectures": ["Qwen3MoeForCausalLM"], "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
+         "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 64, "moe_intermediate_size": 96,
+         "num_experts": 3, "num_experts_per_tok": 2, "vocab_size": 320, "hidden_act": "silu",
+         "max_position_embeddings": 512, "rope_theta": 10000}
+        """
+
+    /// Of three experts some are whole and others cut between ranks.
+    @Test(arguments: encodings, [[5.0, 3, 2], [1, 1], [7, 1, 3, 1, 2]])
     func membersThatAreCutUnlikeAreThosePartsOfTheWhole(encoding: Encoding, shares: [Double]) throws {
         func shards(_ shares: [Double]) throws -> (Plan, [RandomShard]) {
             let policy = Policy(shares: shares, context: 64, experts: .mixed)
-            let plan = try Plan(Blueprint(shape: "moe-tiny"), policy: policy) { $0.isVector ? .f32 : encoding }
+            let plan = try Plan(Blueprint(configuration: Self.mixture), policy: policy) {
+                $0.isVector ? .f32 : encoding
+            }
             return (
                 plan,
                 try shares.indices.map { rank in
