@@ -3,7 +3,8 @@ import Blueprint
 /// What passes of a plan take on the ranks of a profile: bytes over rates, operations over rates, and messages.
 ///
 /// Ranks meet after every stage, a mixer or the head; the stage takes as long as its slowest rank, and the exchange
-/// after it as long as it was measured to take.
+/// after it as long as it was measured to take. Which rank is the slowest with a token's experts may depend on their
+/// choice: the time is an average then.
 public struct CostModel: Sendable {
     /// What the predictions are for.
     public let plan: Plan
@@ -20,6 +21,8 @@ public struct CostModel: Sendable {
         var branch: Branch
         var number: Int
         var count: Int
+        /// Seconds of the slowest rank for one token; nil where experts have no part in it.
+        var slowest: Double?
     }
 
     /// What equal stages have in common.
@@ -37,7 +40,20 @@ public struct CostModel: Sendable {
         self.profile = profile
         ranks = profile.ranks.map { RankCost($0, encodings: encodings, policy: plan.policy) }
         head = extents.map(plan.headStage)
-        stages = Self.stages(plan, extents)
+        var stages = Self.stages(plan, extents)
+        for place in stages.indices { stages[place].slowest = Self.slowest(ranks, stages[place].works) }
+        self.stages = stages
+    }
+
+    private static func slowest(_ ranks: [RankCost], _ works: [StageWork]) -> Double? {
+        let costs = zip(ranks, works).compactMap { rank, work in
+            work.experts.map { experts in
+                let average = rank.secondsOfChosen(work)
+                let all = rank.seconds(work, tokens: 1, firstPosition: 0) + rank.restSeconds(work, tokens: 1)
+                return ChosenExperts.Cost(experts: experts, average: average, rest: all - average)
+            }
+        }
+        return costs.isEmpty ? nil : ChosenExperts.slowest(costs)
     }
 
     private static func stages(_ plan: Plan, _ extents: [Extents]) -> [Stage] {
@@ -121,7 +137,7 @@ public struct CostModel: Sendable {
                 ]
             }
             let exchange = seconds(plan.exchanges(stage.branch, tokens: tokens)[stage.number])
-            tally.add(times, exchange: exchange, count: stage.count)
+            tally.add(times, slowest: tokens == 1 ? stage.slowest : nil, exchange: exchange, count: stage.count)
         }
         guard logitRows > 0 else { return }
         let times = zip(ranks, head).map { rank, work -> [Phase: Double] in
@@ -148,9 +164,11 @@ private struct Tally {
     }
 
     /// What each rank does until they meet, and what they exchange then, `count` times.
-    mutating func add(_ times: [[Phase: Double]], exchange: Double, count: Int) {
+    ///
+    /// - Parameter slowest: seconds until all are done, where that is more than what any takes on average.
+    mutating func add(_ times: [[Phase: Double]], slowest: Double? = nil, exchange: Double, count: Int) {
         let own = times.map { $0.values.reduce(0, +) }
-        let slowest = own.max() ?? 0
+        let slowest = max(own.max() ?? 0, slowest ?? 0)
         prediction.seconds += Double(count) * slowest
         for rank in times.indices {
             for (phase, seconds) in times[rank] {

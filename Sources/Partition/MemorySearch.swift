@@ -111,19 +111,3 @@ struct MemorySearch {
         return exact.map { [$0] } ?? [100, 1000].map(scaled) + [shares]
     }
 }
-
-/// Numbers that are the same on every machine.
-///
-/// Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014.
-private struct SplitMix {
-    var state: UInt64
-
-    /// From 1/2 to 3/2.
-    mutating func factor() -> Double {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return 0.5 + Double((mixed ^ (mixed >> 31)) >> 11) * 0x1p-53
-    }
-}

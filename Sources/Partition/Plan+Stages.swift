@@ -71,8 +71,11 @@ extension Plan {
             ]
             if let shared = experts.shared { stage.products.append(products(shared.firstProjections, extents)) }
             if let gate = experts.sharedGate { stage.products.append([product(gate, extents)]) }
+            let runs = runs(of: experts, extents)
+            stage.experts = ChosenExperts(
+                chosen: experts.router.chosenCount, count: experts.memberAxis.count, runs: runs)
             // What experts read and give is brought together, besides.
-            let moved = runs(of: experts, extents).reduce(0) {
+            let moved = runs.reduce(0) {
                 $0 + $1.members.count * ($1.channels.count + 2 * blueprint.width)
             }
             stage.elementCount =

@@ -20,6 +20,11 @@ struct RankCost {
         return stage.products.reduce(remembered) { $0 + seconds($1, tokens: tokens) }
     }
 
+    /// Seconds of a stage's products with experts that a token chooses, on average.
+    func secondsOfChosen(_ stage: StageWork) -> Double {
+        stage.products.filter { $0.contains { $0.choice != nil } }.reduce(0) { $0 + seconds($1, tokens: 1) }
+    }
+
     /// Seconds of norms, rotation, activation and sums of branches in a stage: of one token what a layer was measured
     /// to take, of many what their elements take, where that is more.
     func restSeconds(_ stage: StageWork, tokens: Int) -> Double {

@@ -7,6 +7,8 @@ struct StageWork: Hashable {
     var phase: Phase
     /// Products of the same input are computed in one go.
     var products: [[ProductWork]] = []
+    /// What a token chooses among, in products of experts of which ranks have unlike parts.
+    var experts: ChosenExperts?
     /// Reading the cache, in an attention.
     var attention: AttentionWork?
     /// States that each token changes.

@@ -4,13 +4,13 @@ import Testing
 
 /// How experts are shared out, and what follows from it, by figures that are worked out by hand.
 @Suite struct ExpertPlanTests {
-    /// Two layers of experts, of which a token chooses two, beside four query heads over two key-value heads.
-    static func model(experts: Int, width: Int) throws -> Blueprint {
+    /// Two layers of experts, of which a token chooses some, beside four query heads over two key-value heads.
+    static func model(experts: Int, width: Int, chosen: Int = 2) throws -> Blueprint {
         try Blueprint(
             configuration: """
                 {"architectures": ["Qwen3MoeForCausalLM"], "hidden_size": 64, "num_hidden_layers": 2,
                  "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 64,
-                 "moe_intermediate_size": \(width), "num_experts": \(experts), "num_experts_per_tok": 2,
+                 "moe_intermediate_size": \(width), "num_experts": \(experts), "num_experts_per_tok": \(chosen),
                  "vocab_size": 320, "hidden_act": "silu", "max_position_embeddings": 512, "rope_theta": 10000}
                 """)
     }
