@@ -37,19 +37,19 @@ private struct LocalRecurrence {
         self.recurrence = recurrence
         self.stateIndex = stateIndex
         local = plan.heads(of: recurrence, rank: rank)
-        covered = HeadMap(local.keyValueHead)
+        covered = HeadMap(local.coveredHead)
         self.convolutions = convolutions.map { LocalConvolution($0, shard) }
     }
 
     /// `[tokens, held covered heads * stateSize]`: what is read of states, and what is written.
     func coveredBuffers(_ bench: Workbench) -> (read: Buffer, written: Buffer) {
-        let columns = local.heldKeyValues * recurrence.stateSize
+        let columns = local.heldCovered * recurrence.stateSize
         return (bench.buffers.queries.viewed(columns: columns), bench.buffers.keys.viewed(columns: columns))
     }
 
     /// `[tokens, held heads * headSize]`: inputs of heads, their gates, and what they give.
     func headBuffers(_ bench: Workbench) -> (inputs: Buffer, gates: Buffer, outputs: Buffer) {
-        let columns = local.heldQueries * recurrence.headSize
+        let columns = local.heldHeads * recurrence.headSize
         return (
             bench.buffers.values.viewed(columns: columns), bench.buffers.besides.viewed(columns: columns),
             bench.buffers.heads.viewed(columns: columns)
@@ -58,7 +58,7 @@ private struct LocalRecurrence {
 
     /// `[tokens, held heads]` twice: what states keep, and how much they take.
     func rates(_ tokens: Int, _ bench: Workbench) -> (decays: Buffer, steps: Buffer) {
-        let (rates, heads) = (bench.buffers.rates, local.heldQueries)
+        let (rates, heads) = (bench.buffers.rates, local.heldHeads)
         return (
             rates.view(rows: tokens, columns: heads), rates.view(from: tokens * heads, rows: tokens, columns: heads)
         )
@@ -135,7 +135,7 @@ struct DeltaNetLayer: MixerLayer {
         operations.sigmoid(steps, tokens: tokens)
         common.recur(tokens: tokens, hasDeltaRule: true, skip: nil, own, bench)
         norm.normalizeHeads(
-            read, tokens: tokens, heads: common.local.heldQueries, headSize: recurrence.headSize, operations)
+            read, tokens: tokens, heads: common.local.heldHeads, headSize: recurrence.headSize, operations)
         operations.activate(.silu, gate: gates, up: read, tokens: tokens, into: read)
         try output(read, tokens: tokens, on: bench)
     }
@@ -144,7 +144,7 @@ struct DeltaNetLayer: MixerLayer {
 extension DeltaNetLayer {
     private func makeUnit(_ buffer: Buffer, tokens: Int, factor: Float, _ operations: Operations) {
         operations.makeUnit(
-            buffer, tokens: tokens, heads: common.local.heldKeyValues, headSize: common.recurrence.stateSize,
+            buffer, tokens: tokens, heads: common.local.heldCovered, headSize: common.recurrence.stateSize,
             epsilon: Self.unitEpsilon, factor: factor)
     }
 }
@@ -202,7 +202,7 @@ struct StateSpaceLayer: MixerLayer {
 
     /// The norm over the channels of each group, of which ranks may have parts.
     private func normalize(_ outputs: Buffer, tokens: Int, _ bench: Workbench) throws(MPIError) {
-        let (recurrence, heads) = (common.recurrence, common.local.queries)
+        let (recurrence, heads) = (common.recurrence, common.local.heads)
         let sums = bench.buffers.squares.viewed(columns: recurrence.axis.count)
         bench.operations.clear(sums, tokens: tokens)
         bench.operations.sumSquares(
