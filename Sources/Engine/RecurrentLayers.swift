@@ -19,26 +19,25 @@ private struct LocalConvolution {
     }
 }
 
-/// What recurrent mixers of one rank have in common: the heads, the buffers of a chunk, and the convolutions.
+/// What recurrent mixers of one rank have in common: the heads, the buffers of a chunk, the convolutions, and the last
+/// projection.
 private struct LocalRecurrence {
     let recurrence: Recurrence
     let local: LocalHeads
     let covered: HeadMap
     let stateIndex: Int
+    let output: LastProjection
     private let convolutions: [LocalConvolution]
 
-    /// - Parameters:
-    ///   - convolutions: of what is read of states, of what is written, and of the inputs of heads.
-    ///   - stateIndex: which of the sequence's states is this layer's.
-    init(
-        _ recurrence: Recurrence, _ convolutions: [Convolution], stateIndex: Int, plan: Plan, shard: any Slices,
-        rank: Int
-    ) {
-        self.recurrence = recurrence
+    /// - Parameter stateIndex: which of the sequence's states is this layer's.
+    init(_ mixer: any RecurrentMixer, stateIndex: Int, plan: Plan, shard: any Slices, rank: Int) {
+        recurrence = mixer.recurrence
         self.stateIndex = stateIndex
         local = plan.heads(of: recurrence, rank: rank)
         covered = HeadMap(local.coveredHead)
-        self.convolutions = convolutions.map { LocalConvolution($0, shard) }
+        convolutions = mixer.convolutions.map { LocalConvolution($0, shard) }
+        output = LastProjection(
+            mixer.output, axis: recurrence.axis, perUnit: recurrence.headSize, plan: plan, shard: shard)
     }
 
     /// `[tokens, held covered heads * stateSize]`: what is read of states, and what is written.
@@ -96,15 +95,12 @@ struct DeltaNetLayer: MixerLayer {
     private let decayLog: Vector  // [local value heads]
     private let decayBias: Vector  // likewise
     private let norm: LocalNorm  // [value size]
-    private let output: LastProjection
 
     /// Added to the sum of squares of a query or key (`l2norm` of the reference).
     private static let unitEpsilon: Float = 1e-6
 
     init(_ net: DeltaNet, stateIndex: Int, plan: Plan, shard: any Slices, rank: Int) {
-        let recurrence = net.recurrence
-        common = LocalRecurrence(
-            recurrence, net.convolutions, stateIndex: stateIndex, plan: plan, shard: shard, rank: rank)
+        common = LocalRecurrence(net, stateIndex: stateIndex, plan: plan, shard: shard, rank: rank)
         query = LocalProjection(net.query, shard)
         key = LocalProjection(net.key, shard)
         value = LocalProjection(net.value, shard)
@@ -114,8 +110,6 @@ struct DeltaNetLayer: MixerLayer {
         decayLog = shard.vector(net.decayLog)
         decayBias = shard.vector(net.decayBias)
         norm = LocalNorm(net.norm, shard)
-        output = LastProjection(
-            net.output, axis: recurrence.axis, perUnit: recurrence.headSize, plan: plan, shard: shard)
     }
 
     func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws(MPIError) {
@@ -137,7 +131,7 @@ struct DeltaNetLayer: MixerLayer {
         norm.normalizeHeads(
             read, tokens: tokens, heads: common.local.heldHeads, headSize: recurrence.headSize, operations)
         operations.activate(.silu, gate: gates, up: read, tokens: tokens, into: read)
-        try output(read, tokens: tokens, on: bench)
+        try common.output(read, tokens: tokens, on: bench)
     }
 }
 
@@ -163,12 +157,9 @@ struct StateSpaceLayer: MixerLayer {
     private let skip: Vector  // likewise
     private let norm: LocalNorm  // [local heads * head size]
     private let exchangesSquares: Bool
-    private let output: LastProjection
 
     init(_ space: StateSpace, stateIndex: Int, plan: Plan, shard: any Slices, rank: Int) {
-        let recurrence = space.recurrence
-        common = LocalRecurrence(
-            recurrence, space.convolutions, stateIndex: stateIndex, plan: plan, shard: shard, rank: rank)
+        common = LocalRecurrence(space, stateIndex: stateIndex, plan: plan, shard: shard, rank: rank)
         gate = LocalProjection(space.gate, shard)
         input = LocalProjection(space.input, shard)
         write = LocalProjection(space.write, shard)
@@ -179,8 +170,6 @@ struct StateSpaceLayer: MixerLayer {
         skip = shard.vector(space.skip)
         norm = LocalNorm(space.norm, shard)
         exchangesSquares = plan.exchangesSquares(space)
-        output = LastProjection(
-            space.output, axis: recurrence.axis, perUnit: recurrence.headSize, plan: plan, shard: shard)
     }
 
     func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws(MPIError) {
@@ -197,7 +186,7 @@ struct StateSpaceLayer: MixerLayer {
         common.recur(tokens: tokens, hasDeltaRule: false, skip: skip, own, bench)
         operations.activate(.silu, gate: gates, up: outputs, tokens: tokens, into: outputs)
         try normalize(outputs, tokens: tokens, bench)
-        try output(outputs, tokens: tokens, on: bench)
+        try common.output(outputs, tokens: tokens, on: bench)
     }
 
     /// The norm over the channels of each group, of which ranks may have parts.
