@@ -11,7 +11,7 @@ final class SequenceState {
     /// Whether it turns as sequences do that are longer than those of training.
     var isLong = false
     /// The next position.
-    private(set) var position = 0
+    var position: Int { tokens.count }
     let context: Int
 
     /// Space for `plan.policy.context` tokens.
@@ -38,7 +38,6 @@ final class SequenceState {
     func append(_ tokens: [Int32]) {
         distinctTokens.formUnion(tokens)
         self.tokens += tokens
-        position += tokens.count
     }
 
     /// Forgets everything.
@@ -46,7 +45,6 @@ final class SequenceState {
         distinctTokens.removeAll(keepingCapacity: true)
         tokens.removeAll(keepingCapacity: true)
         isLong = false
-        position = 0
         for state in recurrent { state.clear() }
     }
 
@@ -80,7 +78,6 @@ final class SequenceState {
         precondition(isLong == snapshot.isLong, "Keys that were computed anew are not those that were kept.")
         tokens.removeLast(tokens.count - snapshot.tokenCount)
         distinctTokens = Set(tokens)
-        position = tokens.count
         var place = 0
         for state in recurrent {
             state.restore(from: snapshot.floats, at: place)
