@@ -9,8 +9,8 @@ public struct HeadMap: Sendable {
     /// Heads that read.
     public var count: Int { coveredHeads.count }
 
-    /// The local covered head of each local head, in order; query heads that share one should be neighbours, so that its
-    /// keys and values are read once for them.
+    /// The local covered head of each local head, in order; query heads that share one should be neighbours, so that
+    /// its keys and values are read once for them.
     public init(_ coveredHeads: [Int]) {
         precondition(coveredHeads.allSatisfy { $0 >= 0 }, "A head's number is not negative.")
         self.coveredHeads = coveredHeads.map { Int32(truncatingIfNeeded: $0) }
