@@ -127,39 +127,32 @@ struct ConfigurationReader {
     }
 
     mutating func strings(_ key: String) throws(BlueprintError) -> [String]? {
-        guard let value = value(key) else { return nil }
-        guard case .array(let elements) = value else { throw wrongType(key, "an array of strings", value) }
-        var texts: [String] = []
-        for element in elements {
-            guard case .string(let text) = element else { throw wrongType(key, "an array of strings", value) }
-            texts.append(text)
-        }
-        return texts
+        try array(key, of: "strings") { if case .string(let text) = $0 { text } else { nil } }
     }
 
     mutating func reals(_ key: String) throws(BlueprintError) -> [Double]? {
-        guard let value = value(key) else { return nil }
-        guard case .array(let elements) = value else { throw wrongType(key, "an array of numbers", value) }
-        var numbers: [Double] = []
-        for element in elements {
+        try array(key, of: "numbers") { element in
             switch element {
-            case .integer(let number): numbers.append(Double(number))
-            case .real(let number): numbers.append(number)
-            case .null, .boolean, .string, .array, .object: throw wrongType(key, "an array of numbers", value)
+            case .integer(let number): Double(number)
+            case .real(let number): number
+            case .null, .boolean, .string, .array, .object: nil
             }
         }
-        return numbers
     }
 
     mutating func integers(_ key: String) throws(BlueprintError) -> [Int]? {
+        try array(key, of: "integers") { if case .integer(let number) = $0 { number } else { nil } }
+    }
+
+    /// An array all of whose elements `read` takes.
+    private mutating func array<Element>(
+        _ key: String, of kind: String, _ read: (ConfigurationValue) -> Element?
+    ) throws(BlueprintError) -> [Element]? {
         guard let value = value(key) else { return nil }
-        guard case .array(let elements) = value else { throw wrongType(key, "an array of integers", value) }
-        var numbers: [Int] = []
-        for element in elements {
-            guard case .integer(let number) = element else { throw wrongType(key, "an array of integers", value) }
-            numbers.append(number)
-        }
-        return numbers
+        guard case .array(let values) = value else { throw wrongType(key, "an array of \(kind)", value) }
+        let elements = values.compactMap(read)
+        guard elements.count == values.count else { throw wrongType(key, "an array of \(kind)", value) }
+        return elements
     }
 
     mutating func object(_ key: String) throws(BlueprintError) -> ConfigurationReader? {

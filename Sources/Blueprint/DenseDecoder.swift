@@ -174,6 +174,14 @@ struct DenseDecoder {
         }
     }
 
+    /// Reads whether all projections of an attention have biases.
+    mutating func readAttentionBias(
+        _ reader: inout ConfigurationReader, default fallback: Bool = false
+    ) throws(BlueprintError) {
+        hasQueryKeyValueBias = try reader.boolean("attention_bias", default: fallback)
+        hasOutputBias = hasQueryKeyValueBias
+    }
+
     /// Makes mixtures of experts of some layers' MLPs.
     ///
     /// - Throws: ``BlueprintError`` where they have more channels than any model.

@@ -5,14 +5,8 @@ public struct Projection: Hashable, Sendable {
     /// `[outputs]`, or nil.
     public var bias: Weight?
 
-    /// A projection with or without a bias.
-    public init(weight: Weight, bias: Weight? = nil) {
-        self.weight = weight
-        self.bias = bias
-    }
-
     /// Its tensors.
-    public var weights: [Weight] { [weight] + (bias.map { [$0] } ?? []) }
+    public var weights: [Weight] { [weight, bias].compactMap { $0 } }
 }
 
 /// A root-mean-square norm, `x / sqrt(mean(x²) + epsilon) * (weight + addend)`, or with a bias a layer norm: that of
@@ -38,7 +32,7 @@ public struct Norm: Hashable, Sendable {
     }
 
     /// Its tensors.
-    public var weights: [Weight] { [weight] + (bias.map { [$0] } ?? []) }
+    public var weights: [Weight] { [weight, bias].compactMap { $0 } }
 }
 
 /// Causal self-attention in which several query heads may read one key-value head.
@@ -200,14 +194,17 @@ public indirect enum Mixer: Hashable, Sendable {
         }
     }
 
-    /// Its heads and states, where it has states.
-    public var recurrence: Recurrence? {
+    /// The mixer, where it is a recurrent one.
+    public var recurrent: (any RecurrentMixer)? {
         switch self {
         case .attention, .mlp, .experts: nil
-        case .deltaNet(let net): net.recurrence
-        case .stateSpace(let space): space.recurrence
+        case .deltaNet(let net): net
+        case .stateSpace(let space): space
         }
     }
+
+    /// Its heads and states, where it has states.
+    public var recurrence: Recurrence? { recurrent?.recurrence }
 
     /// The axes that ranks share out, each by itself.
     public var axes: [Axis] {

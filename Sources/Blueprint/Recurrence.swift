@@ -16,6 +16,16 @@ public struct Recurrence: Hashable, Sendable {
     public var groupSize: Int { axis.count / coveredAxis.count }
 }
 
+/// A mixer whose heads have states.
+public protocol RecurrentMixer: Sendable {
+    /// Its heads and states.
+    var recurrence: Recurrence { get }
+    /// Convolutions of what is read of states, of what is written, and of the inputs of heads.
+    var convolutions: [Convolution] { get }
+    /// `[width, heads * headSize]`.
+    var output: Projection { get }
+}
+
 /// The weights of a short causal convolution of each channel by itself, `[channels * kernelSize]`, the latest position
 /// last, with a silu after it.
 public struct Convolution: Hashable, Sendable {
@@ -24,14 +34,8 @@ public struct Convolution: Hashable, Sendable {
     /// `[channels]`, or nil.
     public var bias: Weight?
 
-    /// A convolution with or without a bias.
-    public init(weight: Weight, bias: Weight? = nil) {
-        self.weight = weight
-        self.bias = bias
-    }
-
     /// Its tensors.
-    public var weights: [Weight] { [weight] + (bias.map { [$0] } ?? []) }
+    public var weights: [Weight] { [weight, bias].compactMap { $0 } }
 }
 
 /// A gated delta net: linear attention whose state forgets by a gate and is corrected by a step.
@@ -41,7 +45,7 @@ public struct Convolution: Hashable, Sendable {
 /// `silu(gate)`.
 ///
 /// Yang et al., Gated Delta Networks: Improving Mamba2 with Delta Rule, 2024.
-public struct DeltaNet: Hashable, Sendable {
+public struct DeltaNet: RecurrentMixer, Hashable, Sendable {
     /// `[keyHeads * keySize, width]`.
     public var query: Projection
     /// `[keyHeads * keySize, width]`.
@@ -81,7 +85,7 @@ public struct DeltaNet: Hashable, Sendable {
 /// channels of each group.
 ///
 /// Dao and Gu, Transformers are SSMs, 2024.
-public struct StateSpace: Hashable, Sendable {
+public struct StateSpace: RecurrentMixer, Hashable, Sendable {
     /// `[heads * headSize, width]`.
     public var gate: Projection
     /// `[heads * headSize, width]`.

@@ -139,6 +139,15 @@ INLINE float tree(const float *sums)
     return (s[0] + s[2]) + (s[1] + s[3]);
 }
 
+/// The canonical sum of squares that are rounded before they are added.
+INLINE float sum_of_squares(const float *x, size_t count)
+{
+    float sums[16] = {0};
+    for (size_t i = 0; i < count; i++)
+        sums[i % 16] += x[i] * x[i];
+    return tree(sums);
+}
+
 /// exp(x): x = n ln 2 + r, a polynomial in r, and 2^n in two factors so that one rounding makes a subnormal result.
 /// The coefficients are a minimax fit on |r| <= ln 2 / 2.
 INLINE float exponential(float x)

@@ -60,9 +60,7 @@ void lockstep_convolve_part(const void *work, int thread, int threads)
 
 INLINE void make_unit_body(float *x, size_t size, float epsilon, float factor)
 {
-    float sums[16] = { 0 };
-    for (size_t i = 0; i < size; i++) sums[i % 16] += x[i] * x[i];
-    float scale = factor * (1.0f / sqrtf(tree(sums) + epsilon));
+    float scale = factor * (1.0f / sqrtf(sum_of_squares(x, size) + epsilon));
     for (size_t i = 0; i < size; i++) x[i] *= scale;
 }
 

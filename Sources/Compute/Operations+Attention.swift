@@ -1,20 +1,20 @@
 internal import Blueprint
 internal import CKernels
 
-/// Which local key-value head each local query head reads.
+/// Which local covered head each local head reads: of an attention, which key-value head each query head.
 public struct HeadMap: Sendable {
-    let keyValueHeads: [Int32]
-    let keyValueHeadCount: Int
+    let coveredHeads: [Int32]
+    let coveredCount: Int
 
-    /// Query heads.
-    public var count: Int { keyValueHeads.count }
+    /// Heads that read.
+    public var count: Int { coveredHeads.count }
 
-    /// The local key-value head of each local query head, in order; heads that share one should be neighbours, so that
+    /// The local covered head of each local head, in order; query heads that share one should be neighbours, so that
     /// its keys and values are read once for them.
-    public init(_ keyValueHeads: [Int]) {
-        precondition(keyValueHeads.allSatisfy { $0 >= 0 }, "A head's number is not negative.")
-        self.keyValueHeads = keyValueHeads.map { Int32(truncatingIfNeeded: $0) }
-        keyValueHeadCount = (keyValueHeads.max() ?? -1) + 1
+    public init(_ coveredHeads: [Int]) {
+        precondition(coveredHeads.allSatisfy { $0 >= 0 }, "A head's number is not negative.")
+        self.coveredHeads = coveredHeads.map { Int32(truncatingIfNeeded: $0) }
+        coveredCount = (coveredHeads.max() ?? -1) + 1
     }
 }
 
@@ -48,14 +48,14 @@ extension Operations {
     ) {
         let size = cache.headSize
         precondition(size <= LOCKSTEP_LONGEST_HEAD, "A head has at most 1024 elements.")
-        precondition(heads.keyValueHeadCount <= cache.heads, "Every query head's key-value head must be in the cache.")
+        precondition(heads.coveredCount <= cache.heads, "Every query head's key-value head must be in the cache.")
         precondition(sinks?.count ?? heads.count == heads.count, "Every head has a sink.")
         precondition(window.map { $0 > 0 } ?? true, "A window has at least one position.")
         precondition(
             firstPosition >= 0 && firstPosition + tokens <= cache.positions, "The cache must hold the positions.")
         Self.check(queries, tokens: tokens, columns: heads.count * size)
         Self.check(y, tokens: tokens, columns: heads.count * size)
-        unsafe heads.keyValueHeads.withUnsafeBufferPointer { map in
+        unsafe heads.coveredHeads.withUnsafeBufferPointer { map in
             var work = unsafe lockstep_attention(
                 instruction_set: instructionSet.code, queries: queries.start, y: y.start,
                 query_stride: queries.columns, y_stride: y.columns, cache: cache.layout,

@@ -130,7 +130,7 @@ extension Operations {
     ) {
         let heads = covered.count
         precondition(q.columns == k.columns && v.columns == o.columns, "Queries and keys have one width.")
-        precondition(covered.keyValueHeadCount * stateSize <= q.columns, "Every covered head must be there.")
+        precondition(covered.coveredCount * stateSize <= q.columns, "Every covered head must be there.")
         precondition(states.rows >= heads && states.columns == stateSize * headSize, "Every head has a state.")
         precondition(skip?.count ?? heads == heads, "Every head skips.")
         Self.check(q, tokens: tokens, columns: q.columns)
@@ -139,7 +139,7 @@ extension Operations {
         Self.check(o, tokens: tokens, columns: heads * headSize)
         Self.check(decays, tokens: tokens, columns: heads)
         Self.check(steps, tokens: tokens, columns: heads)
-        unsafe covered.keyValueHeads.withUnsafeBufferPointer { map in
+        unsafe covered.coveredHeads.withUnsafeBufferPointer { map in
             let work = unsafe lockstep_recur(
                 instruction_set: instructionSet.code, has_delta_rule: hasDeltaRule ? 1 : 0, q: q.start, k: k.start,
                 v: v.start, o: o.start, covered_stride: q.columns, stride: v.columns, decays: decays.start,

@@ -33,7 +33,7 @@ struct AttentionLayer: MixerLayer {
         self.cacheIndex = cacheIndex
         let local = plan.heads(of: attention, rank: rank)
         self.local = local
-        heads = HeadMap(local.keyValueHead)
+        heads = HeadMap(local.coveredHead)
         query = LocalProjection(attention.query, shard)
         key = LocalProjection(attention.key, shard)
         value = attention.value.map { LocalProjection($0, shard) }
@@ -49,10 +49,10 @@ struct AttentionLayer: MixerLayer {
 
     func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws(MPIError) {
         let (operations, tokens, headSize) = (bench.operations, chunk.tokens, attention.headSize)
-        let queries = bench.buffers.queries.viewed(columns: local.heldQueries * headSize)
-        let keys = bench.buffers.keys.viewed(columns: local.heldKeyValues * headSize)
-        let values = bench.buffers.values.viewed(columns: local.heldKeyValues * headSize)
-        let read = bench.buffers.heads.viewed(columns: local.heldQueries * headSize)
+        let queries = bench.buffers.queries.viewed(columns: local.heldHeads * headSize)
+        let keys = bench.buffers.keys.viewed(columns: local.heldCovered * headSize)
+        let values = bench.buffers.values.viewed(columns: local.heldCovered * headSize)
+        let read = bench.buffers.heads.viewed(columns: local.heldHeads * headSize)
         let rotation = rotation(state, bench)
 
         if let latent {
@@ -64,8 +64,8 @@ struct AttentionLayer: MixerLayer {
                 bench.buffers.normed, tokens: tokens, query.product(into: queries), key.product(into: keys),
                 value?.product(into: values))
             try normalize(queries, keys, tokens: tokens, bench)
-            rotate(queries, heads: local.heldQueries, rotation, chunk, bench)
-            rotate(keys, heads: local.heldKeyValues, rotation, chunk, bench)
+            rotate(queries, heads: local.heldHeads, rotation, chunk, bench)
+            rotate(keys, heads: local.heldCovered, rotation, chunk, bench)
         }
 
         let cache = state.caches[cacheIndex]
@@ -97,9 +97,9 @@ struct AttentionLayer: MixerLayer {
             return try spannedNorms(queries, queryNorm, keys, keyNorm, tokens: tokens, bench)
         }
         queryNorm?.normalizeHeads(
-            queries, tokens: tokens, heads: local.heldQueries, headSize: attention.headSize, bench.operations)
+            queries, tokens: tokens, heads: local.heldHeads, headSize: attention.headSize, bench.operations)
         keyNorm?.normalizeHeads(
-            keys, tokens: tokens, heads: local.heldKeyValues, headSize: attention.headSize, bench.operations)
+            keys, tokens: tokens, heads: local.heldCovered, headSize: attention.headSize, bench.operations)
     }
 
     private func rotate(_ buffer: Buffer, heads: Int, _ rotation: Buffer, _ chunk: Chunk, _ bench: Workbench) {

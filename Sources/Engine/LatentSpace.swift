@@ -24,8 +24,8 @@ struct LatentSpace {
         norm = LocalNorm(latent.norm, shard)
         keyExpansions = shard.matrices(latent.keyExpansion)
         valueExpansions = shard.matrices(latent.valueExpansion)
-        heads = local.queries.count
-        heldHeads = local.heldQueries
+        heads = local.heads.count
+        heldHeads = local.heldHeads
     }
 
     private var querySize: Int { latent.contentSize + turning }

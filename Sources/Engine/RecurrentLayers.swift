@@ -19,37 +19,36 @@ private struct LocalConvolution {
     }
 }
 
-/// What recurrent mixers of one rank have in common: the heads, the buffers of a chunk, and the convolutions.
+/// What recurrent mixers of one rank have in common: the heads, the buffers of a chunk, the convolutions, and the last
+/// projection.
 private struct LocalRecurrence {
     let recurrence: Recurrence
     let local: LocalHeads
     let covered: HeadMap
     let stateIndex: Int
+    let output: LastProjection
     private let convolutions: [LocalConvolution]
 
-    /// - Parameters:
-    ///   - convolutions: of what is read of states, of what is written, and of the inputs of heads.
-    ///   - stateIndex: which of the sequence's states is this layer's.
-    init(
-        _ recurrence: Recurrence, _ convolutions: [Convolution], stateIndex: Int, plan: Plan, shard: any Slices,
-        rank: Int
-    ) {
-        self.recurrence = recurrence
+    /// - Parameter stateIndex: which of the sequence's states is this layer's.
+    init(_ mixer: any RecurrentMixer, stateIndex: Int, plan: Plan, shard: any Slices, rank: Int) {
+        recurrence = mixer.recurrence
         self.stateIndex = stateIndex
         local = plan.heads(of: recurrence, rank: rank)
-        covered = HeadMap(local.keyValueHead)
-        self.convolutions = convolutions.map { LocalConvolution($0, shard) }
+        covered = HeadMap(local.coveredHead)
+        convolutions = mixer.convolutions.map { LocalConvolution($0, shard) }
+        output = LastProjection(
+            mixer.output, axis: recurrence.axis, perUnit: recurrence.headSize, plan: plan, shard: shard)
     }
 
     /// `[tokens, held covered heads * stateSize]`: what is read of states, and what is written.
     func coveredBuffers(_ bench: Workbench) -> (read: Buffer, written: Buffer) {
-        let columns = local.heldKeyValues * recurrence.stateSize
+        let columns = local.heldCovered * recurrence.stateSize
         return (bench.buffers.queries.viewed(columns: columns), bench.buffers.keys.viewed(columns: columns))
     }
 
     /// `[tokens, held heads * headSize]`: inputs of heads, their gates, and what they give.
     func headBuffers(_ bench: Workbench) -> (inputs: Buffer, gates: Buffer, outputs: Buffer) {
-        let columns = local.heldQueries * recurrence.headSize
+        let columns = local.heldHeads * recurrence.headSize
         return (
             bench.buffers.values.viewed(columns: columns), bench.buffers.besides.viewed(columns: columns),
             bench.buffers.heads.viewed(columns: columns)
@@ -58,7 +57,7 @@ private struct LocalRecurrence {
 
     /// `[tokens, held heads]` twice: what states keep, and how much they take.
     func rates(_ tokens: Int, _ bench: Workbench) -> (decays: Buffer, steps: Buffer) {
-        let (rates, heads) = (bench.buffers.rates, local.heldQueries)
+        let (rates, heads) = (bench.buffers.rates, local.heldHeads)
         return (
             rates.view(rows: tokens, columns: heads), rates.view(from: tokens * heads, rows: tokens, columns: heads)
         )
@@ -96,15 +95,12 @@ struct DeltaNetLayer: MixerLayer {
     private let decayLog: Vector  // [local value heads]
     private let decayBias: Vector  // likewise
     private let norm: LocalNorm  // [value size]
-    private let output: LastProjection
 
     /// Added to the sum of squares of a query or key (`l2norm` of the reference).
     private static let unitEpsilon: Float = 1e-6
 
     init(_ net: DeltaNet, stateIndex: Int, plan: Plan, shard: any Slices, rank: Int) {
-        let recurrence = net.recurrence
-        common = LocalRecurrence(
-            recurrence, net.convolutions, stateIndex: stateIndex, plan: plan, shard: shard, rank: rank)
+        common = LocalRecurrence(net, stateIndex: stateIndex, plan: plan, shard: shard, rank: rank)
         query = LocalProjection(net.query, shard)
         key = LocalProjection(net.key, shard)
         value = LocalProjection(net.value, shard)
@@ -114,8 +110,6 @@ struct DeltaNetLayer: MixerLayer {
         decayLog = shard.vector(net.decayLog)
         decayBias = shard.vector(net.decayBias)
         norm = LocalNorm(net.norm, shard)
-        output = LastProjection(
-            net.output, axis: recurrence.axis, perUnit: recurrence.headSize, plan: plan, shard: shard)
     }
 
     func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws(MPIError) {
@@ -135,16 +129,16 @@ struct DeltaNetLayer: MixerLayer {
         operations.sigmoid(steps, tokens: tokens)
         common.recur(tokens: tokens, hasDeltaRule: true, skip: nil, own, bench)
         norm.normalizeHeads(
-            read, tokens: tokens, heads: common.local.heldQueries, headSize: recurrence.headSize, operations)
+            read, tokens: tokens, heads: common.local.heldHeads, headSize: recurrence.headSize, operations)
         operations.activate(.silu, gate: gates, up: read, tokens: tokens, into: read)
-        try output(read, tokens: tokens, on: bench)
+        try common.output(read, tokens: tokens, on: bench)
     }
 }
 
 extension DeltaNetLayer {
     private func makeUnit(_ buffer: Buffer, tokens: Int, factor: Float, _ operations: Operations) {
         operations.makeUnit(
-            buffer, tokens: tokens, heads: common.local.heldKeyValues, headSize: common.recurrence.stateSize,
+            buffer, tokens: tokens, heads: common.local.heldCovered, headSize: common.recurrence.stateSize,
             epsilon: Self.unitEpsilon, factor: factor)
     }
 }
@@ -163,12 +157,9 @@ struct StateSpaceLayer: MixerLayer {
     private let skip: Vector  // likewise
     private let norm: LocalNorm  // [local heads * head size]
     private let exchangesSquares: Bool
-    private let output: LastProjection
 
     init(_ space: StateSpace, stateIndex: Int, plan: Plan, shard: any Slices, rank: Int) {
-        let recurrence = space.recurrence
-        common = LocalRecurrence(
-            recurrence, space.convolutions, stateIndex: stateIndex, plan: plan, shard: shard, rank: rank)
+        common = LocalRecurrence(space, stateIndex: stateIndex, plan: plan, shard: shard, rank: rank)
         gate = LocalProjection(space.gate, shard)
         input = LocalProjection(space.input, shard)
         write = LocalProjection(space.write, shard)
@@ -179,8 +170,6 @@ struct StateSpaceLayer: MixerLayer {
         skip = shard.vector(space.skip)
         norm = LocalNorm(space.norm, shard)
         exchangesSquares = plan.exchangesSquares(space)
-        output = LastProjection(
-            space.output, axis: recurrence.axis, perUnit: recurrence.headSize, plan: plan, shard: shard)
     }
 
     func forward(_ chunk: Chunk, state: SequenceState, on bench: Workbench) throws(MPIError) {
@@ -197,12 +186,12 @@ struct StateSpaceLayer: MixerLayer {
         common.recur(tokens: tokens, hasDeltaRule: false, skip: skip, own, bench)
         operations.activate(.silu, gate: gates, up: outputs, tokens: tokens, into: outputs)
         try normalize(outputs, tokens: tokens, bench)
-        try output(outputs, tokens: tokens, on: bench)
+        try common.output(outputs, tokens: tokens, on: bench)
     }
 
     /// The norm over the channels of each group, of which ranks may have parts.
     private func normalize(_ outputs: Buffer, tokens: Int, _ bench: Workbench) throws(MPIError) {
-        let (recurrence, heads) = (common.recurrence, common.local.queries)
+        let (recurrence, heads) = (common.recurrence, common.local.heads)
         let sums = bench.buffers.squares.viewed(columns: recurrence.axis.count)
         bench.operations.clear(sums, tokens: tokens)
         bench.operations.sumSquares(

@@ -11,7 +11,7 @@ final class SequenceState {
     /// Whether it turns as sequences do that are longer than those of training.
     var isLong = false
     /// The next position.
-    private(set) var position = 0
+    var position: Int { tokens.count }
     let context: Int
 
     /// Space for `plan.policy.context` tokens.
@@ -22,7 +22,7 @@ final class SequenceState {
         for attention in plan.blueprint.attentions {
             caches.append(
                 try KeyValueCache(
-                    heads: plan.heads(of: attention, rank: rank).heldKeyValues, positions: context,
+                    heads: plan.heads(of: attention, rank: rank).heldCovered, positions: context,
                     heldPositions: plan.cachedPositions(attention), headSize: attention.headSize,
                     encoding: plan.policy.cache, in: arena))
         }
@@ -30,7 +30,7 @@ final class SequenceState {
         recurrent = try plan.blueprint.recurrences.map { recurrence throws(ComputeError) in
             let (local, channels) = Self.shape(recurrence, plan, rank: rank)
             return try RecurrentState(
-                heads: local.heldQueries, stateSize: recurrence.stateSize, headSize: recurrence.headSize,
+                heads: local.heldHeads, stateSize: recurrence.stateSize, headSize: recurrence.headSize,
                 channels: channels, kernelSize: recurrence.kernelSize, in: arena)
         }
     }
@@ -38,7 +38,6 @@ final class SequenceState {
     func append(_ tokens: [Int32]) {
         distinctTokens.formUnion(tokens)
         self.tokens += tokens
-        position += tokens.count
     }
 
     /// Forgets everything.
@@ -46,7 +45,6 @@ final class SequenceState {
         distinctTokens.removeAll(keepingCapacity: true)
         tokens.removeAll(keepingCapacity: true)
         isLong = false
-        position = 0
         for state in recurrent { state.clear() }
     }
 
@@ -80,7 +78,6 @@ final class SequenceState {
         precondition(isLong == snapshot.isLong, "Keys that were computed anew are not those that were kept.")
         tokens.removeLast(tokens.count - snapshot.tokenCount)
         distinctTokens = Set(tokens)
-        position = tokens.count
         var place = 0
         for state in recurrent {
             state.restore(from: snapshot.floats, at: place)
@@ -91,8 +88,8 @@ final class SequenceState {
     /// The heads of a rank, and the channels of its convolutions: of what is read, of what is written, of inputs.
     private static func shape(_ recurrence: Recurrence, _ plan: Plan, rank: Int) -> (LocalHeads, channels: [Int]) {
         let local = plan.heads(of: recurrence, rank: rank)
-        let covered = local.heldKeyValues * recurrence.stateSize
-        return (local, [covered, covered, local.heldQueries * recurrence.headSize])
+        let covered = local.heldCovered * recurrence.stateSize
+        return (local, [covered, covered, local.heldHeads * recurrence.headSize])
     }
 
     /// Bytes that the caches and states of a rank take.
@@ -101,13 +98,13 @@ final class SequenceState {
             let (local, channels) = shape(recurrence, plan, rank: rank)
             return total
                 + RecurrentState.byteCount(
-                    heads: local.heldQueries, stateSize: recurrence.stateSize, headSize: recurrence.headSize,
+                    heads: local.heldHeads, stateSize: recurrence.stateSize, headSize: recurrence.headSize,
                     channels: channels, kernelSize: recurrence.kernelSize)
         }
         return plan.blueprint.attentions.reduce(states) { total, attention in
             total
                 + KeyValueCache.byteCount(
-                    heads: plan.heads(of: attention, rank: rank).heldKeyValues,
+                    heads: plan.heads(of: attention, rank: rank).heldCovered,
                     positions: plan.cachedPositions(attention),
                     headSize: attention.headSize, encoding: plan.policy.cache)
         }

@@ -14,8 +14,8 @@ struct SpannedNorms {
 
     init(_ attention: Attention, _ local: LocalHeads, plan: Plan, rank: Int) {
         self.attention = attention
-        queries = local.queries
-        keyValues = local.keyValues
+        queries = local.heads
+        keyValues = local.covered
         repeated = plan.split(of: attention.keyValueAxis).repeatedUnitCount(rank: rank)
     }
 

@@ -53,14 +53,8 @@ public struct HDF5Dataset: ~Copyable {
 
     /// Fills `buffer` with the elements of `slab`, innermost extent fastest. Corresponds to `H5Dread`.
     public func read(_ slab: Hyperslab, into buffer: inout MutableRawSpan) throws(HDF5Error) {
-        try check(slab, byteCount: buffer.byteCount)
-        guard slab.elementCount > 0 else { return }
-        let selection = try select(slab)
-        let (raw, type, memory, stored) = (
-            identifier.raw, selection.datatype.raw, selection.memory.raw, selection.stored.raw
-        )
-        _ = try unsafe buffer.withUnsafeMutableBytes { (bytes) throws(HDF5Error) in
-            try Library.check("H5Dread", at: location) {
+        try unsafe buffer.withUnsafeMutableBytes { (bytes) throws(HDF5Error) in
+            try transfer("H5Dread", slab, byteCount: bytes.count) { raw, type, memory, stored in
                 unsafe H5Dread(raw, type, memory, stored, chdf5_default(), bytes.baseAddress)
             }
         }
@@ -68,14 +62,8 @@ public struct HDF5Dataset: ~Copyable {
 
     /// Stores the elements of `slab` from `bytes`, innermost extent fastest. Corresponds to `H5Dwrite`.
     public func write(_ slab: Hyperslab, from bytes: RawSpan) throws(HDF5Error) {
-        try check(slab, byteCount: bytes.byteCount)
-        guard slab.elementCount > 0 else { return }
-        let selection = try select(slab)
-        let (raw, type, memory, stored) = (
-            identifier.raw, selection.datatype.raw, selection.memory.raw, selection.stored.raw
-        )
-        _ = try unsafe bytes.withUnsafeBytes { (bytes) throws(HDF5Error) in
-            try Library.check("H5Dwrite", at: location) {
+        try unsafe bytes.withUnsafeBytes { (bytes) throws(HDF5Error) in
+            try transfer("H5Dwrite", slab, byteCount: bytes.count) { raw, type, memory, stored in
                 unsafe H5Dwrite(raw, type, memory, stored, chdf5_default(), bytes.baseAddress)
             }
         }
@@ -132,18 +120,20 @@ extension HDF5Dataset {
         .shapeMismatch(location: location, expected: "\(byteCount) bytes of elements side by side", found: found)
     }
 
-    private struct Selection: ~Copyable {
-        let datatype: Identifier
-        let memory: Identifier
-        let stored: Identifier
-    }
-
-    private func select(_ slab: Hyperslab) throws(HDF5Error) -> Selection {
-        Selection(
-            // The file's own type also in memory: the library then copies and never converts.
-            datatype: try elementType.makeDatatype(at: location),
-            memory: try Dataspace.make(shape: [slab.elementCount], at: location),
-            stored: try Dataspace.make(shape: shape, selecting: slab, at: location))
+    /// Calls a function of the library with this dataset, the elements' type, and where `slab` lies in memory and in
+    /// the file; does nothing for an empty one.
+    private func transfer(
+        _ function: String, _ slab: Hyperslab, byteCount: Int,
+        _ call: (_ raw: hid_t, _ type: hid_t, _ memory: hid_t, _ stored: hid_t) -> herr_t
+    ) throws(HDF5Error) {
+        try check(slab, byteCount: byteCount)
+        guard slab.elementCount > 0 else { return }
+        // The file's own type also in memory: the library then copies and never converts.
+        let datatype = try elementType.makeDatatype(at: location)
+        let memory = try Dataspace.make(shape: [slab.elementCount], at: location)
+        let stored = try Dataspace.make(shape: shape, selecting: slab, at: location)
+        let (raw, type, inMemory, inFile) = (identifier.raw, datatype.raw, memory.raw, stored.raw)
+        try Library.check(function, at: location) { call(raw, type, inMemory, inFile) }
     }
 
     private func check(_ slab: Hyperslab, byteCount: Int) throws(HDF5Error) {

@@ -78,13 +78,8 @@ extension Communicator {
         precondition(whole.count == part.count * size, "the whole has room for one part per rank")
         let count = try cCount("MPI_Allgather", part.count)
         countTraffic(T.self, whole.count)
-        try unsafe part.withUnsafeBufferPointer { (part) throws(MPIError) in
-            try unsafe whole.withUnsafeMutableBufferPointer { (whole) throws(MPIError) in
-                try collective("MPI_Allgather") {
-                    unsafe MPI_Allgather(
-                        part.baseAddress, count, T.datatype, whole.baseAddress, count, T.datatype, handle)
-                }
-            }
+        try unsafe collective("MPI_Allgather", from: part, into: &whole) { part, whole in
+            unsafe MPI_Allgather(part, count, T.datatype, whole, count, T.datatype, handle)
         }
     }
 
@@ -99,13 +94,8 @@ extension Communicator {
         precondition(received.count == values.count, "a rank gets as much as it gives")
         let count = try cCount("MPI_Alltoall", values.count / size)
         countTraffic(T.self, values.count)
-        try unsafe values.withUnsafeBufferPointer { (values) throws(MPIError) in
-            try unsafe received.withUnsafeMutableBufferPointer { (received) throws(MPIError) in
-                try collective("MPI_Alltoall") {
-                    unsafe MPI_Alltoall(
-                        values.baseAddress, count, T.datatype, received.baseAddress, count, T.datatype, handle)
-                }
-            }
+        try unsafe collective("MPI_Alltoall", from: values, into: &received) { values, received in
+            unsafe MPI_Alltoall(values, count, T.datatype, received, count, T.datatype, handle)
         }
     }
 
@@ -120,13 +110,8 @@ extension Communicator {
         let count = try cCount("MPI_Gather", part.count)
         let root = cRank(root)
         countTraffic(T.self, part.count * size)
-        try unsafe part.withUnsafeBufferPointer { (part) throws(MPIError) in
-            try unsafe whole.withUnsafeMutableBufferPointer { (whole) throws(MPIError) in
-                try collective("MPI_Gather") {
-                    unsafe MPI_Gather(
-                        part.baseAddress, count, T.datatype, whole.baseAddress, count, T.datatype, root, handle)
-                }
-            }
+        try unsafe collective("MPI_Gather", from: part, into: &whole) { part, whole in
+            unsafe MPI_Gather(part, count, T.datatype, whole, count, T.datatype, root, handle)
         }
     }
 
@@ -144,14 +129,9 @@ extension Communicator {
         let count = Int32(clamping: part.count)
         let root = cRank(root)
         countTraffic(T.self, parts.total)
-        try unsafe part.withUnsafeBufferPointer { (part) throws(MPIError) in
-            try unsafe whole.withUnsafeMutableBufferPointer { (whole) throws(MPIError) in
-                try collective("MPI_Gatherv") {
-                    unsafe MPI_Gatherv(
-                        part.baseAddress, count, T.datatype, whole.baseAddress, parts.narrowCounts,
-                        parts.narrowOffsets, T.datatype, root, handle)
-                }
-            }
+        try unsafe collective("MPI_Gatherv", from: part, into: &whole) { part, whole in
+            unsafe MPI_Gatherv(
+                part, count, T.datatype, whole, parts.narrowCounts, parts.narrowOffsets, T.datatype, root, handle)
         }
     }
 
@@ -166,14 +146,8 @@ extension Communicator {
         requireFit(parts, whole: values.count)
         precondition(part.count == parts.counts[rank], "this rank's part has the length that the parts say")
         countTraffic(T.self, parts.total)
-        try unsafe values.withUnsafeBufferPointer { (values) throws(MPIError) in
-            try unsafe part.withUnsafeMutableBufferPointer { (part) throws(MPIError) in
-                try collective("MPI_Reduce_scatter") {
-                    unsafe MPI_Reduce_scatter(
-                        values.baseAddress, part.baseAddress, parts.narrowCounts, T.datatype,
-                        operation.operation, handle)
-                }
-            }
+        try unsafe collective("MPI_Reduce_scatter", from: values, into: &part) { values, part in
+            unsafe MPI_Reduce_scatter(values, part, parts.narrowCounts, T.datatype, operation.operation, handle)
         }
     }
 
@@ -195,6 +169,18 @@ extension Communicator {
         watchdog.leave()
         observer?.collectiveEnds(function)
         try check(function, code)
+    }
+
+    /// Makes one such call that reads some values and fills others.
+    private func collective<T: Element>(
+        _ function: StaticString, from values: Span<T>, into filled: inout MutableSpan<T>,
+        _ call: (UnsafePointer<T>?, UnsafeMutablePointer<T>?) -> Int32
+    ) throws(MPIError) {
+        try unsafe values.withUnsafeBufferPointer { (values) throws(MPIError) in
+            try unsafe filled.withUnsafeMutableBufferPointer { (filled) throws(MPIError) in
+                try collective(function) { unsafe call(values.baseAddress, filled.baseAddress) }
+            }
+        }
     }
 
     func countTraffic<T: Element>(_ type: T.Type, _ count: Int) {

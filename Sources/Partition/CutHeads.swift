@@ -36,9 +36,11 @@ struct CutHeads: Hashable {
 
     /// The heads of a recurrent mixer; nil where it is another one.
     init?(_ mixer: Mixer) {
-        guard let recurrence = mixer.recurrence else { return nil }
+        guard let recurrent = mixer.recurrent else { return nil }
+        let recurrence = recurrent.recurrence
         axis = recurrence.axis
         coveredAxis = recurrence.coveredAxis
+        last = recurrent.output.weight
         columnsPerHead = recurrence.headSize
         // A state is read, and written again.
         stateByteCount = 2 * Scalar.f32.byteCount(recurrence.stateSize * recurrence.headSize)
@@ -46,11 +48,9 @@ struct CutHeads: Hashable {
         switch mixer {
         case .attention, .mlp, .experts: return nil
         case .deltaNet(let net):
-            last = net.output.weight
             weights = [net.value, net.gate, net.decay, net.step].flatMap(\.weights)
             coveredWeights = [net.query, net.key].flatMap(\.weights)
         case .stateSpace(let space):
-            last = space.output.weight
             weights = [space.gate, space.input, space.step].flatMap(\.weights)
             coveredWeights = [space.write, space.read].flatMap(\.weights)
         }

@@ -1,22 +1,27 @@
 import Blueprint
 
-/// The two ways to cut the query heads of an attention, and the faster of them.
+/// The two ways to cut the heads of an attention, or those with states, and the faster of them.
+///
+/// Covered heads are those that they read: of an attention the key-value heads.
 struct HeadDealing: Hashable {
-    /// What the time of an attention depends on.
+    /// What the time of the heads depends on.
     struct Shape: Hashable {
         var kind: Axis.Kind
         var heads: Int
-        var keyValueHeads: Int
-        /// Columns of the last projection for each query head.
+        var coveredHeads: Int
+        /// Columns of the last projection for each head.
         var headSize: Int
-        /// Bytes that a token reads for each query head.
-        var queryByteCount: Int
-        /// Bytes that a token reads for each key-value head, its cache at the full context included.
-        var keyValueByteCount: Int
+        /// Bytes that a token reads for each head, and writes of its state.
+        var headByteCount: Int
+        /// Bytes that a token reads for each covered head, its cache at the full context included.
+        var coveredByteCount: Int
         /// That of the weight that is split by columns, if that has groups.
         var grouping: Grouping?
         /// Whether zeros follow the columns of a range.
         var isPadded: Bool
+
+        /// Heads that read one covered head.
+        var groupSize: Int { heads / coveredHeads }
     }
 
     /// The rank that takes longest for its share.
@@ -27,9 +32,9 @@ struct HeadDealing: Hashable {
     }
 
     let shape: Shape
-    /// Query heads per rank, cut anywhere.
+    /// Heads per rank, cut anywhere.
     let anywhere: StepDealing
-    /// Query heads per rank, cut on the borders of key-value groups only.
+    /// Heads per rank, cut on the borders of groups only, each of which reads one covered head.
     let onBorders: StepDealing
     /// The slowest rank when cut anywhere.
     let anywhereSlowest: Slowest
@@ -40,11 +45,10 @@ struct HeadDealing: Hashable {
 
     init(_ shape: Shape, shares: [Double]) {
         let whole = WholeShares(shares)
-        let groupSize = shape.heads / shape.keyValueHeads
         self.shape = shape
         let borders = Borders(shape.grouping, perUnit: shape.headSize, isPadded: shape.isPadded)
         anywhere = StepDealing(shape.heads, borders, shares: whole)
-        onBorders = StepDealing(shape.heads, borders.onMultiples(of: groupSize), shares: whole)
+        onBorders = StepDealing(shape.heads, borders.onMultiples(of: shape.groupSize), shares: whole)
         anywhereSlowest = Self.slowest(shape, anywhere.counts, whole)
         onBordersSlowest = Self.slowest(shape, onBorders.counts, whole)
         cutsAnywhere = whole.isSlower(
@@ -60,27 +64,24 @@ struct HeadDealing: Hashable {
     /// The faster way.
     var chosen: StepDealing { cutsAnywhere ? anywhere : onBorders }
 
-    /// The chosen ranges of query heads.
-    var queries: Split { Split(counts: chosen.counts) }
+    /// The chosen ranges of heads.
+    var heads: Split { Split(counts: chosen.counts) }
 
-    /// The key-value heads that they read.
-    var keyValues: Split { Self.cover(queries, groupSize: shape.heads / shape.keyValueHeads) }
+    /// The covered heads that they read.
+    var covered: Split { Self.cover(heads, groupSize: shape.groupSize) }
 
-    /// The key-value heads that ranges of query heads read.
-    static func cover(_ queries: Split, groupSize: Int) -> Split {
+    /// The covered heads that ranges of heads read.
+    static func cover(_ heads: Split, groupSize: Int) -> Split {
         Split(
-            ranges: queries.ranges.map { range in
+            ranges: heads.ranges.map { range in
                 let first = range.lowerBound / groupSize
                 return first..<(range.isEmpty ? first : (range.upperBound - 1) / groupSize + 1)
             })
     }
 
     private static func byteCounts(_ shape: Shape, _ counts: [Int]) -> [Int] {
-        let queries = Split(counts: counts)
-        let keyValues = cover(queries, groupSize: shape.heads / shape.keyValueHeads)
-        return zip(queries.counts, keyValues.counts).map {
-            $0 * shape.queryByteCount + $1 * shape.keyValueByteCount
-        }
+        let covered = cover(Split(counts: counts), groupSize: shape.groupSize)
+        return zip(counts, covered.counts).map { $0 * shape.headByteCount + $1 * shape.coveredByteCount }
     }
 }
 
@@ -92,10 +93,10 @@ extension HeadDealing.Shape {
         }
         kind = cut.axis.kind
         heads = cut.axis.count
-        keyValueHeads = cut.coveredAxis.count
+        coveredHeads = cut.coveredAxis.count
         headSize = cut.columnsPerHead
-        queryByteCount = byteCount(cut.weights + (policy.way == .sum ? [cut.last] : [])) / heads + cut.stateByteCount
-        keyValueByteCount = byteCount(cut.coveredWeights) / keyValueHeads + cut.coveredStateByteCount
+        headByteCount = byteCount(cut.weights + (policy.way == .sum ? [cut.last] : [])) / heads + cut.stateByteCount
+        coveredByteCount = byteCount(cut.coveredWeights) / coveredHeads + cut.coveredStateByteCount
         grouping = policy.grouping(cutByColumns: cut.last, encodings)
         isPadded = policy.cutting == .padded
     }

@@ -8,7 +8,7 @@ public struct Holdings: Sendable, Hashable {
     public var fileByteCount: Int
     /// Its key-value heads that an earlier rank holds too, summed over layers.
     public var keyValueHeadsHeldTwice: Int
-    /// Keys and values of the whole context, with their scales and padding.
+    /// What it remembers of a sequence: keys and values, with their scales and padding, and states.
     public var cacheByteCount: Int
     /// The buffers of a forward.
     public var workspaceByteCount: Int

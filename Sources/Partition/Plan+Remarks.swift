@@ -32,23 +32,23 @@ extension Plan {
     }
 
     private func remarks(_ dealing: HeadDealing, _ heads: [CutHeads]) -> [String] {
-        guard dealing.shape.heads > dealing.shape.keyValueHeads else { return [] }
+        guard dealing.shape.heads > dealing.shape.coveredHeads else { return [] }
         guard dealing.shape.kind == .queryHeads else { return [stateRemark(dealing, heads.count)].compactMap { $0 } }
         let repetition = attentions.first { $0.queryAxis == heads[0].axis }.flatMap { attention in
             repetitionRemark(
-                dealing.keyValues, heads: dealing.shape.keyValueHeads, attention, layerCount: heads.count)
+                dealing.covered, heads: dealing.shape.coveredHeads, attention, layerCount: heads.count)
         }
         return [cutRemark(dealing, heads.count), repetition].compactMap { $0 }
     }
 
     /// How heads with states are cut.
     private func stateRemark(_ dealing: HeadDealing, _ layerCount: Int) -> String {
-        let repeated = dealing.keyValues.repeatedUnitCount
-        return "state heads (\(layerCount) layers): \(Figure.list(dealing.queries.counts)) of \(dealing.shape.heads)"
+        let repeated = dealing.covered.repeatedUnitCount
+        return "state heads (\(layerCount) layers): \(Figure.list(dealing.heads.counts)) of \(dealing.shape.heads)"
             + (repeated == 0
-                ? ", cut between the groups that read one of \(dealing.shape.keyValueHeads) covered heads"
-                : ", cut inside groups: the ranks hold \(dealing.shape.keyValueHeads + repeated) covered heads for the "
-                    + "model's \(dealing.shape.keyValueHeads)")
+                ? ", cut between the groups that read one of \(dealing.shape.coveredHeads) covered heads"
+                : ", cut inside groups: the ranks hold \(dealing.shape.coveredHeads + repeated) covered heads for the "
+                    + "model's \(dealing.shape.coveredHeads)")
     }
 
     private func cutRemark(_ dealing: HeadDealing, _ layerCount: Int) -> String {

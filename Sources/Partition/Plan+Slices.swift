@@ -84,17 +84,17 @@ extension Plan {
     /// The heads of an attention that a rank computes.
     public func heads(of attention: Attention, rank: Int) -> LocalHeads {
         LocalHeads(
-            queries: split(of: attention.queryAxis)[rank], keyValues: split(of: attention.keyValueAxis)[rank],
-            heldQueries: heldCount(attention.queryAxis, rank: rank),
-            heldKeyValues: heldCount(attention.keyValueAxis, rank: rank), groupSize: attention.groupSize)
+            heads: split(of: attention.queryAxis)[rank], covered: split(of: attention.keyValueAxis)[rank],
+            heldHeads: heldCount(attention.queryAxis, rank: rank),
+            heldCovered: heldCount(attention.keyValueAxis, rank: rank), groupSize: attention.groupSize)
     }
 
     /// The heads with states that a rank computes, and those that they read.
     public func heads(of recurrence: Recurrence, rank: Int) -> LocalHeads {
         LocalHeads(
-            queries: split(of: recurrence.axis)[rank], keyValues: split(of: recurrence.coveredAxis)[rank],
-            heldQueries: heldCount(recurrence.axis, rank: rank),
-            heldKeyValues: heldCount(recurrence.coveredAxis, rank: rank), groupSize: recurrence.groupSize)
+            heads: split(of: recurrence.axis)[rank], covered: split(of: recurrence.coveredAxis)[rank],
+            heldHeads: heldCount(recurrence.axis, rank: rank),
+            heldCovered: heldCount(recurrence.coveredAxis, rank: rank), groupSize: recurrence.groupSize)
     }
 
     /// Units of an axis in a rank's memory, padding included.

@@ -152,8 +152,8 @@ private struct Dealer {
         let place = headDealings.firstIndex { $0.dealing.shape == shape } ?? headDealings.count
         if place == headDealings.count { headDealings.append((HeadDealing(shape, shares: policy.shares), [])) }
         headDealings[place].heads.append(heads)
-        splits[heads.axis] = headDealings[place].dealing.queries
-        splits[heads.coveredAxis] = headDealings[place].dealing.keyValues
+        splits[heads.axis] = headDealings[place].dealing.heads
+        splits[heads.coveredAxis] = headDealings[place].dealing.covered
     }
 
     /// Deals the channels of an MLP, of every expert, or of all experts end to end.

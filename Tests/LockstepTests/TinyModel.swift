@@ -1,4 +1,5 @@
 import Foundation
+import Launching
 
 /// A Llama checkpoint without tokenizer, of random numbers and any size.
 struct TinyModel {

@@ -25,8 +25,8 @@ import Testing
             heads: heads, keyValueHeads: keyValueHeads, headSize: 128, width: width, mlpWidth: mlpWidth)
         let plan = try Resource.plan(of: model, [1, 1, 1], context: 4096)
         let local = try Self.heads(model, [1, 1, 1], context: 4096)
-        #expect(local.map(\.queries.count) == anywhere)
-        #expect(local.map(\.keyValues.count) == keyValues)
+        #expect(local.map(\.heads.count) == anywhere)
+        #expect(local.map(\.covered.count) == keyValues)
         let held = keyValues.reduce(0, +) - keyValueHeads
         #expect((0..<3).reduce(0) { $0 + plan.holdings(rank: $1).keyValueHeadsHeldTwice } == held)
         // Both candidates stand in the remark, whole groups with their counts.
@@ -41,10 +41,10 @@ import Testing
         let model = try Resource.model(heads: 64, keyValueHeads: 8, headSize: 128, width: 8192)
         let short = try Self.heads(model, [1, 1, 1], context: 1024)
         let long = try Self.heads(model, [1, 1, 1], context: 100_000)
-        #expect(short.map(\.queries.count) == [22, 21, 21])
-        #expect(short.map(\.keyValues.count) == [3, 4, 3])
-        #expect(long.map(\.queries.count) == [24, 24, 16])
-        #expect(long.map(\.keyValues) == [0..<3, 3..<6, 6..<8])
+        #expect(short.map(\.heads.count) == [22, 21, 21])
+        #expect(short.map(\.covered.count) == [3, 4, 3])
+        #expect(long.map(\.heads.count) == [24, 24, 16])
+        #expect(long.map(\.covered) == [0..<3, 3..<6, 6..<8])
     }
 
     @Test func theFasterOfBothCandidatesIsTaken() throws {
@@ -67,7 +67,7 @@ import Testing
             let anywhere = Dealing.deal(group * keyValueHeads, shares: shares)
             let onBorders = Dealing.deal(keyValueHeads, shares: shares).map { $0 * group }
             let least = min(slowest(anywhere), slowest(onBorders))
-            #expect(slowest(local.map(\.queries.count)) <= least * (1 + 1e-12))
+            #expect(slowest(local.map(\.heads.count)) <= least * (1 + 1e-12))
         }
     }
 
@@ -87,20 +87,20 @@ import Testing
     }
 
     private static func check(_ all: [LocalHeads], group: Int, heads: Int, _ cutting: Cutting) throws {
-        #expect(all.flatMap { Array($0.queries) } == Array(0..<heads))
+        #expect(all.flatMap { Array($0.heads) } == Array(0..<heads))
         for local in all {
-            #expect(Set(local.keyValues) == Set(local.queries.map { $0 / group }))
-            #expect(local.keyValueHead.count == local.heldQueries)
-            for (index, head) in local.queries.enumerated() {
-                #expect(local.keyValues.lowerBound + local.keyValueHead[index] == head / group)
+            #expect(Set(local.covered) == Set(local.heads.map { $0 / group }))
+            #expect(local.coveredHead.count == local.heldHeads)
+            for (index, head) in local.heads.enumerated() {
+                #expect(local.covered.lowerBound + local.coveredHead[index] == head / group)
             }
-            #expect(local.keyValueHead.allSatisfy { (0..<local.heldKeyValues).contains($0) })
+            #expect(local.coveredHead.allSatisfy { (0..<local.heldCovered).contains($0) })
             switch cutting {
             case .uneven:
-                #expect(local.heldQueries == local.queries.count && local.heldKeyValues == local.keyValues.count)
+                #expect(local.heldHeads == local.heads.count && local.heldCovered == local.covered.count)
             case .padded:
-                #expect(local.heldQueries == all.map(\.queries.count).max())
-                #expect(local.heldKeyValues == all.map(\.keyValues.count).max())
+                #expect(local.heldHeads == all.map(\.heads.count).max())
+                #expect(local.heldCovered == all.map(\.covered.count).max())
             }
         }
     }
@@ -109,8 +109,8 @@ import Testing
         // Taken from local counts, 24 heads over their 2 key-value heads would be read 12 and 12.
         let model = try Resource.model(heads: 32, keyValueHeads: 2, headSize: 16, width: 512)
         let local = try Self.heads(model, [75, 25], context: 1)
-        #expect(local.map(\.queries) == [0..<24, 24..<32])
-        #expect(local[0].keyValueHead == Array(repeating: 0, count: 16) + Array(repeating: 1, count: 8))
-        #expect(local[1].keyValues == 1..<2 && local[1].keyValueHead == Array(repeating: 0, count: 8))
+        #expect(local.map(\.heads) == [0..<24, 24..<32])
+        #expect(local[0].coveredHead == Array(repeating: 0, count: 16) + Array(repeating: 1, count: 8))
+        #expect(local[1].covered == 1..<2 && local[1].coveredHead == Array(repeating: 0, count: 8))
     }
 }

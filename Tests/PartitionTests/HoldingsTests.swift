@@ -16,7 +16,7 @@ import Testing
             var heldTwice = 0
             for attention in Resource.attentions(blueprint) {
                 let copies = shares.indices.reduce(-attention.keyValueHeads) {
-                    $0 + plan.heads(of: attention, rank: $1).keyValues.count
+                    $0 + plan.heads(of: attention, rank: $1).covered.count
                 }
                 let weights = attention.key.weights + (attention.value?.weights ?? [])
                 heldTwice +=
@@ -62,7 +62,7 @@ import Testing
         let cache = plan.blueprint.attentions.reduce(0) { total, attention in
             total
                 + KeyValueCache.byteCount(
-                    heads: plan.heads(of: attention, rank: rank).heldKeyValues, positions: plan.policy.context,
+                    heads: plan.heads(of: attention, rank: rank).heldCovered, positions: plan.policy.context,
                     headSize: attention.headSize)
         }
         let buffers = plan.workspace(rank: rank).buffers.reduce(0) {
@@ -144,7 +144,7 @@ import Testing
     @Test func theCacheHoldsKeysAndValuesOfTheWholeContext() throws {
         let plan = try Resource.plan("alice", [5, 3, 2], context: 100)
         let keyValueHeads = (0..<3).map { rank in
-            Resource.attentions(plan.blueprint).map { plan.heads(of: $0, rank: rank).keyValues.count }.reduce(0, +)
+            Resource.attentions(plan.blueprint).map { plan.heads(of: $0, rank: rank).covered.count }.reduce(0, +)
         }
         for rank in 0..<3 {
             #expect(plan.holdings(rank: rank).cacheByteCount == 2 * 4 * 112 * 16 * keyValueHeads[rank])
@@ -162,12 +162,12 @@ import Testing
             let rows = plan.split(of: plan.blueprint.vocabularyAxis)[rank].count
             #expect(buffers.hidden == Workspace.Buffer(40, 160) && buffers.normed == buffers.hidden)
             #expect(buffers.branch == buffers.hidden)
-            #expect(buffers.queries == Workspace.Buffer(40, heads.heldQueries * 16))
+            #expect(buffers.queries == Workspace.Buffer(40, heads.heldHeads * 16))
             #expect(buffers.heads == buffers.queries && buffers.keys == buffers.values)
-            #expect(buffers.keys == Workspace.Buffer(40, heads.heldKeyValues * 16))
+            #expect(buffers.keys == Workspace.Buffer(40, heads.heldCovered * 16))
             #expect(buffers.logits == Workspace.Buffer(16, rows))
             #expect(buffers.rotation == Workspace.Buffer(100, 16))
-            #expect(buffers.partials == Workspace.Buffer(1, heads.heldQueries * (16 + 16)))
+            #expect(buffers.partials == Workspace.Buffer(1, heads.heldHeads * (16 + 16)))
             #expect(buffers.gathered.byteCount + buffers.part.byteCount + buffers.exchange.byteCount == 0)
             #expect(plan.holdings(rank: rank).workspaceByteCount == buffers.byteCount)
         }

@@ -116,7 +116,7 @@ import Testing
         for attention in Resource.attentions(model) {
             for rank in profile.ranks.indices {
                 let heads = plan.heads(of: attention, rank: rank)
-                for query in heads.queries { #expect(heads.keyValues.contains(query / attention.groupSize)) }
+                for query in heads.heads { #expect(heads.covered.contains(query / attention.groupSize)) }
             }
         }
         #expect(try Self.plan(model, policy, profile, encoding).fingerprint == plan.fingerprint)

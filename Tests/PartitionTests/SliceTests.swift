@@ -71,7 +71,7 @@ import Testing
         let plan = try Resource.plan("llama-a-h84-i82-q7kv1-f32", Array(repeating: 1, count: 14))
         let attention = try #require(Resource.attentions(plan.blueprint).first)
         let idle = plan.heads(of: attention, rank: 13)
-        #expect(idle.queries.isEmpty && idle.keyValues.isEmpty && idle.keyValueHead.isEmpty)
+        #expect(idle.heads.isEmpty && idle.covered.isEmpty && idle.coveredHead.isEmpty)
         #expect(plan.slice(of: attention.query.weight, rank: 13).isEmpty)
         #expect(plan.holdings(rank: 13).cacheByteCount == 0)
         #expect(

@@ -1,5 +1,6 @@
 import Blueprint
 import Foundation
+import Launching
 import Testing
 import Weights
 

@@ -1,6 +1,7 @@
 import Blueprint
 import Foundation
 import HDF5
+import Launching
 import Testing
 import Weights
 

@@ -1,5 +1,6 @@
 import Blueprint
 import Compute
+import Launching
 import Testing
 import Weights
 

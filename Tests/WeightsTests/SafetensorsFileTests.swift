@@ -1,4 +1,5 @@
 import Foundation
+import Launching
 import Testing
 import Weights
 

@@ -1,5 +1,6 @@
 import Blueprint
 import Foundation
+import Launching
 
 /// A small Llama checkpoint with numbers that name their own place.
 struct SampleModel {

@@ -1,6 +1,7 @@
 import Blueprint
 import Compute
 import Foundation
+import Launching
 import Partition
 import Testing
 import Weights

@@ -22,9 +22,7 @@ extension DenseDecoder {
         spelling.activations = ["gelu_pytorch_tanh": .gelu]
         spelling.readsRotary = readsRotary
         try self.init(architecture, &reader, defaultHeadSize: 256, isTiedByDefault: true, spelling: spelling)
-        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
-        hasQueryKeyValueBias = hasAttentionBias
-        hasOutputBias = hasAttentionBias
+        try readAttentionBias(&reader)
         normAddend = 1
         hasPostNorms = true
         embeddingFactor = Float(width).squareRoot()

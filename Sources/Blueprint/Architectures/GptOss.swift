@@ -7,9 +7,7 @@ enum GptOss: Architecture {
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("GptOssForCausalLM", &reader)
-        let hasAttentionBias = try reader.boolean("attention_bias", default: true)
-        decoder.hasQueryKeyValueBias = hasAttentionBias
-        decoder.hasOutputBias = hasAttentionBias
+        try decoder.readAttentionBias(&reader, default: true)
         decoder.hasSinks = true
         let windows = try reader.windows(layerCount: decoder.layerCount, isWindowed: { $0.isMultiple(of: 2) })
         decoder.window = { windows[$0] }

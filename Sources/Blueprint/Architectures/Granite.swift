@@ -6,9 +6,7 @@ enum Granite: Architecture {
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("GraniteForCausalLM", &reader, mayOmitKeyValueHeads: true)
-        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
-        decoder.hasQueryKeyValueBias = hasAttentionBias
-        decoder.hasOutputBias = hasAttentionBias
+        try decoder.readAttentionBias(&reader)
         decoder.hasMLPBias = try reader.boolean("mlp_bias", default: false)
         decoder.embeddingFactor = Float(try reader.positive("embedding_multiplier", default: 1))
         decoder.scale = Float(try reader.positive("attention_multiplier", default: 1))

@@ -14,9 +14,7 @@ enum Llama: Architecture {
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("LlamaForCausalLM", &reader, mayOmitKeyValueHeads: true)
-        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
-        decoder.hasQueryKeyValueBias = hasAttentionBias
-        decoder.hasOutputBias = hasAttentionBias
+        try decoder.readAttentionBias(&reader)
         decoder.hasMLPBias = try reader.boolean("mlp_bias", default: false)
         return decoder.blueprint()
     }

@@ -34,9 +34,7 @@ enum NemotronH: Architecture {
         spelling.headSize = try reader.value("attention_head_dim") == nil ? nil : reader.count("attention_head_dim")
         spelling.layerCount = kinds.count
         var decoder = try DenseDecoder("NemotronHForCausalLM", &reader, spelling: spelling)
-        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
-        decoder.hasQueryKeyValueBias = hasAttentionBias
-        decoder.hasOutputBias = hasAttentionBias
+        try decoder.readAttentionBias(&reader)
         decoder.hasMLPBias = try reader.boolean("mlp_bias", default: false)
         decoder.mlpNames = (nil, "up_proj", "down_proj")
         decoder.root = "backbone"

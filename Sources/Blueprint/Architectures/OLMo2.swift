@@ -6,9 +6,7 @@ enum OLMo2: Architecture {
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("Olmo2ForCausalLM", &reader, mayOmitKeyValueHeads: true)
-        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
-        decoder.hasQueryKeyValueBias = hasAttentionBias
-        decoder.hasOutputBias = hasAttentionBias
+        try decoder.readAttentionBias(&reader)
         decoder.hasNorms = false
         decoder.hasPostNorms = true
         decoder.hasHeadNorms = true

@@ -24,16 +24,3 @@ enum Qwen2MoE: Architecture {
         return decoder.blueprint()
     }
 }
-
-extension ExpertForm {
-    /// The keys that all Qwen models with experts have.
-    init(qwen reader: inout ConfigurationReader, isNormalizedByDefault: Bool) throws(BlueprintError) {
-        let newer = try reader.integer("num_local_experts")
-        let count = try reader.count("num_experts", default: newer)
-        self.init(
-            count: count, width: try reader.count("moe_intermediate_size"), scoring: .softmax,
-            chosenCount: try reader.chosenCount(of: count),
-            isNormalized: try reader.boolean("norm_topk_prob", default: isNormalizedByDefault))
-        for key in ["output_router_logits", "router_aux_loss_coef"] { _ = reader.value(key) }
-    }
-}

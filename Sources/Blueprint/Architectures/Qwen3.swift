@@ -10,9 +10,7 @@ enum Qwen3: Architecture {
         // The reference's default is 128, whatever the width.
         var decoder = try DenseDecoder("Qwen3ForCausalLM", &reader, defaultHeadSize: 128)
         let windows = try reader.windows(layerCount: decoder.layerCount)
-        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
-        decoder.hasQueryKeyValueBias = hasAttentionBias
-        decoder.hasOutputBias = hasAttentionBias
+        try decoder.readAttentionBias(&reader)
         decoder.hasHeadNorms = true
         decoder.window = { windows[$0] }
         return decoder.blueprint()

@@ -6,9 +6,7 @@ enum Qwen3MoE: Architecture {
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("Qwen3MoeForCausalLM", &reader)
-        let hasAttentionBias = try reader.boolean("attention_bias", default: false)
-        decoder.hasQueryKeyValueBias = hasAttentionBias
-        decoder.hasOutputBias = hasAttentionBias
+        try decoder.readAttentionBias(&reader)
         decoder.hasHeadNorms = true
         // Without regard to the layer, unlike its relatives.
         let usesWindow = try reader.boolean("use_sliding_window", default: false)
