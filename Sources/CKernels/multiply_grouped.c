@@ -303,27 +303,17 @@ static void multiply_vectors(const multiply *m, const product *p, const panel_la
         }
 }
 
-/// Turns eight vectors of eight around.
-INLINE void transpose(half_lanes *m)
+#if HAS_AVX
+AVX2 void weigh_eight_rows(
+    const product *p, const panel_layout *l, const char *panel, size_t row, size_t block, half_lanes *weights)
 {
-    half_lanes a[8], b[8];
-    UNROLL for (int i = 0; i < 8; i += 2)
-    {
-        a[i] = __builtin_shufflevector(m[i], m[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
-        a[i + 1] = __builtin_shufflevector(m[i], m[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
-    }
-    UNROLL for (int i = 0; i < 8; i += 4)
-        UNROLL for (int j = i; j < i + 2; j++)
-        {
-            b[j] = __builtin_shufflevector(a[j], a[j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-            b[j + 2] = __builtin_shufflevector(a[j], a[j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        }
-    UNROLL for (int i = 0; i < 4; i++)
-    {
-        m[i] = __builtin_shufflevector(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        m[i + 4] = __builtin_shufflevector(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
+    grouped w;
+    describe(&w, p, l);
+    w.panel = panel;
+    w.row = row;
+    weigh_any_block_of_eight(&w, weights, block);
 }
+#endif
 
 /// Some columns of `rows` rows of a panel from `row` on, of the same eight.
 EIGHT static void unpack_eight(

@@ -11,15 +11,14 @@ internal import Synchronization
     /// From so many tokens on it is faster than the kernels; nil where it never is.
     ///
     /// Measured on one thread, in GFLOP/s: with 512-bit vectors the kernels reach 162 to 217 and OpenBLAS 75 to 119 at
-    /// 512 tokens. With 256-bit vectors OpenBLAS is at least 8 % faster from 128 tokens on, as fast or up to 27 %
-    /// faster at 64, and up to 21 % slower at 32 where weights must be widened. Plain C reaches 1.6, and OpenBLAS more
-    /// at 2 tokens already; a processor that does better by plain C is why it is 8. Arm is taken to be as 256-bit
-    /// vectors are: it was not measured.
+    /// 512 tokens; with 256-bit vectors 85 to 92 of 103, and OpenBLAS 80. Plain C reaches 1.6, and OpenBLAS more at 2
+    /// tokens already; a processor that does better by plain C is why it is 8. Arm was not measured: its kernels are
+    /// taken to be slower from 64 tokens on.
     static func fewestTokens(_ instructionSet: InstructionSet) -> Int? {
         switch instructionSet {
         case .portable: 8
-        case .avx2, .neon: 64
-        case .avx512: nil
+        case .neon: 64
+        case .avx2, .avx512: nil
         }
     }
 

@@ -97,6 +97,8 @@ extension Operations {
         let elements = unsafe Self.elements(work)
         if let openBLAS, usesOpenBLAS(tokens: tokens) {
             unsafe openBLAS.multiply(work) { unsafe run($0, $1, elements: elements) }
+        } else if let tiles, unsafe tiles.multiplies(work) {
+            unsafe tiles.multiply(work) { unsafe run($0, $1, elements: elements) }
         } else {
             unsafe run(lockstep_multiply_part, work, elements: elements)
         }
@@ -120,7 +122,7 @@ extension Operations {
             * (elements(work.products.0) + elements(work.products.1) + elements(work.products.2))
     }
 
-    /// Whether products of so many tokens are OpenBLAS's: never for exact operations, nor with 512-bit vectors.
+    /// Whether products of so many tokens are OpenBLAS's: never for exact operations, nor with wide vectors.
     package func usesOpenBLAS(tokens: Int) -> Bool {
         guard openBLAS != nil, let fewest = OpenBLAS.fewestTokens(instructionSet) else { return false }
         return tokens >= fewest

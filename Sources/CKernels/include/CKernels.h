@@ -149,8 +149,27 @@ struct lockstep_multiply {
     void *rounded;                // [tokens, rounded_stride] bytes, at a multiple of 64
     size_t rounded_stride;        // a multiple of 64 bytes
     size_t rounded_thread_stride; // 0, or bytes to the place where the next thread rounds all the input for itself
+    // Of products in tiles, the rest; others leave it alone.
+    float *laid;        // room for tokens x columns elements, columns rounded up to a multiple of 16
+    void *tile_scratch; // LOCKSTEP_TILE_THREAD_BYTES for each thread, at a multiple of 64
 };
 void lockstep_multiply_part(const void *work, int thread, int threads);
+
+enum {
+    /// The most tokens of products in tiles.
+    LOCKSTEP_TILE_TOKENS = 264,
+    /// Memory of a thread that multiplies in tiles.
+    LOCKSTEP_TILE_THREAD_BYTES = 2048 * 16 * 4 + LOCKSTEP_TILE_TOKENS * 16 * 16 * 4
+};
+
+/// Whether an instruction set has products in tiles: the bits of every other form, faster for many tokens.
+int lockstep_multiplies_tiles(int instruction_set);
+
+/// Lays the input of products in tiles out, for up to LOCKSTEP_TILE_TOKENS tokens.
+void lockstep_lay_part(const void *multiply, int thread, int threads);
+
+/// The products of the input that is laid out.
+void lockstep_multiply_tiles_part(const void *multiply, int thread, int threads);
 
 /// The instructions of products with rounded activations; PORTABLE is plain C.
 enum lockstep_dot {
