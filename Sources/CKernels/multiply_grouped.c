@@ -347,6 +347,9 @@ void lockstep_unpack_rows(
     int instruction_set, const struct lockstep_product *p, size_t row, size_t rows, size_t column, size_t columns,
     float *to, size_t to_stride)
 {
+    // A panel of no columns has no bytes, wherever in a block they would begin.
+    if (columns == 0)
+        return;
     panel_layout l;
     lay_out(&l, p->columns, p->encoding, &p->grouping);
     for (size_t r = row; r < row + rows;) {

@@ -124,6 +124,9 @@ AVX2 static void widen_plain(half_lanes *panel, const product *p, size_t row, si
 AVX2 static void widen_integers(
     half_lanes *panel, const product *p, const panel_layout *l, size_t row, size_t column, size_t columns)
 {
+    // A panel of no columns has no bytes, wherever in a block they would begin.
+    if (columns == 0)
+        return;
     const char *from = (const char *)p->w + row / PANEL_ROWS * p->row_byte_stride;
     const size_t groups = groups_of(columns), first = l->missing + column, last = first + columns;
     for (size_t k = columns; k < groups * 16; k++)

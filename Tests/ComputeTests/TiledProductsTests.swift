@@ -30,15 +30,36 @@ import Testing
             let weight = GroupedWeight(grouping, rows: 37, columns: 2400, seed: UInt64(index))
             for columns in [0..<2048, 24..<2391] {
                 let w = try weight.matrix(bench, columns: columns)
-                let x = try bench.buffer(41, columns.count)
-                let expected = try bench.buffer(41, 37)
-                reference().multiply(x, tokens: 41, by: w, into: expected)
-                for operations in everyOperations(threads: [2]) {
-                    let y = try bench.buffer(41, 37, filledWith: .nan)
-                    operations.multiply(x, tokens: 41, by: w, into: y)
-                    #expect(firstDifference(y.bits, expected.bits) == nil, "\(grouping.name) \(columns)")
+                // The fewest that tiles take, and some that more tiles share unequally.
+                for tokens in [8, 9, 41] {
+                    let x = try bench.buffer(tokens, columns.count)
+                    let expected = try bench.buffer(tokens, 37)
+                    reference().multiply(x, tokens: tokens, by: w, into: expected)
+                    for operations in everyOperations(threads: [2]) {
+                        let y = try bench.buffer(tokens, 37, filledWith: .nan)
+                        operations.multiply(x, tokens: tokens, by: w, into: y)
+                        #expect(firstDifference(y.bits, expected.bits) == nil, "\(grouping.name) \(columns) \(tokens)")
+                    }
                 }
             }
+        }
+    }
+
+    /// Columns that there are none of, and that would begin inside a block: their panels have no bytes.
+    @Test func groupedProductsOverNoColumnsAreZero() throws {
+        for grouping in Grouping.all {
+            let bench = try Workbench(byteCount: 1 << 20)
+            let w = try bench.arena.matrix(rows: 37, columns: 0, encoding: .grouped(grouping), firstColumn: 8)
+            let bias = try bench.vector(37)
+            let x = try bench.buffer(40, 0)
+            for operations in everyOperations(threads: [1, 2]) {
+                let y = try bench.buffer(40, 37, filledWith: .nan)
+                operations.multiply(x, tokens: 40, by: w, into: y)
+                #expect(y.elements.allSatisfy { $0 == 0 }, "\(operations.instructionSet) \(grouping.name)")
+                operations.multiply(x, tokens: 40, by: w, bias: bias, into: y)
+                #expect((0..<40).allSatisfy { y.row($0) == (0..<37).map { bias[$0] } })
+            }
+            #expect(w.floats(row: 36).isEmpty)
         }
     }
 
