@@ -4,7 +4,8 @@
 // Products of many tokens in the canonical order, for AVX2: rows are the lanes of a vector, and tiles of sixteen rows x
 // six tokens fill the registers with sums. Each of the sixteen lanes of a sum takes its turn: its columns are every
 // sixteenth. Weights are widened, and inputs laid out, such that a turn reads one stream of each factor; six tokens'
-// inputs at their own places would compete for the same bank of the first cache.
+// inputs at their own places would compete for the same bank of the first cache. All products of one multiply have the
+// same columns, those that are laid out. The scalar reference is multiply.c's `dot_reference`.
 
 #if HAS_AVX
 

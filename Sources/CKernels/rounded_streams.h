@@ -37,7 +37,7 @@ INLINE void sum_eight_rows(__m256i *sum, const char *block, const int8_t *x, con
     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
 }
 
-/// The scales or offsets of eight rows, `inner` bytes from a span's start; those of nested ones are multiplied by what is
+/// The scales or offsets of eight rows, `inner` bytes from a span's start; nested ones are multiplied by what is
 /// `outer` bytes from there.
 INLINE void load_scales_of_eight(half_lanes *to, const char *span, size_t inner, size_t outer, const int scale)
 {

@@ -37,6 +37,9 @@ void release(void);
 /// Does all parts of some work.
 void run(lockstep_part part, const void *work);
 
+/// Does products once more, in tiles where the instruction set has them.
+void run_in_tiles(struct lockstep_multiply *m);
+
 /// Prints a line of the digest of some numbers and what they are; all that are no number count as one.
 __attribute__((format(printf, 3, 4))) void digest(const float *x, size_t count, const char *format, ...);
 

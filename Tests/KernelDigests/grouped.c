@@ -89,6 +89,8 @@ static void multiply(const struct grouped *g, size_t tokens, const char *name)
     p->y = numbers(tokens * p->y_stride, 0);
     run(lockstep_multiply_part, &m);
     digest(p->y, tokens * p->y_stride, "multiply %s by %zu tokens", name, tokens);
+    run_in_tiles(&m);
+    digest(p->y, tokens * p->y_stride, "multiply %s by %zu tokens, in tiles", name, tokens);
     m.dot = settings.dot;
     m.rounded_stride = (g->grouping.first % 32 + g->columns + 31) / 32 * 64;
     m.rounded_thread_stride = pick(2) ? tokens * m.rounded_stride : 0;

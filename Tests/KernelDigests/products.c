@@ -54,13 +54,32 @@ static struct lockstep_multiply products_of(int encoding, size_t rows, size_t co
     return m;
 }
 
+void run_in_tiles(struct lockstep_multiply *m)
+{
+    for (int i = 0; i < m->count; i++)
+        memset(m->products[i].y, 0, m->tokens * m->products[i].y_stride * sizeof(float));
+    if (!lockstep_multiplies_tiles(m->instruction_set)) {
+        run(lockstep_multiply_part, m);
+        return;
+    }
+    m->laid = memory(m->tokens * ((m->products[0].columns + 15) / 16 * 16) * sizeof(float));
+    m->tile_scratch = memory((size_t)settings.threads * LOCKSTEP_TILE_THREAD_BYTES);
+    run(lockstep_lay_part, m);
+    run(lockstep_multiply_tiles_part, m);
+}
+
 static void digest_product(int encoding, size_t rows, size_t columns, size_t tokens)
 {
     struct lockstep_multiply m = products_of(encoding, rows, columns, tokens);
-    run(lockstep_multiply_part, &m);
-    for (int i = 0; i < 2; i++)
-        digest(m.products[i].y, tokens * m.products[i].y_stride, "multiply %s %zux%zu by %zu tokens", names[encoding],
-            m.products[i].rows, columns, tokens);
+    for (int in_tiles = 0; in_tiles < 2; in_tiles++) {
+        if (in_tiles)
+            run_in_tiles(&m);
+        else
+            run(lockstep_multiply_part, &m);
+        for (int i = 0; i < 2; i++)
+            digest(m.products[i].y, tokens * m.products[i].y_stride, "multiply %s %zux%zu by %zu tokens%s",
+                names[encoding], m.products[i].rows, columns, tokens, in_tiles ? ", in tiles" : "");
+    }
     release();
 }
 
@@ -77,6 +96,8 @@ void digest_products(void)
         digest_product(encoding, 53, 530, 51);
         digest_product(encoding, 97, 40, 33);
         digest_product(encoding, 5, 1200, 1);
+        // More columns than a tile takes at a time, with a short group behind.
+        digest_product(encoding, 21, 2067, 13);
     }
     // Rows that flow past the caches.
     digest_product(LOCKSTEP_BF16, 150, 3600, 1);

@@ -165,10 +165,12 @@ enum {
 /// Whether an instruction set has products in tiles: the bits of every other form, faster for many tokens.
 int lockstep_multiplies_tiles(int instruction_set);
 
-/// Lays the input of products in tiles out, for up to LOCKSTEP_TILE_TOKENS tokens.
+/// Lays the input of products in tiles out, for up to LOCKSTEP_TILE_TOKENS tokens: of all products of a multiply, which
+/// have the same columns.
 void lockstep_lay_part(const void *multiply, int thread, int threads);
 
-/// The products of the input that is laid out.
+/// The products of the input that is laid out. The scalar reference is that of lockstep_multiply_part: `dot_reference`
+/// in multiply.c.
 void lockstep_multiply_tiles_part(const void *multiply, int thread, int threads);
 
 /// The instructions of products with rounded activations; PORTABLE is plain C.
