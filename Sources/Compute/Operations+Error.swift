@@ -46,13 +46,6 @@ extension Operations {
         return Self.error(of: y, x, matrix)
     }
 
-    /// The same operations, whose products round their input into another buffer.
-    private func rounding(into rounded: Buffer) -> Operations {
-        guard let dot = rounding?.dot else { return self }
-        return Operations(
-            pool: pool, instructionSet: instructionSet, isExact: isExact, math: .fast, rounded: rounded, dot: dot)
-    }
-
     private static func error(of y: Buffer, _ x: Buffer, _ matrix: Matrix) -> ProductError {
         var (differences, squares, largest) = (0.0, 0.0, 0.0)
         for row in 0..<matrix.rows {

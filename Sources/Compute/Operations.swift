@@ -11,9 +11,10 @@ public struct Operations: Sendable {
     public let pool: Pool
     /// The instructions that kernels use.
     public let instructionSet: InstructionSet
-    /// Whether the canonical kernels compute everything. When not, products of many tokens are OpenBLAS's where it is
-    /// faster, products may round their input, and their bits depend on the machine, the threads and the tokens: what ranks must agree on to the last
-    /// bit is then computed by `exact`.
+    /// Whether the canonical kernels compute everything.
+    ///
+    /// When not, products may round their input, or be OpenBLAS's where that is faster. Their bits then depend on the
+    /// machine, the threads and the tokens: what ranks must agree on to the last bit is computed by ``exact``.
     public private(set) var isExact: Bool
 
     private(set) var openBLAS: OpenBLAS?
@@ -23,8 +24,8 @@ public struct Operations: Sendable {
 
     /// Operations on a pool, with one instruction set.
     ///
-    /// With 256-bit vectors they take 9 MB, and 0.4 MB for each thread of the pool, for products of many tokens; without
-    /// vectors, inexact ones take 2 MiB for each thread.
+    /// For products of many tokens they take 9 MB, and 0.4 MB for each thread of the pool, with AVX2; inexact ones in
+    /// plain C and with NEON take 2 MiB for each thread, for OpenBLAS.
     ///
     /// - Parameters:
     ///   - math: how much products may round; exact operations are always precise.
@@ -66,6 +67,13 @@ public struct Operations: Sendable {
         operations.isExact = true
         operations.openBLAS = nil
         operations.rounding = nil
+        return operations
+    }
+
+    /// The same operations, whose products round their input, if they do, into another buffer.
+    func rounding(into rounded: Buffer) -> Operations {
+        var operations = self
+        operations.rounding = rounding.map { Rounding(dot: $0.dot, rounded: rounded) }
         return operations
     }
 

@@ -5,7 +5,7 @@ internal import CKernels
 /// instruction set has them.
 ///
 /// The input is laid out once for all threads; each thread widens weights, some rows at a time, into memory that it
-/// has from the start.
+/// has from the start. One product at a time uses it: copies of operations share it as they share their pool.
 @safe final class TiledProducts: @unchecked Sendable {
     /// The longest input whose tokens all fit at once; of longer ones there are fewer at a time.
     private static let columns = 8192
