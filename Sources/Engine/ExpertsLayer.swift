@@ -37,7 +37,7 @@ struct ExpertsLayer: MixerLayer {
         self.rank = rank
         runs = (0..<plan.rankCount).map { plan.runs(of: experts, rank: $0) }
         members = runs[rank][0].members.lowerBound..<runs[rank][runs[rank].count - 1].members.upperBound
-        cutExperts = cut == .mixed ? plan.cutExperts(of: experts).map { ($0.expert, $0.parts.map(\.channels)) } : []
+        cutExperts = plan.cutExperts(of: experts).map { ($0.expert, $0.parts.map(\.channels)) }
         router = shard.matrix(experts.router.weight)
         bias = experts.router.bias.map { shard.vector($0) }
         correction = experts.router.correction.map { shard.vector($0) }

@@ -39,6 +39,7 @@ extension Plan {
 
     /// The experts that are cut where others are whole, and the channels of each rank that has any.
     public func cutExperts(of experts: Experts) -> [(expert: Int, parts: [(rank: Int, channels: Range<Int>)])] {
+        guard self.cut(of: experts) == .mixed else { return [] }
         var cut: [(expert: Int, parts: [(rank: Int, channels: Range<Int>)])] = []
         for rank in 0..<rankCount {
             for run in runs(of: experts, rank: rank) where run.channels.count < experts.axis.count {
