@@ -87,9 +87,13 @@ extension Plan {
 
     private var blockRemarks: [String] {
         let widths = mlps.map(CutWidth.init) + mixtures.map(cutWidth)
-        let inSteps = widths.filter { policy.grouping(cutByColumns: $0.down, encodings) != nil }.map(\.axis)
+        // Cut on the borders of groups, or so that blocks would fall elsewhere in every expert: blocks were not tried.
+        let withoutBlocks = widths.filter { width in
+            let shape = WidthDealing.Shape(width, policy, encodings)
+            return shape.grouping != nil || shape.block == 1
+        }.map(\.axis)
         let axes = representativeAxes.filter {
-            ![.queryHeads, .experts, .stateHeads].contains($0.kind) && !inSteps.contains($0)
+            ![.queryHeads, .experts, .stateHeads].contains($0.kind) && !withoutBlocks.contains($0)
         }
         let inBlocks = axes.filter { axis in
             split(of: axis).ranges.allSatisfy {
@@ -115,9 +119,11 @@ extension Plan {
         let sharesReached = sharesReached
         return (0..<rankCount).compactMap { rank in
             let (asked, reached) = (shareAsked(rank: rank), sharesReached[rank])
-            guard policy.cutting == .uneven, (reached - asked).magnitude > asked / 20 else { return nil }
-            return "rank \(rank) was to get \(Figure.percent(asked)) of the weights and gets "
-                + "\(Figure.percent(reached)): whole heads do not divide more evenly"
+            let (askedText, reachedText) = (Figure.percent(asked), Figure.percent(reached))
+            guard policy.cutting == .uneven, (reached - asked).magnitude > asked / 20, askedText != reachedText
+            else { return nil }
+            return "rank \(rank) was to get \(askedText) of the weights and gets \(reachedText): "
+                + "whole heads do not divide more evenly"
         }
     }
 

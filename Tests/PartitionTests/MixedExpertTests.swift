@@ -70,6 +70,14 @@ import Testing
         #expect(plan.remarks.contains { $0.hasPrefix("channels of experts, vocabulary: dealt in multiples of 32") })
     }
 
+    @Test func nothingIsSaidOfBlocksThatWouldFallElsewhereInEveryExpert() throws {
+        let blueprint = try ExpertPlanTests.model(experts: 61, width: 80)
+        let plan = try Self.plan(blueprint, [5, 3, 2])
+        #expect(plan.cut(of: try ExpertPlanTests.mixture(blueprint)) == .mixed)
+        let remarks = plan.remarks.filter { $0.contains("multiples of 32") }
+        #expect(!remarks.isEmpty && remarks.allSatisfy { !$0.contains("experts") }, "\(plan.remarks)")
+    }
+
     /// Groups that padding leaves whole are too few, and five experts are too: of both together ten units are not.
     @Test func theMixtureIsChosenWhereItAloneMeetsTheShares() throws {
         let offsets = Encoding.grouped(try #require(Grouping(bits: 4, size: 128, scale: .bf16, hasOffsets: true)))

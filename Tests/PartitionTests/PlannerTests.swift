@@ -157,6 +157,7 @@ import Testing
         for axis in model.dealtAxes where way == .gather || axis.kind != .width {
             #expect(plan.split(of: axis)[2].isEmpty && !plan.split(of: axis)[1].isEmpty, "\(axis)")
         }
+        #expect(!plan.remarks.contains { $0.hasPrefix("rank 2 was to get") }, "\(plan.remarks)")
     }
 
     @Test func anAxisOfFewUnitsMayLeaveOutTheSlowest() throws {
