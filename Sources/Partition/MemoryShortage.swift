@@ -61,8 +61,8 @@ extension MemoryShortage: CustomStringConvertible {
         let shares = fittingShares.map { "--shares \(Figure.shares($0))" }
         let both = fittingBoth.map { "--shares \(Figure.shares($0.shares)) --context \($0.context)" }
         let encoding = fittingEncoding.map { fitting in
-            "--encoding \(fitting.name)" + (fitting.shares.map { " with --shares \(Figure.shares($0))" } ?? "")
-                + " where the model is imported"
+            (fitting.shares.map { "--shares \(Figure.shares($0)) and " } ?? "")
+                + "a model imported with --encoding \(fitting.name)"
         }
         let ways = [context, shares, both, encoding].compactMap { $0 }
         return ways.isEmpty

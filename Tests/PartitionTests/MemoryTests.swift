@@ -95,14 +95,17 @@ import Testing
             let policy = Policy(shares: [1, 1], context: 2048, memoryByteCounts: limits)
             let shortage = try #require(RefusalTests.shortage(model, policy))
             #expect(shortage.fittingEncoding?.name == name && shortage.fittingEncoding?.shares == nil)
-            #expect(shortage.description.contains("--encoding \(name) where the model is imported"))
+            #expect(shortage.description.hasSuffix("a model imported with --encoding \(name)"))
             let encoding = try Resource.grouped(name == "q8" ? 8 : 4, 32)
             _ = try Plan(model, policy: policy) { $0.isVector ? .f32 : encoding }
         }
         let uneven = Policy(
             shares: [1, 1], context: 2048, memoryByteCounts: [8_000_000_000, 2_000_000_000])
-        let both = try #require(RefusalTests.shortage(model, uneven)?.fittingEncoding)
-        #expect(both.name == "q8" && both.shares != nil)
+        let shortage = try #require(RefusalTests.shortage(model, uneven))
+        let both = try #require(shortage.fittingEncoding)
+        let shares = Figure.shares(try #require(both.shares))
+        #expect(both.name == "q8")
+        #expect(shortage.description.hasSuffix("--shares \(shares) and a model imported with --encoding q8"))
     }
 
     /// Every composition of 24 parts is tried; where one fits, so must the shares that are found.
