@@ -134,8 +134,8 @@ struct ConfigurationReader {
         try array(key, of: "numbers") { element in
             switch element {
             case .integer(let number): Double(number)
-            case .real(let number): number
-            case .null, .boolean, .string, .array, .object: nil
+            case .real(let number) where number.isFinite: number
+            case .null, .boolean, .real, .string, .array, .object: nil
             }
         }
     }

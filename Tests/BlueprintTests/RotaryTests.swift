@@ -32,6 +32,23 @@ import Testing
         }
     }
 
+    /// JSON may write numbers that Double does not hold.
+    @Test(arguments: ["1e999", "-1e999", "true", "null", "\"1\""])
+    func aFactorThatIsNoNumberIsRefused(text: String) throws {
+        func blueprint(_ factor: String) throws -> Blueprint {
+            let ones: [ConfigurationValue] = Array(repeating: .integer(1), count: 63)
+            let scaling: ConfigurationValue = .object([
+                "rope_type": .string("longrope"), "original_max_position_embeddings": .integer(4096),
+                "short_factor": .array(ones + [.string("factor")]), "long_factor": .array(ones + [.integer(1)]),
+            ])
+            let configuration = try Resource.configuration(
+                "published/Llama-3.1-8B.json", changing: ["rope_scaling": scaling])
+            return try Blueprint(configuration: configuration.replacing("\"factor\"", with: factor))
+        }
+        _ = try blueprint("1.5")
+        #expect(throws: BlueprintError.self) { _ = try blueprint(text) }
+    }
+
     @Test func olderAndNewerSpellingsMeanTheSame() throws {
         let scaling: [String: ConfigurationValue] = [
             "rope_type": .string("linear"), "factor": .real(4), "rope_theta": .real(10_000),
