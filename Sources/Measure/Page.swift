@@ -42,6 +42,7 @@ enum Page {
         table { border-collapse: collapse; font-size: 0.85rem; }
         th, td { border-bottom: 1px solid #ccc; padding: 0.25rem 0.6rem; text-align: left; vertical-align: top; }
         .number { text-align: right; }
+        td.number { white-space: nowrap; }
         pre { background: #f4f4f4; padding: 0.7rem; white-space: pre-wrap; }
         figure { margin: 1.5rem 0; }
         figcaption { font-size: 0.9rem; color: #444; }
