@@ -20,7 +20,9 @@ public enum BlueprintError: Error, Hashable, Sendable {
 
 extension BlueprintError: CustomStringConvertible {
     /// `where: expected, found; what to do`.
-    public var description: String { "config.json: \(reason)" }
+    public var description: String {
+        if case .unknownShape = self { reason } else { "config.json: \(reason)" }
+    }
 
     /// The same without the file that config.json is.
     public var reason: String {

@@ -80,6 +80,7 @@ struct BenchCommand: ParsableCommand {
             throw ValidationError(
                 "--batch: expected at most --chunk, \(options.chunk), found \(largest); raise --chunk")
         }
+        do { if let shape { _ = try Blueprint(shape: shape) } } catch { throw ValidationError("\(error)") }
         if shape != nil, options.model != nil {
             throw ValidationError("--model, --shape: expected one of them, found both; leave one out")
         }

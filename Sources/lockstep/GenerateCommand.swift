@@ -15,7 +15,7 @@ struct GenerateCommand: ParsableCommand {
         discussion: """
             The text goes to standard output as it is made, and nothing else does; a summary goes to standard error.
 
-              mpirun -n 3 lockstep generate --model model.h5 --shares 5:3:2 \
+              mpirun -n 3 lockstep generate --model model.h5 --shares 5:3:2 \\
                 --prompt "Once upon a time"
             """)
 

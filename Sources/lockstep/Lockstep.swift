@@ -17,7 +17,7 @@ struct Lockstep: ParsableCommand {
 
               lockstep import ~/my-model -o model.h5
               lockstep plan model.h5 --ranks 3 --shares 5:3:2
-              mpirun -n 3 lockstep generate --model model.h5 --shares 5:3:2 \
+              mpirun -n 3 lockstep generate --model model.h5 --shares 5:3:2 \\
                 --prompt "Once upon a time"
 
             launch/run builds a mpirun line that works on laptops, as root, and

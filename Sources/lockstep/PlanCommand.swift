@@ -103,6 +103,11 @@ struct PlanCommand: SoloCommand {
             let text = String(decoding: try TextFile.bytes(file), as: UTF8.self)
             return (try Blueprint(configuration: text), [:])
         }
+        guard choices.encoding == nil else {
+            throw ValidationError(
+                "--encoding: expected with a checkpoint, found with the weights file \(path), which has its own; "
+                    + "leave it out, or import the checkpoint with it")
+        }
         let model = try Model(path: path)
         return (model.blueprint, model.file.encodings)
     }

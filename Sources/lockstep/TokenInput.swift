@@ -8,6 +8,8 @@ struct TokenList: ExpressibleByArgument {
 
     init(_ ids: Int...) { self.ids = ids }
 
+    var defaultValueDescription: String { ids.map(String.init).joined(separator: ",") }
+
     init?(argument: String) {
         let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
         let numbers = parts.compactMap { Int($0.trimmingCharacters(in: .whitespaces)) }
