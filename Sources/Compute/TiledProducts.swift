@@ -41,14 +41,14 @@ internal import CKernels
         var fewest = unsafe fewestTokens(products.products.0)
         if unsafe products.count > 1 { fewest = unsafe max(fewest, fewestTokens(products.products.1)) }
         if unsafe products.count > 2 { fewest = unsafe max(fewest, fewestTokens(products.products.2)) }
-        return unsafe products.tokens >= fewest && tokensAtOnce(products.products.0.columns) >= fewest
+        return unsafe products.tokens >= fewest && tokensAtOnce(products) >= fewest
     }
 
     /// Gives each step of the products to `run`, which calls it on every thread.
     func multiply(_ products: lockstep_multiply, run: (lockstep_part, lockstep_multiply) -> Void) {
         withExtendedLifetime(self) {
             let tokens = unsafe products.tokens
-            let most = unsafe tokensAtOnce(products.products.0.columns)
+            let most = unsafe tokensAtOnce(products)
             let chunks = (tokens + most - 1) / most
             for chunk in 0..<chunks {
                 var part = unsafe products
@@ -66,7 +66,12 @@ internal import CKernels
         }
     }
 
-    private func tokensAtOnce(_ columns: Int) -> Int {
-        min(Int(LOCKSTEP_TILE_TOKENS), Self.capacity / max(16, (columns + 15) / 16 * 16))
+    /// As many tokens as there is room for, but at most one for every four rows, at least 64: so the input of the
+    /// products of a small share, laid out, stays small beside its weights.
+    private func tokensAtOnce(_ products: lockstep_multiply) -> Int {
+        let columns = unsafe products.products.0.columns
+        // Products that there are not have no rows.
+        let rows = unsafe products.products.0.rows + products.products.1.rows + products.products.2.rows
+        return min(Int(LOCKSTEP_TILE_TOKENS), max(64, rows / 4), Self.capacity / max(16, (columns + 15) / 16 * 16))
     }
 }
