@@ -4,9 +4,9 @@ import Testing
 
 /// Products of so many tokens, rows and columns that instruction sets with tiles use more than one of everything.
 @Suite struct TiledProductsTests {
-    /// Some rows past whole tiles; columns of one block of tiles, of two with a short group, and beyond what of all
-    /// tokens fits at once.
-    @Test(arguments: [(37, 64, 265), (16, 2048, 37), (37, 2051, 39), (3, 9001, 266)])
+    /// Some rows past whole tiles; columns of one block of tiles, of two with a short group; more tokens than few rows
+    /// lay out at once, and than any do.
+    @Test(arguments: [(37, 64, 265), (16, 2048, 37), (37, 2051, 39), (3, 9001, 266), (1061, 2051, 265)])
     func plainProductsHaveTheReferencesBits(rows: Int, columns: Int, tokens: Int) throws {
         for encoding in Encoding.allPlain {
             let bench = try Workbench(byteCount: 64 << 20, seed: UInt64(columns))
