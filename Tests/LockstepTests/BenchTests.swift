@@ -160,7 +160,7 @@ extension LockstepTests {
         }
 
         static let wrong: [(options: [String], status: Int32, message: String)] = [
-            (["--shape", "llama-2b"], 1, "--shape: expected one of llama-tiny, "),
+            (["--shape", "llama-2b"], 64, "--shape: expected one of llama-tiny, "),
             (["--shape", "llama-tiny", "--model", "x.h5"], 64, "--model, --shape: expected one of them, found both"),
             (["--encoding", "q4"], 64, "--encoding: expected with --shape"),
             (["--batch", "1,0"], 64, "--batch: expected at least 1, found 0"),
