@@ -11,7 +11,7 @@ internal import Synchronization
     /// From so many tokens on it is faster than the kernels; nil where it never is.
     ///
     /// Measured on one thread, in GFLOP/s: with 512-bit vectors the kernels reach 162 to 217 and OpenBLAS 75 to 119 at
-    /// 512 tokens; with 256-bit vectors 85 to 92 of 103, and OpenBLAS 80. Plain C reaches 1.6, and OpenBLAS more at 2
+    /// 512 tokens; with 256-bit vectors 80 to 89 of 103, and OpenBLAS 80. Plain C reaches 1.6, and OpenBLAS more at 2
     /// tokens already; a processor that does better by plain C is why it is 8. Arm was not measured: its kernels are
     /// taken to be slower from 64 tokens on.
     static func fewestTokens(_ instructionSet: InstructionSet) -> Int? {
