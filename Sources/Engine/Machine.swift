@@ -67,13 +67,14 @@ extension Session {
 
     /// Measures how fast all ranks read memory at the same time; to be called on every rank.
     ///
-    /// - Returns: bytes per second of all ranks together, on every rank.
-    public func measureReading() throws(MPIError) -> Double {
+    /// - Returns: bytes per second of each rank, in rank order, on every rank.
+    public func measureReading() throws(MPIError) -> [Double] {
         try communicator.barrier()
-        var sum = [try communicator.together { try measureReadBandwidth() }]
-        var span = sum.mutableSpan
+        var rates = [Double](repeating: 0, count: rankCount)
+        rates[communicator.rank] = try communicator.together { try measureReadBandwidth() }
+        var span = rates.mutableSpan
         try communicator.allReduce(&span, .sum)
-        return sum[0]
+        return rates
     }
 
     /// Several times the last cache of any machine but the largest.

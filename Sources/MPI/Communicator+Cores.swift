@@ -30,6 +30,18 @@ extension Communicator {
         let counts = try neighbours.gatherStrings("\(threads)").map { Int($0) ?? 1 }
         return CoreShare.isCrowded(threads: counts, allowed: lists)
     }
+
+    /// Whether a rank and this one can each have a core of its own while the others of the job sleep, for every rank;
+    /// all ranks of the job call it.
+    public func ranksOnOtherCores() throws(MPIError) -> [Bool] {
+        let hosts = try gatherStrings("\(ranksOfThisHost().reporter)")
+        let lists = try gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed)
+        return (0..<size).map { other in
+            other != rank
+                && (hosts[other] != hosts[rank]
+                    || !CoreShare.isCrowded(threads: [1, 1], allowed: [lists[rank], lists[other]]))
+        }
+    }
 }
 
 /// How cores are divided among the ranks of a host.

@@ -6,10 +6,7 @@ extension Activity {
     /// - Parameter name: what was done, such as `decoding`.
     public func text(_ name: String) -> String {
         let titles = ["rank", "host"] + Phase.allCases.map(\.rawValue) + ["wait", "processors"]
-        let rows = ranks.map { rank in
-            ["\(rank.rank)", rank.host] + Phase.allCases.map { Self.milliseconds(rank.seconds[$0] ?? 0) }
-                + [Self.milliseconds(rank.waitSeconds), Self.milliseconds(rank.cpuSeconds)]
-        }
+        let rows = ranks.flatMap(Self.rows)
         let table = Table.text([titles] + rows).split(separator: "\n").map { "    \($0)\n" }.joined()
         let lines = [experts, slowness, prediction, criticalPath].compactMap { $0 }.map { "\($0)\n" }.joined()
         return "\(name): \(Self.milliseconds(secondsPerForward)) ms a forward; \(exchanged)\n\n\(table)\n\(lines)"
@@ -47,8 +44,20 @@ extension Activity {
         criticalPathSeconds.map { seconds in
             "computed, not measured, since ranks share cores: critical path \(Self.milliseconds(seconds)) ms: "
                 + "the longest processors' time of any rank between exchanges, and of each exchange "
-                + (predictedSeconds == nil ? "the least time that any rank spent in it" : "the profile's time")
+                + (predictedCriticalPathSeconds.map { "the profile's, computed from pairs of ranks; predicted "
+                    + "\(Self.milliseconds($0)) ms" } ?? "the least time that any rank spent in it")
         }
+    }
+
+    /// What a rank did and, below it, what was predicted.
+    private static func rows(_ rank: Rank) -> [[String]] {
+        let did = ["\(rank.rank)", rank.host] + times(rank.seconds, rank.waitSeconds)
+        let predicted = rank.predicted.map { ["\(rank.rank)", "predicted"] + times($0.seconds, $0.waitSeconds) + [""] }
+        return [did + [milliseconds(rank.cpuSeconds)], predicted].compactMap { $0 }
+    }
+
+    private static func times(_ seconds: [Phase: Double], _ waitSeconds: Double) -> [String] {
+        Phase.allCases.map { milliseconds(seconds[$0] ?? 0) } + [milliseconds(waitSeconds)]
     }
 
     private static func milliseconds(_ seconds: Double) -> String { Figure.decimal(seconds * 1000, 3) }

@@ -21,6 +21,8 @@ public struct Activity: Sendable, Hashable, Codable {
         public var waitSeconds: Double
         /// Processors' seconds outside of collectives, of all its threads.
         public var cpuSeconds: Double
+        /// What was predicted of all this; absent where nothing was.
+        public var predicted: Prediction.Rank?
     }
 
     /// A figure of the plan, for greedy choices, and what was counted; per forward.
@@ -52,6 +54,8 @@ public struct Activity: Sendable, Hashable, Codable {
     public var criticalPathSeconds: Double?
     /// The seconds that were predicted for a forward.
     public var predictedSeconds: Double?
+    /// The seconds that were predicted for the critical path; nil where there is none.
+    public var predictedCriticalPathSeconds: Double?
     /// Collectives.
     public var messages: Count
     /// Bytes of their complete vectors.
@@ -61,8 +65,8 @@ public struct Activity: Sendable, Hashable, Codable {
 
     init(
         secondsPerForward: Double, ranks: [Rank], sharesCores: Bool, imbalance: Double, slowestRank: Int,
-        criticalPathSeconds: Double?, predictedSeconds: Double?, messages: Count, bytes: Count,
-        expertBytes: Count?
+        criticalPathSeconds: Double?, predictedSeconds: Double?, predictedCriticalPathSeconds: Double?,
+        messages: Count, bytes: Count, expertBytes: Count?
     ) {
         self.secondsPerForward = secondsPerForward
         self.ranks = ranks
@@ -71,6 +75,7 @@ public struct Activity: Sendable, Hashable, Codable {
         self.slowestRank = slowestRank
         self.criticalPathSeconds = criticalPathSeconds
         self.predictedSeconds = predictedSeconds
+        self.predictedCriticalPathSeconds = predictedCriticalPathSeconds
         self.messages = messages
         self.bytes = bytes
         self.expertBytes = expertBytes
@@ -92,7 +97,8 @@ public struct Activity: Sendable, Hashable, Codable {
         ranks = measurement.ranks.enumerated().map { number, rank in
             Rank(
                 rank: number, host: rank.host, threads: rank.threads, seconds: rank.seconds.mapValues { $0 / forwards },
-                waitSeconds: rank.waitSeconds / forwards, cpuSeconds: rank.processorSeconds / forwards)
+                waitSeconds: rank.waitSeconds / forwards, cpuSeconds: rank.processorSeconds / forwards,
+                predicted: prediction?.ranks[number])
         }
         secondsPerForward = ranks[0].totalSeconds
         let isShared = sharesCores
@@ -102,8 +108,9 @@ public struct Activity: Sendable, Hashable, Codable {
         slowestRank = computing.firstIndex(of: longest) ?? 0
         predictedSeconds = prediction?.seconds
         if sharesCores {
-            let exchange = prediction?.communicationSeconds ?? ranks[0].seconds[.communication] ?? 0
+            let exchange = prediction?.exchangeSecondsAlone ?? ranks[0].seconds[.communication] ?? 0
             criticalPathSeconds = measurement.longestComputationSeconds / forwards + exchange
+            predictedCriticalPathSeconds = prediction?.secondsAlone
         }
         messages = Count(
             planned: Double(planned.collectives) / forwards, counted: Double(measurement.collectives) / forwards)
@@ -121,7 +128,8 @@ extension BenchmarkReport.Test {
         Activity(
             secondsPerForward: secondsPerForward.median, ranks: ranks, sharesCores: sharesCores, imbalance: imbalance,
             slowestRank: slowestRank, criticalPathSeconds: criticalPathSeconds, predictedSeconds: predictedSeconds,
-            messages: messages, bytes: bytes, expertBytes: expertBytes)
+            predictedCriticalPathSeconds: predictedCriticalPathSeconds, messages: messages, bytes: bytes,
+            expertBytes: expertBytes)
     }
 }
 
@@ -134,9 +142,4 @@ extension Activity.Rank {
         sharesCores
             ? cpuSeconds / Double(threads) : seconds.reduce(0) { $1.key == .communication ? $0 : $0 + $1.value }
     }
-}
-
-extension Prediction {
-    /// The collectives alone.
-    var communicationSeconds: Double? { ranks.compactMap { $0.seconds[.communication] }.max() }
 }

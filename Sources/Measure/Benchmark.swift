@@ -38,23 +38,29 @@ public struct Benchmark: Sendable {
     ///
     /// - Parameters:
     ///   - model: what the report calls the model.
+    ///   - isPredicted: whether there is a profile to predict from; the same on every rank.
     ///   - predict: what a forward of so many tokens after so many others takes, where that is predicted.
     /// - Returns: the report on rank 0, nil on the others.
     public func run(
-        _ session: Session, model: String,
+        _ session: Session, model: String, isPredicted: Bool = false,
         predict: ((_ tokens: Int, _ firstPosition: Int) -> Prediction?)? = nil
     ) throws -> BenchmarkReport? {
         let check = try OutputCheck.run(session, tolerance: tolerance)
         let errors = session.isLead ? try session.measureErrors() : []
         try Self.check(errors)
         let before = try session.measureMachines()
-        let tests = try measure(session)
+        let tests = try measure(session, readingToo: isPredicted || BenchmarkReport.readsMemory(session.plan))
         let after = try session.measureMachines()
         guard let check else { return nil }
         return BenchmarkReport(
             model: model, plan: session.plan, loading: session.loading, check: check, errors: errors,
             machines: zip(before, after).map { $0.best(with: $1) }, tests: tests,
-            predictions: tests.map { predict?($0.batch, $0.firstPosition + $0.batch * ($0.stepCount / 2)) })
+            predictions: tests.map { predict?($0.batch, $0.firstPosition + $0.batch * ($0.stepCount / 2)) },
+            departures: session.costModel.map { costModel in
+                costModel.profile.departures(
+                    readings: tests.flatMap(\.readings) + [before, after].map { $0.map(\.readBandwidth) },
+                    peaks: [before, after].map { $0.map(\.peaks) })
+            })
     }
 
     /// Refuses products that are further from the exact ones than rounding explains: those of a wrong kernel.
@@ -72,7 +78,7 @@ public struct Benchmark: Sendable {
     }
 
     /// On every rank; the timings are there on rank 0.
-    private func measure(_ session: Session) throws -> [TimedTest] {
+    private func measure(_ session: Session, readingToo: Bool) throws -> [TimedTest] {
         var tests = [TimedTest(kind: .prompt, batch: promptCount, firstPosition: 0, stepCount: 1)]
         var position = promptCount
         for batch in batches {
@@ -80,14 +86,13 @@ public struct Benchmark: Sendable {
             tests.append(TimedTest(kind: .steps, batch: batch, firstPosition: position, stepCount: count))
             position += batch * count
         }
-        let isHeldAgainstReading = BenchmarkReport.readsMemory(session.plan)
-        var before = isHeldAgainstReading ? try session.measureReading() : 0
+        var before = readingToo ? try session.measureReading() : []
         for _ in 0..<repeats {
             for index in tests.indices {
                 if let timing = try session.run({ try time(tests[index], $0) }) { tests[index].timings.append(timing) }
-                guard isHeldAgainstReading else { continue }
+                guard readingToo else { continue }
                 let after = try session.measureReading()
-                tests[index].readings.append((before + after) / 2)
+                tests[index].readings.append(zip(before, after).map { ($0 + $1) / 2 })
                 before = after
             }
         }
@@ -125,8 +130,8 @@ struct TimedTest {
     /// Forwards of one repetition.
     var stepCount: Int
     var timings: [Session.Timing] = []  // [repeats]
-    /// Bytes per second that all ranks read around each repetition.
-    var readings: [Double] = []  // [repeats]
+    /// Bytes per second that each rank read around each repetition.
+    var readings: [[Double]] = []  // [repeats, ranks]
 
     var name: String {
         switch kind {

@@ -63,6 +63,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var criticalPathSeconds: Double?
         /// The seconds that were predicted for a forward.
         public var predictedSeconds: Double?
+        /// The seconds that were predicted for the critical path; nil where there is none.
+        public var predictedCriticalPathSeconds: Double?
         /// Collectives of a forward.
         public var messages: Activity.Count
         /// Bytes of their complete vectors.
@@ -105,10 +107,14 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     public var errors: [EncodingError]
     /// One for each kind of forward.
     public var tests: [Test]
+    /// How machines were not as they were when the profile was measured that predictions are made from, in sentences;
+    /// absent without a profile.
+    public var departures: [String]?
 
     init(
         model: String, plan: Plan, loading: Engine.Loading, check: OutputCheck, errors: [EncodingError],
-        machines: [Machine], tests: [TimedTest], predictions: [Prediction?]
+        machines: [Machine], tests: [TimedTest], predictions: [Prediction?],
+        departures: [String]?
     ) {
         self.model = model
         parameterCount = plan.blueprint.parameterCount
@@ -119,13 +125,16 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         factors = Self.factors(plan, machines)
         self.check = check
         self.errors = errors
+        self.departures = departures
+        let isHeldAgainstReading = Self.readsMemory(plan)
         self.tests = []
         self.tests = zip(tests, predictions).map { test, prediction in
             let work = (0..<plan.rankCount).reduce(Work()) { $0 + test.work(plan, rank: $1) }
             return Test(
                 name: test.name, batch: test.batch, firstPosition: test.firstPosition,
                 tokens: test.batch * test.stepCount, work: work, timings: test.timings,
-                readings: test.readings, peak: peak, planned: test.traffic(plan),
+                readings: isHeldAgainstReading ? test.readings.map { $0.reduce(0, +) } : [], peak: peak,
+                planned: test.traffic(plan),
                 expertByteCount: test.expertByteCount(plan), prediction: prediction)
         }
     }
@@ -205,6 +214,7 @@ extension BenchmarkReport.Test {
         let paths = timings.compactMap { activityOf($0)?.criticalPathSeconds }
         criticalPathSeconds = paths.isEmpty ? nil : BenchmarkReport.Spread(paths).median
         predictedSeconds = activity.predictedSeconds
+        predictedCriticalPathSeconds = activity.predictedCriticalPathSeconds
         (messages, bytes, expertBytes) = (activity.messages, activity.bytes, activity.expertBytes)
         let lead = activity.ranks[0]
         phases = Dictionary(

@@ -47,6 +47,7 @@ extension ClusterProfile {
         for link in links.indices {
             profile.links[link].latencySeconds.roundToDigits()
             profile.links[link].bytesPerSecond.roundToDigits()
+            profile.links[link].spread.roundToDigits()
         }
         for collective in collectives.indices { profile.collectives[collective].round() }
         return profile
@@ -54,21 +55,24 @@ extension ClusterProfile {
 
     /// Tables of what each rank does and of what connects them.
     public var text: String {
-        let machines = [["rank", "host", "threads", "instructions", "memory", "reads GB/s"]]
+        let machines = [["rank", "host", "threads", "instructions", "memory", "reads GB/s", "spread"]]
             + ranks.enumerated().map { rank, own in
                 [
                     "\(rank)", own.host, "\(own.threads) of \(own.cores)", own.instructionSet,
                     Figure.bytes(own.memoryByteCount), Figure.giga(own.readBandwidth),
+                    Figure.percent(own.readSpread),
                 ]
             }
         var text = Table.text(machines)
         text += "\nproducts of one token, GB/s of weights\n" + products(\.tokenBytesPerSecond)
-        text += "\nproducts of 256 tokens, Gop/s\n" + products(\.chunkOperationsPerSecond)
+        text += "\nproducts of many tokens, Gop/s\n" + products(\.chunkOperationsPerSecond)
         text += "\nattention: GB/s of cache for one token, Gop/s for 256\n" + attention
         guard ranks.count > 1 else { return text }
         text += "\nlinks\n" + linkTable
         text += "\ncollectives, microseconds\n" + collectiveTable
-        return text
+        guard collectives.contains(where: { $0.computedPoints != nil }) else { return text }
+        text += "\ncollectives if no ranks shared cores, microseconds: computed from pairs that do not\n"
+        return text + computedTable
     }
 
     private func products(_ figure: KeyPath<ProductProfile, Double>) -> String {
@@ -111,23 +115,49 @@ extension ClusterProfile {
         return Table.text([["operation", "ranks"] + sizes + ["fixed", "GB/s", "fit off by"]] + rows)
     }
 
+    private var computedTable: String {
+        let sizes = collectives.first?.points.map { "\($0.byteCount / 1024) KiB" } ?? []
+        let rows = collectives.map { collective in
+            [collective.operation.rawValue, "\(collective.rankCount)"]
+                + (collective.computedPoints ?? []).map { Self.micro($0.seconds) }
+        }
+        return Table.text([["operation", "ranks"] + sizes] + rows)
+    }
+
     private static func micro(_ seconds: Double) -> String { Figure.decimal(seconds * 1e6, 1) }
 }
 
 extension RankProfile {
     fileprivate mutating func round() {
         readBandwidth.roundToDigits()
+        readSpread.roundToDigits()
+        coreShare.roundToDigits()
         secondsPerElement.roundToDigits()
         secondsPerLayer.roundToDigits()
-        for index in products.indices {
-            products[index].tokenBytesPerSecond.roundToDigits()
-            products[index].tokenSeconds.roundToDigits()
-            products[index].chunkOperationsPerSecond.roundToDigits()
+        for index in peaks.indices {
+            peaks[index].operationsPerSecond.roundToDigits()
+            peaks[index].spread.roundToDigits()
         }
+        for index in products.indices { products[index].round() }
         for index in attention.indices {
             attention[index].tokenBytesPerSecond.roundToDigits()
+            attention[index].tokenSpread.roundToDigits()
             attention[index].chunkOperationsPerSecond.roundToDigits()
+            attention[index].chunkSpread.roundToDigits()
         }
+    }
+}
+
+extension ProductProfile {
+    fileprivate mutating func round() {
+        tokenBytesPerSecond.roundToDigits()
+        tokenSeconds.roundToDigits()
+        tokenSpread.roundToDigits()
+        chunkOperationsPerSecond.roundToDigits()
+        chunkSecondsPerByte.roundToDigits()
+        chunkSecondsPerResult.roundToDigits()
+        chunkSecondsPerInput.roundToDigits()
+        chunkSpread.roundToDigits()
     }
 }
 
@@ -136,7 +166,9 @@ extension CollectiveProfile {
         latencySeconds.roundToDigits()
         bytesPerSecond.roundToDigits()
         fitError.roundToDigits()
+        spread.roundToDigits()
         for index in points.indices { points[index].seconds.roundToDigits() }
+        for index in (computedPoints ?? []).indices { computedPoints?[index].seconds.roundToDigits() }
     }
 }
 

@@ -5,34 +5,128 @@ import Partition
 struct CollectiveProbe {
     let world: Communicator
     let stopwatch: Stopwatch
+    /// The first 2, 3, ... ranks, or on other ranks the rest.
+    private let groups: [Communicator]
+    /// Where ranks of the job share cores: a rank and another that have cores of their own while the rest sleeps, and
+    /// what they exchange by; on other ranks the rest.
+    private let pairs: [(from: Int, to: Int, group: Communicator)]
 
     private static let byteCounts = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20]
 
     /// Measurements that ``measure()`` announces.
-    static func measurementCount(ranks: Int) -> Int {
-        (ranks - 1) * CollectiveProfile.Operation.allCases.count
+    var measurementCount: Int { (groups.count + pairs.count) * CollectiveProfile.Operation.allCases.count }
+
+    /// To be called on every rank.
+    ///
+    /// - Parameter sharesCores: whether any rank of the job shares its cores.
+    init(world: Communicator, stopwatch: Stopwatch, sharesCores: Bool) throws(MPIError) {
+        (self.world, self.stopwatch) = (world, stopwatch)
+        var groups: [Communicator] = []
+        for count in 2..<max(2, world.size + 1) {
+            groups.append(try world.split(color: world.rank < count ? 0 : 1, key: world.rank))
+        }
+        self.groups = groups
+        pairs = sharesCores ? try Self.pairs(world) : []
     }
 
-    /// Measures every operation; to be called on every rank.
-    func measure() throws(MPIError) -> [CollectiveProfile] {
-        var profiles: [CollectiveProfile] = []
-        for count in 2..<max(2, world.size + 1) {
-            let group = try world.split(color: world.rank < count ? 0 : 1, key: world.rank)
+    /// Pairs of the first rank that is in any.
+    private static func pairs(_ world: Communicator) throws(MPIError) -> [(from: Int, to: Int, group: Communicator)] {
+        let others = try world.ranksOnOtherCores().map { $0 ? "1" : "0" }.joined()
+        let tables = try world.gatherStrings(others).map { $0.map { $0 == "1" } }
+        guard let from = tables.firstIndex(where: { $0.contains(true) }) else { return [] }
+        var pairs: [(from: Int, to: Int, group: Communicator)] = []
+        for to in tables.indices where tables[from][to] {
+            let isIn = world.rank == from || world.rank == to
+            pairs.append((from, to, try world.split(color: isIn ? 0 : 1, key: world.rank)))
+        }
+        return pairs
+    }
+
+    /// Measures every operation; to be called on every rank, in every round.
+    func measure() throws(MPIError) {
+        for (index, group) in groups.enumerated() {
+            let isIn = world.rank < index + 2
             for operation in CollectiveProfile.Operation.allCases {
-                stopwatch.begin("\(operation.rawValue) of \(count) ranks")
-                var seconds = [Double](repeating: 0, count: Self.byteCounts.count)
-                if world.rank < count {
-                    for (index, byteCount) in Self.byteCounts.enumerated() {
-                        seconds[index] = try median(operation, byteCount: byteCount, in: group)
-                    }
-                }
-                try world.barrierPatiently()
-                var span = seconds.mutableSpan
-                try world.broadcast(&span, from: 0)
-                profiles.append(CollectiveProfile(operation, rankCount: count, Self.byteCounts, seconds))
+                try measure(operation, Self.first(index + 2), from: 0, isIn ? group : nil)
             }
         }
-        return profiles
+        for pair in pairs {
+            let isIn = world.rank == pair.from || world.rank == pair.to
+            for operation in CollectiveProfile.Operation.allCases {
+                try measure(operation, Self.pair(pair.to), from: pair.from, isIn ? pair.group : nil)
+            }
+        }
+    }
+
+    /// - Parameters:
+    ///   - who: names the ranks.
+    ///   - group: those that take part; nil on the others.
+    private func measure(
+        _ operation: CollectiveProfile.Operation, _ who: String, from: Int, _ group: Communicator?
+    ) throws(MPIError) {
+        stopwatch.begin("\(operation.rawValue) of \(who)")
+        var seconds = [Double](repeating: 0, count: Self.byteCounts.count)
+        if let group {
+            for (index, byteCount) in Self.byteCounts.enumerated() {
+                seconds[index] = try median(operation, byteCount: byteCount, in: group)
+            }
+        }
+        try world.barrierPatiently()
+        var span = seconds.mutableSpan
+        try world.broadcast(&span, from: from)
+        for (byteCount, seconds) in zip(Self.byteCounts, seconds) {
+            stopwatch.windows.add(seconds, to: Self.name(operation, who, byteCount))
+        }
+    }
+
+    private static func first(_ count: Int) -> String { "\(count) ranks" }
+
+    private static func pair(_ to: Int) -> String { "a pair with rank \(to)" }
+
+    private static func name(_ operation: CollectiveProfile.Operation, _ who: String, _ byteCount: Int) -> String {
+        "\(operation.rawValue) of \(who), \(byteCount) bytes"
+    }
+
+    /// What the windows say of every operation.
+    var profiles: [CollectiveProfile] {
+        let rounds = rounds
+        return groups.indices.flatMap { index in
+            CollectiveProfile.Operation.allCases.map { operation in
+                var profile = profile(operation, Self.first(index + 2), rankCount: index + 2)
+                profile.computedPoints = rounds.map { rounds in
+                    Self.byteCounts.map { byteCount in
+                        let seconds = rounds.seconds(operation, rankCount: index + 2, byteCount: byteCount)
+                        return CollectiveProfile.Point(byteCount: byteCount, seconds: seconds)
+                    }
+                }
+                return profile
+            }
+        }
+    }
+
+    private func profile(
+        _ operation: CollectiveProfile.Operation, _ who: String, rankCount: Int
+    ) -> CollectiveProfile {
+        let names = Self.byteCounts.map { Self.name(operation, who, $0) }
+        let points = zip(Self.byteCounts, names).map { byteCount, name in
+            CollectiveProfile.Point(byteCount: byteCount, seconds: stopwatch.windows.median(name))
+        }
+        return CollectiveProfile(
+            operation, rankCount: rankCount, spread: names.map(stopwatch.windows.spread).max() ?? 0, points)
+    }
+
+    /// By the slowest pair of every operation and size, for which a round waits; nil without a pair.
+    private var rounds: Rounds? {
+        guard !pairs.isEmpty else { return nil }
+        return Rounds(
+            pairs: CollectiveProfile.Operation.allCases.map { operation in
+                let ofPairs = pairs.map { profile(operation, Self.pair($0.to), rankCount: 2).points }
+                let slowest = Self.byteCounts.indices.map { index in
+                    CollectiveProfile.Point(
+                        byteCount: Self.byteCounts[index], seconds: ofPairs.map { $0[index].seconds }.max() ?? 0)
+                }
+                return CollectiveProfile(operation, rankCount: 2, slowest)
+            })
     }
 
     /// The median of the times, each that of the slowest rank.
@@ -76,15 +170,5 @@ extension Parts {
         let sum = ranks * (ranks + 1) / 2
         let borders = (0...ranks).map { count * ($0 * ($0 + 1) / 2) / sum }
         self.init(counts: (0..<ranks).map { borders[$0 + 1] - borders[$0] })
-    }
-}
-
-extension CollectiveProfile {
-    /// The line through medians.
-    init(_ operation: Operation, rankCount: Int, _ byteCounts: [Int], _ seconds: [Double]) {
-        let line = LineFit(zip(byteCounts, seconds).map { (Double($0), $1) })
-        self.init(
-            operation: operation, rankCount: rankCount, latencySeconds: line.intercept, bytesPerSecond: 1 / line.slope,
-            fitError: line.error, points: zip(byteCounts, seconds).map { Point(byteCount: $0, seconds: $1) })
     }
 }

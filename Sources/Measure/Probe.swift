@@ -43,19 +43,25 @@ public struct Probe {
         try world.requireSame(
             "--quick", "\(isQuick)", remedy: "start every rank with the same options")
         return try world.watchdog.working {
-            let stopwatch = Stopwatch(
-                world: world, isQuick: isQuick,
-                total: RankProbe.measurementCount + LinkProbe.measurementCount(ranks: world.size)
-                    + CollectiveProbe.measurementCount(ranks: world.size), progress: progress)
-            let own = try RankProbe(self, stopwatch).measure()
-            let links = try LinkProbe(world: world, stopwatch: stopwatch).measure()
-            let collectives = try CollectiveProbe(world: world, stopwatch: stopwatch).measure()
-            let ranks = try world.gatherStrings(Self.text(own)).map { text in
+            let stopwatch = Stopwatch(world: world, isQuick: isQuick, progress: progress)
+            let rank = try RankProbe(self, stopwatch)
+            let links = LinkProbe(world: world, stopwatch: stopwatch)
+            let collectives = try CollectiveProbe(
+                world: world, stopwatch: stopwatch, sharesCores: try rank.anySharesCores())
+            stopwatch.announce(
+                RankProbe.measurementCount + LinkProbe.measurementCount(ranks: world.size)
+                    + collectives.measurementCount)
+            for _ in 0..<stopwatch.rounds {
+                try rank.measure()
+                try links.measure()
+                try collectives.measure()
+            }
+            let ranks = try world.gatherStrings(Self.text(rank.profile)).map { text in
                 try JSONDecoder().decode(RankProfile.self, from: Data(text.utf8))
             }
             let profile = ClusterProfile(
-                programVersion: version, measured: Date.now.formatted(.iso8601), ranks: ranks, links: links,
-                collectives: collectives)
+                programVersion: version, measured: Date.now.formatted(.iso8601), ranks: ranks,
+                links: links.profiles, collectives: collectives.profiles)
             let warnings = try world.gatherStrings(stopwatch.warning ?? "").enumerated()
                 .filter { !$0.element.isEmpty }.map { "rank \($0.offset) on \(world.hosts[$0.offset]): \($0.element)" }
             return Outcome(profile: profile.rounded, warnings: warnings)

@@ -13,43 +13,63 @@ extension RankProbe {
     private static let chunkPosition = 256
 
     /// Measures attention over each kind of cache; to be called on every rank.
-    func measureAttention() throws(MPIError) -> [AttentionProfile] {
-        var profiles: [AttentionProfile] = []
+    func measureAttention() throws(MPIError) {
         for encoding in CacheEncoding.allCases {
-            let name = "attention \(encoding.rawValue)"
+            let name = Self.name(encoding)
             stopwatch.begin(name)
             let trial = try world.together { try LayerTrial(self, encoding, byteCount: trialByteCount) }
-            let perToken = try stopwatch.secondsPerCall("\(name), one token") { index in
+            try stopwatch.time(Self.oneToken(name), on: pool) { index in
                 trial.attend(tokens: 1, firstPosition: Self.positions - 1, index: index)
             }
-            let perChunk = try stopwatch.secondsPerCall("\(name), \(Self.chunk) tokens") { index in
+            try stopwatch.time(Self.manyTokens(name), on: pool) { index in
                 trial.attend(tokens: Self.chunk, firstPosition: Self.chunkPosition, index: index)
             }
-            let seen = (0..<Self.chunk).reduce(0) { $0 + Self.chunkPosition + $1 + 1 }
-            // A product with the key, and one with the value.
-            let operationCount = 4 * Self.queryHeads * Self.headSize * seen
-            profiles.append(
-                AttentionProfile(
-                    cache: encoding, tokenBytesPerSecond: Double(Self.cacheByteCount(encoding)) / perToken,
-                    chunkOperationsPerSecond: Double(operationCount) / perChunk))
         }
-        return profiles
+    }
+
+    /// What the windows say, for each kind of cache.
+    var attentionProfiles: [AttentionProfile] {
+        let seen = (0..<Self.chunk).reduce(0) { $0 + Self.chunkPosition + $1 + 1 }
+        // A product with the key, and one with the value.
+        let operationCount = 4 * Self.queryHeads * Self.headSize * seen
+        return CacheEncoding.allCases.map { encoding in
+            let (one, many) = (Self.oneToken(Self.name(encoding)), Self.manyTokens(Self.name(encoding)))
+            return AttentionProfile(
+                cache: encoding, tokenBytesPerSecond: Double(Self.cacheByteCount(encoding)) / windows.median(one),
+                tokenSpread: windows.spread(one),
+                chunkOperationsPerSecond: Double(operationCount) / windows.median(many),
+                chunkSpread: windows.spread(many))
+        }
     }
 
     /// Measures norms, rotation, activation and sums; to be called on every rank.
-    func measureOthers() throws(MPIError) -> (perElement: Double, perLayer: Double) {
-        stopwatch.begin("norms and sums")
+    func measureOthers() throws(MPIError) {
+        stopwatch.begin(Self.others)
         let trial = try world.together { try LayerTrial(self, .f16, byteCount: 0) }
-        let perChunk = try stopwatch.secondsPerCall("norms and sums, \(Self.chunk) tokens") { _ in
-            trial.computeOthers(tokens: Self.chunk)
-        }
-        let perToken = try stopwatch.secondsPerCall("norms and sums, one token") { index in
+        try stopwatch.time(Self.manyTokens(Self.others), on: pool) { _ in trial.computeOthers(tokens: Self.chunk) }
+        try stopwatch.time(Self.oneToken(Self.others), on: pool) { index in
             trial.computeOthers(tokens: 1)
             trial.attend(tokens: 1, firstPosition: 0, index: index)
         }
-        let perElement = perChunk / Double(Self.chunk * trial.elementsPerToken)
-        return (perElement, max(0, perToken - perElement * Double(trial.elementsPerToken)))
     }
+
+    /// Of many tokens.
+    var secondsPerElement: Double {
+        windows.median(Self.manyTokens(Self.others)) / Double(Self.chunk * Self.elementsPerToken)
+    }
+
+    /// Of one token.
+    var secondsPerLayer: Double {
+        max(0, windows.median(Self.oneToken(Self.others)) - secondsPerElement * Double(Self.elementsPerToken))
+    }
+
+    private static let others = "norms and sums"
+    private static func name(_ encoding: CacheEncoding) -> String { "attention \(encoding.rawValue)" }
+    private static func oneToken(_ name: String) -> String { "\(name), one token" }
+    private static func manyTokens(_ name: String) -> String { "\(name), \(chunk) tokens" }
+
+    /// Elements that ``LayerTrial/computeOthers(tokens:)`` writes for one token.
+    private static let elementsPerToken = headSize * (6 * queryHeads + 3 * keyValueHeads)
 
     private static func cacheByteCount(_ encoding: CacheEncoding) -> Int {
         KeyValueCache.byteCount(heads: keyValueHeads, positions: positions, headSize: headSize, encoding: encoding)
@@ -111,9 +131,6 @@ extension RankProbe {
                 queries: queries, tokens: tokens, cache: caches[index % caches.count], heads: heads, scale: 0.088,
                 window: nil, firstPosition: firstPosition, partials: partials, into: read)
         }
-
-        /// Elements that ``computeOthers(tokens:)`` writes for one token.
-        var elementsPerToken: Int { 6 * queries.columns + 3 * keys.columns }
 
         /// Two norms, two sums of branches, an activation, the rotation, and the new keys and values, as in a layer.
         func computeOthers(tokens: Int) {

@@ -12,6 +12,7 @@ struct RankProbe {
     let pool: Pool
     let instructionSet: InstructionSet
     private let cores: Int
+    private let sharesCores: Bool
     private let memoryByteCount: Int
 
     /// The encodings that are measured, by name.
@@ -29,21 +30,39 @@ struct RankProbe {
         cores = try world.fairCores()
         let threads = settings.threads ?? cores
         pool = Pool(threads: threads, cores: try world.distinctCores(threads: threads))
+        sharesCores = try world.sharesCores(threads: threads)
         memoryByteCount = try world.freeMemoryByShare([Double](repeating: 1, count: world.size))?[world.rank] ?? 0
         instructionSet = try world.together { try InstructionSet.best }
     }
 
-    /// Measures everything; to be called on every rank.
-    func measure() throws(MPIError) -> RankProfile {
-        let readBandwidth = try measureReading()
-        let products = try measureProducts()
-        let attention = try measureAttention()
-        let others = try measureOthers()
-        return RankProfile(
-            host: world.host, cores: cores, threads: pool.threads, instructionSet: instructionSet.rawValue,
-            memoryByteCount: memoryByteCount, readBandwidth: readBandwidth, products: products, attention: attention,
-            secondsPerElement: others.perElement, secondsPerLayer: others.perLayer)
+    /// Whether threads of the job take turns on cores of any rank's host; to be called on every rank.
+    func anySharesCores() throws(MPIError) -> Bool {
+        try world.gatherStrings(sharesCores ? "yes" : "no").contains("yes")
     }
+
+    /// Measures everything in one window each; to be called on every rank, in every round.
+    func measure() throws(MPIError) {
+        try measurePeaks()
+        try measureProducts()
+        try measureAttention()
+        try measureOthers()
+    }
+
+    /// What the windows of all rounds say.
+    var profile: RankProfile {
+        RankProfile(
+            host: world.host, cores: cores, threads: pool.threads,
+            coreShare: sharesCores ? stopwatch.coreShare : 1, instructionSet: instructionSet.rawValue,
+            memoryByteCount: memoryByteCount, readBandwidth: readBandwidth,
+            readSpread: windows.spread(Self.reading), peaks: peakProfiles, products: productProfiles,
+            attention: attentionProfiles, secondsPerElement: secondsPerElement, secondsPerLayer: secondsPerLayer)
+    }
+
+    /// Bytes per second.
+    var readBandwidth: Double { windows.median(Self.reading) }
+
+    /// What was measured so far.
+    var windows: Windows { stopwatch.windows }
 
     /// Bytes that no cache holds, less where the rank has little memory.
     var trialByteCount: Int {
@@ -57,23 +76,34 @@ struct RankProbe {
             slowdown: settings.slowdown)
     }
 
-    private func measureReading() throws(MPIError) -> Double {
-        stopwatch.begin("reading")
-        let (arena, byteCount) = try world.together {
-            let arena = try Arena(byteCount: trialByteCount)
-            let matrix = try arena.matrix(rows: trialByteCount / 4096, columns: 1024, encoding: .f32)
-            matrix.occupy(on: pool)
-            return (arena, trialByteCount / 4096 * 4096)
+    private static let reading = "reading"
+
+    /// Measures how fast all ranks read bytes of an arena, as a benchmark does, so that both can be compared.
+    func measureReading(_ arena: Arena, _ range: Range<Int>) throws(MPIError) -> Double {
+        try world.barrier()
+        let rate = try world.together { try operations().measureReadBandwidth(of: arena, range, repeats: 2) }
+        stopwatch.windows.add(rate, to: Self.reading)
+        return rate
+    }
+
+    /// As a benchmark does.
+    private func measurePeaks() throws(MPIError) {
+        stopwatch.begin("peaks")
+        for factors in Factors.allCases {
+            try world.barrier()
+            guard let rate = operations().measurePeak(factors, seconds: stopwatch.peakSeconds) else { continue }
+            stopwatch.windows.add(rate, to: Self.peak(factors))
         }
-        let operations = operations()
-        var fastest = Double.infinity
-        for streams in Operations.readingStreams {
-            let seconds = try stopwatch.secondsPerCall("reading") { _ in
-                operations.read(arena, 0..<byteCount, streams: streams)
-            }
-            fastest = min(fastest, seconds)
+    }
+
+    private static func peak(_ factors: Factors) -> String { "peak \(factors.rawValue)" }
+
+    private var peakProfiles: [PeakProfile] {
+        Factors.allCases.filter { windows.has(Self.peak($0)) }.map { factors in
+            PeakProfile(
+                factors: factors.rawValue, operationsPerSecond: windows.median(Self.peak(factors)),
+                spread: windows.spread(Self.peak(factors)))
         }
-        return Double(byteCount) / fastest
     }
 
     private static func grouped(bits: Int) -> Encoding {

@@ -1,48 +1,53 @@
+import Compute
+import Engine
 import MPI
 
-/// Times what ranks do again and again, all at once.
+/// Times what ranks do again and again, all at once, in windows that are spread over the time of a probe.
 final class Stopwatch {
     let world: Communicator
+    /// What this rank has measured.
+    var windows = Windows()
     private let isQuick: Bool
-    private let total: Int
     private let progress: (_ done: Int, _ total: Int, _ next: String) -> Void
-    private var done = 0
-    private var widestSpread = 0.0
-    private var widest = ""
+    private var (done, total) = (0, 0)
+    private var (processorSeconds, threadSeconds) = (0.0, 0.0)
 
-    // Runs that differ more than this were disturbed.
-    private static let acceptedSpread = 0.5
+    // Half of the windows of one measurement stay nearer to their median where nothing disturbs them.
+    private static let acceptedSpread = 0.2
 
     init(
-        world: Communicator, isQuick: Bool, total: Int,
-        progress: @escaping (_ done: Int, _ total: Int, _ next: String) -> Void
+        world: Communicator, isQuick: Bool, progress: @escaping (_ done: Int, _ total: Int, _ next: String) -> Void
     ) {
         self.world = world
         self.isQuick = isQuick
-        self.total = total
         self.progress = progress
     }
 
-    /// Seconds of one run: many times as long as a system lets one of several programs on a core work, so that ranks
-    /// which share a core see their part of it.
-    private var window: Double { isQuick ? 0.01 : 0.08 }
+    /// Says how many measurements a round has.
+    func announce(_ count: Int) { total = rounds * count }
 
-    private var repeats: Int { isQuick ? 2 : 3 }
+    /// How often everything is measured, one after the other: memory that other machines share is slow and fast by
+    /// turns, for seconds.
+    var rounds: Int { isQuick ? 2 : 5 }
+
+    /// Seconds of one window: many times as long as a system lets one of several programs on a core work, so that ranks
+    /// which share a core see their part of it.
+    private var window: Double { isQuick ? 0.01 : 0.03 }
+
+    /// Seconds for the peak of one kind of factors.
+    var peakSeconds: Double { isQuick ? 0.02 : 0.1 }
 
     /// Bytes of memory that no cache holds.
     var uncachedByteCount: Int { isQuick ? 32 << 20 : 256 << 20 }
 
-    /// How often something between ranks is done, that takes so many seconds.
-    func repeats(seconds: Double) -> Int {
-        let least = isQuick ? 5.0 : 15.0
-        return Int(min(1000, max(least, (isQuick ? 0.005 : 0.05) / seconds)))
-    }
+    /// How often in a round something between ranks is done, that takes so many seconds.
+    func repeats(seconds: Double) -> Int { Int(min(200, max(5, (isQuick ? 0.005 : 0.01) / seconds))) }
 
     /// What spoils the measurements of this rank, if anything does.
     var warning: String? {
-        guard widestSpread > Self.acceptedSpread else { return nil }
-        return "\(widest): expected runs of about the same speed, found one \(Int(widestSpread * 100)) % slower than "
-            + "the best; see what else the host does, then probe again"
+        guard let widest = windows.widest, widest.spread > Self.acceptedSpread else { return nil }
+        return "\(widest.measurement): expected moments of about the same speed, found half of them more than "
+            + "\(Int(widest.spread * 100)) % off their median; see what else the host does, then probe again"
     }
 
     /// Tells what is measured next, and the watchdog that this rank is alive.
@@ -52,29 +57,30 @@ final class Stopwatch {
         done += 1
     }
 
-    /// Seconds of one call, in the best of a few runs that all ranks make at the same time, each for as long as the
-    /// others.
+    /// The part of the time of all windows in which the threads had a core.
+    var coreShare: Double { threadSeconds > 0 ? min(1, processorSeconds / threadSeconds) : 1 }
+
+    /// Adds the seconds of one call to the windows of a measurement.
+    func time(_ measurement: String, on pool: Pool, _ call: (Int) -> Void) throws(MPIError) {
+        windows.add(try secondsPerCall(on: pool, call), to: measurement)
+    }
+
+    /// The seconds of one call, in a window that all ranks have at the same time.
     ///
-    /// - Parameter call: is given numbers from 0 on.
-    func secondsPerCall(_ what: String, _ call: (Int) -> Void) throws(MPIError) -> Double {
-        var index = 0
-        call(index)
-        var times: [Double] = []
-        for _ in 0..<repeats {
-            try world.barrier()
-            let first = index
-            let start = ContinuousClock.now
-            var elapsed = 0.0
-            repeat {
-                index += 1
-                call(index)
-                elapsed = (ContinuousClock.now - start) / .seconds(1)
-            } while elapsed < window
-            times.append(elapsed / Double(index - first))
-        }
-        let best = times.min() ?? 0
-        let spread = (times.max() ?? 0) / best - 1
-        if spread > widestSpread { (widestSpread, widest) = (spread, what) }
-        return best
+    /// - Parameter call: is given numbers from 0 on; keeps all threads of the pool busy.
+    func secondsPerCall(on pool: Pool, _ call: (Int) -> Void) throws(MPIError) -> Double {
+        call(0)
+        try world.barrier()
+        let (start, processorStart) = (ContinuousClock.now, ProcessorTime.seconds)
+        var count = 0
+        var elapsed = 0.0
+        repeat {
+            count += 1
+            call(count)
+            elapsed = (ContinuousClock.now - start) / .seconds(1)
+        } while elapsed < window
+        processorSeconds += ProcessorTime.seconds - processorStart
+        threadSeconds += elapsed * Double(pool.threads)
+        return elapsed / Double(count)
     }
 }

@@ -49,11 +49,23 @@ private struct ProfileCheck {
         try require(value.isFinite && value >= 0, place, "seconds, zero or more", Figure.number(value))
     }
 
+    private func part(_ value: Double, _ place: String) throws(PartitionError) {
+        try require(value.isFinite && value >= 0, place, "a part of a median, zero or more", Figure.number(value))
+    }
+
     func check(_ rank: RankProfile, _ place: String) throws(PartitionError) {
         try require(!rank.host.isEmpty, "\(place).host", "a host's name", "an empty one")
         try require(rank.threads > 0, "\(place).threads", "at least 1", "\(rank.threads)")
         try require(rank.memoryByteCount > 0, "\(place).memoryByteCount", "bytes above zero", "\(rank.memoryByteCount)")
+        try require(
+            rank.coreShare > 0 && rank.coreShare <= 1, "\(place).coreShare", "a part above 0, at most 1",
+            Figure.number(rank.coreShare))
         try positive(rank.readBandwidth, "\(place).readBandwidth")
+        try part(rank.readSpread, "\(place).readSpread")
+        for (number, peak) in rank.peaks.enumerated() {
+            try positive(peak.operationsPerSecond, "\(place).peaks[\(number)].operationsPerSecond")
+            try part(peak.spread, "\(place).peaks[\(number)].spread")
+        }
         try seconds(rank.secondsPerElement, "\(place).secondsPerElement")
         try seconds(rank.secondsPerLayer, "\(place).secondsPerLayer")
         try require(!rank.products.isEmpty, "\(place).products", "at least one", "none")
@@ -65,6 +77,9 @@ private struct ProfileCheck {
             try positive(product.tokenBytesPerSecond, "\(place).tokenBytesPerSecond")
             try seconds(product.tokenSeconds, "\(place).tokenSeconds")
             try positive(product.chunkOperationsPerSecond, "\(place).chunkOperationsPerSecond")
+            try seconds(product.chunkSecondsPerByte, "\(place).chunkSecondsPerByte")
+            try seconds(product.chunkSecondsPerResult, "\(place).chunkSecondsPerResult")
+            try seconds(product.chunkSecondsPerInput, "\(place).chunkSecondsPerInput")
         }
         try require(!rank.attention.isEmpty, "\(place).attention", "at least one", "none")
         for (number, attention) in rank.attention.enumerated() {
@@ -90,9 +105,14 @@ private struct ProfileCheck {
             "seconds, zero or nearly or more",
             Figure.number(collective.latencySeconds))
         try positive(collective.bytesPerSecond, "\(place).bytesPerSecond")
+        try check(collective.points, "\(place).points")
+        try check(collective.computedPoints ?? [], "\(place).computedPoints")
+    }
+
+    private func check(_ points: [CollectiveProfile.Point], _ place: String) throws(PartitionError) {
         var last = 0
-        for (number, point) in collective.points.enumerated() {
-            let place = "\(place).points[\(number)]"
+        for (number, point) in points.enumerated() {
+            let place = "\(place)[\(number)]"
             try require(
                 point.byteCount > last, "\(place).byteCount", "more than \(last), the one before it",
                 "\(point.byteCount)")

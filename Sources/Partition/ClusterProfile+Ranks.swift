@@ -9,7 +9,7 @@ extension ClusterProfile {
             guard let from = kept.firstIndex(of: link.from), let to = kept.firstIndex(of: link.to) else { return nil }
             return LinkProfile(
                 from: min(from, to), to: max(from, to), latencySeconds: link.latencySeconds,
-                bytesPerSecond: link.bytesPerSecond)
+                bytesPerSecond: link.bytesPerSecond, spread: link.spread)
         }
         return profile
     }

@@ -37,19 +37,29 @@ extension ClusterProfile {
     ///
     /// Where it was measured with other numbers of ranks only, those of the next larger one, or else of the largest.
     func seconds(_ exchange: Exchange, rankCount: Int) -> Double {
+        collective(exchange, rankCount).seconds(byteCount: exchange.byteCount)
+    }
+
+    /// The same if no rank shared a core: as it was computed, or where it was not, as it was measured.
+    func secondsAlone(_ exchange: Exchange, rankCount: Int) -> Double {
+        let collective = collective(exchange, rankCount)
+        return (collective.computed ?? collective).seconds(byteCount: exchange.byteCount)
+    }
+
+    private func collective(_ exchange: Exchange, _ rankCount: Int) -> CollectiveProfile {
         let alike = collectives.filter { $0.operation == exchange.operation }
         let enough = alike.filter { $0.rankCount >= rankCount }.min { $0.rankCount < $1.rankCount }
         guard let collective = enough ?? alike.max(by: { $0.rankCount < $1.rankCount }) else {
             preconditionFailure("a checked profile lists every collective")
         }
-        return collective.seconds(byteCount: exchange.byteCount)
+        return collective
     }
 }
 
 extension CollectiveProfile {
     /// Seconds for so many bytes: between two measured points on the line that joins them; beyond them on the fitted
     /// line, though for fewer bytes not more than the first point, and for more not less than the last.
-    func seconds(byteCount: Int) -> Double {
+    package func seconds(byteCount: Int) -> Double {
         let fitted = max(0, latencySeconds + Double(byteCount) / bytesPerSecond)
         guard let first = points.first, let last = points.last else { return fitted }
         if byteCount <= first.byteCount {
@@ -61,6 +71,11 @@ extension CollectiveProfile {
         let (lower, upper) = (points[above - 1], points[above])
         let part = Double(byteCount - lower.byteCount) / Double(upper.byteCount - lower.byteCount)
         return lower.seconds + part * (upper.seconds - lower.seconds)
+    }
+
+    /// The line through what was computed; nil where nothing was.
+    var computed: CollectiveProfile? {
+        computedPoints.map { points in CollectiveProfile(operation, rankCount: rankCount, points) }
     }
 }
 

@@ -81,7 +81,7 @@ public struct CostModel: Sendable {
     ///
     /// - Parameter position: how many tokens are before it.
     public func decodedToken(position: Int) -> Prediction {
-        var tally = Tally(rankCount: ranks.count)
+        var tally = Tally(coreShares: profile.ranks.map(\.coreShare))
         tally.exchange(seconds(plan.orderExchanges), count: 1)
         addPass(tokens: 1, firstPosition: position, logitRows: 1, to: &tally)
         tally.exchange(seconds(plan.choiceExchanges), count: 1)
@@ -94,7 +94,7 @@ public struct CostModel: Sendable {
     ///   - firstPosition: how many tokens are before them.
     ///   - logitRows: tokens whose logits are computed.
     public func chunk(tokens: Int, firstPosition: Int, logitRows: Int) -> Prediction {
-        var tally = Tally(rankCount: ranks.count)
+        var tally = Tally(coreShares: profile.ranks.map(\.coreShare))
         addChunk(tokens: tokens, firstPosition: firstPosition, logitRows: logitRows, to: &tally)
         return tally.prediction
     }
@@ -102,7 +102,7 @@ public struct CostModel: Sendable {
     /// A forward of some tokens after which one is chosen: the same as ``decodedToken(position:)`` where it is one.
     public func step(tokens: Int, firstPosition: Int) -> Prediction {
         guard tokens > 1 else { return decodedToken(position: firstPosition) }
-        var tally = Tally(rankCount: ranks.count)
+        var tally = Tally(coreShares: profile.ranks.map(\.coreShare))
         addChunk(tokens: tokens, firstPosition: firstPosition, logitRows: 1, to: &tally)
         tally.exchange(seconds(plan.choiceExchanges), count: 1)
         return tally.prediction
@@ -110,7 +110,7 @@ public struct CostModel: Sendable {
 
     /// A prompt of so many tokens in the plan's chunks, the choice of the token after it included.
     public func prompt(tokens: Int) -> Prediction {
-        var tally = Tally(rankCount: ranks.count)
+        var tally = Tally(coreShares: profile.ranks.map(\.coreShare))
         for first in stride(from: 0, to: tokens, by: plan.policy.chunk) {
             let count = min(plan.policy.chunk, tokens - first)
             addChunk(tokens: count, firstPosition: first, logitRows: first + count == tokens ? 1 : 0, to: &tally)
@@ -144,46 +144,65 @@ public struct CostModel: Sendable {
             let norm = rank.restSeconds(work, tokens: logitRows)
             return [Phase.head: rank.seconds(work, tokens: logitRows, firstPosition: 0) + norm]
         }
-        tally.add(times, exchange: 0, count: 1)
+        tally.add(times, exchange: .none, count: 1)
     }
 
     /// One after another.
-    private func seconds(_ exchanges: [Exchange]) -> Double {
-        exchanges.reduce(0) { $0 + profile.seconds($1, rankCount: ranks.count) }
+    private func seconds(_ exchanges: [Exchange]) -> ExchangeSeconds {
+        ExchangeSeconds(
+            measured: exchanges.reduce(0) { $0 + profile.seconds($1, rankCount: ranks.count) },
+            alone: exchanges.reduce(0) { $0 + profile.secondsAlone($1, rankCount: ranks.count) })
     }
+}
+
+/// Seconds of exchanges, as they were measured, and if no rank shared a core.
+private struct ExchangeSeconds {
+    static let none = ExchangeSeconds(measured: 0, alone: 0)
+
+    var measured: Double
+    var alone: Double
 }
 
 /// Sums up stages.
 private struct Tally {
     private(set) var prediction: Prediction
+    private let coreShares: [Double]  // [ranks]
 
-    init(rankCount: Int) {
+    /// - Parameter coreShares: the part of the time that ranks have a core.
+    init(coreShares: [Double]) {
         let none = Prediction.Rank(
             seconds: Dictionary(uniqueKeysWithValues: Phase.allCases.map { ($0, 0) }), waitSeconds: 0)
-        prediction = Prediction(seconds: 0, ranks: Array(repeating: none, count: rankCount))
+        prediction = Prediction(
+            seconds: 0, ranks: coreShares.map { _ in none }, secondsAlone: 0, exchangeSecondsAlone: 0)
+        self.coreShares = coreShares
     }
 
     /// What each rank does until they meet, and what they exchange then, `count` times.
     ///
     /// - Parameter slowest: seconds until all are done, where that is more than what any takes on average.
-    mutating func add(_ times: [[Phase: Double]], slowest: Double? = nil, exchange: Double, count: Int) {
+    mutating func add(_ times: [[Phase: Double]], slowest: Double? = nil, exchange: ExchangeSeconds, count: Int) {
         let own = times.map { $0.values.reduce(0, +) }
-        let slowest = max(own.max() ?? 0, slowest ?? 0)
-        prediction.seconds += Double(count) * slowest
+        let longest = own.max() ?? 0
+        let alone = zip(own, coreShares).map { $0 * $1 }.max() ?? 0
+        let delay = max(0, (slowest ?? 0) - longest)
+        prediction.seconds += Double(count) * (longest + delay)
+        prediction.secondsAlone += Double(count) * (alone + delay * (longest > 0 ? alone / longest : 1))
         for rank in times.indices {
             for (phase, seconds) in times[rank] {
                 prediction.ranks[rank].seconds[phase, default: 0] += Double(count) * seconds
             }
-            prediction.ranks[rank].waitSeconds += Double(count) * (slowest - own[rank])
+            prediction.ranks[rank].waitSeconds += Double(count) * (longest + delay - own[rank])
         }
         self.exchange(exchange, count: count)
     }
 
     /// An exchange that no rank comes late to.
-    mutating func exchange(_ seconds: Double, count: Int) {
-        prediction.seconds += Double(count) * seconds
+    mutating func exchange(_ seconds: ExchangeSeconds, count: Int) {
+        prediction.seconds += Double(count) * seconds.measured
+        prediction.secondsAlone += Double(count) * seconds.alone
+        prediction.exchangeSecondsAlone += Double(count) * seconds.alone
         for rank in prediction.ranks.indices {
-            prediction.ranks[rank].seconds[.communication, default: 0] += Double(count) * seconds
+            prediction.ranks[rank].seconds[.communication, default: 0] += Double(count) * seconds.measured
         }
     }
 }

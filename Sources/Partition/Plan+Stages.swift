@@ -129,7 +129,9 @@ extension Plan {
         let slices = slices(of: weight, extents)
         return ProductWork(
             encoding: encoding(of: weight), heldByteCount: memoryByteCount(of: weight, slices),
-            heldOperationCount: 2 * slices.reduce(0) { $0 + $1.elementCount })
+            heldOperationCount: 2 * slices.reduce(0) { $0 + $1.elementCount },
+            heldResultCount: slices.reduce(0) { $0 + $1.members.count * $1.rows.count },
+            heldInputCount: slices.reduce(0) { $0 + $1.members.count * $1.columns.count })
     }
 
     private func vectorByteCount(_ weights: [Weight], _ extents: Extents) -> Int {

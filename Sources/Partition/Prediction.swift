@@ -21,10 +21,16 @@ public struct Prediction: Sendable, Hashable, Codable {
     public var seconds: Double
     /// In rank order.
     public var ranks: [Rank]
+    /// Seconds of the pass if no rank shared a core with another: as ``seconds`` where none does.
+    public var secondsAlone: Double
+    /// Those of its exchanges.
+    public var exchangeSecondsAlone: Double
 
     /// A prediction.
-    public init(seconds: Double, ranks: [Rank]) {
+    public init(seconds: Double, ranks: [Rank], secondsAlone: Double, exchangeSecondsAlone: Double) {
         self.seconds = seconds
         self.ranks = ranks
+        self.secondsAlone = secondsAlone
+        self.exchangeSecondsAlone = exchangeSecondsAlone
     }
 }

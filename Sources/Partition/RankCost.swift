@@ -37,19 +37,24 @@ struct RankCost {
     func elementSeconds(_ count: Int) -> Double { Double(count) * rank.secondsPerElement }
 
     /// Products of one input in one go: for one token their bytes are read, and the threads are woken once, or once for
-    /// each expert; for more the operations of a chunk, where these take longer.
+    /// each expert; for more the operations of a chunk and what comes with them, where these take longer.
     private func seconds(_ together: [ProductWork], tokens: Int) -> Double {
-        var (reading, computing, waking) = (0.0, 0.0, 0.0)
+        var (reading, computing, waking, laying) = (0.0, 0.0, 0.0, 0.0)
         for product in together where product.heldByteCount > 0 {
             guard let profile = products[product.encoding] else {
                 preconditionFailure("a product with \(product.encoding.name) was not foreseen")
             }
-            reading += Double(product.byteCount(tokens: tokens)) / profile.tokenBytesPerSecond
-            computing += Double(tokens * product.operationCount) / profile.chunkOperationsPerSecond
+            let bytes = Double(product.byteCount(tokens: tokens))
+            reading += bytes / profile.tokenBytesPerSecond
+            computing +=
+                Double(tokens * product.operationCount) / profile.chunkOperationsPerSecond
+                + bytes * profile.chunkSecondsPerByte
+                + Double(tokens * product.resultCount) * profile.chunkSecondsPerResult
+            laying = max(laying, Double(tokens * product.inputCount) * profile.chunkSecondsPerInput)
             let goes = product.choice.map { Double($0.held) * $0.part(tokens: tokens) } ?? 1
             waking = max(waking, goes * profile.tokenSeconds)
         }
-        return tokens == 1 ? reading + waking : max(reading + waking, computing)
+        return tokens == 1 ? reading + waking : max(reading + waking, computing + laying)
     }
 
     /// States, as fast as the cache of an attention is read, and as its operations are.

@@ -39,6 +39,10 @@ struct ProductWork: Hashable {
     var heldByteCount: Int
     /// Multiplications and additions with all of it.
     var heldOperationCount: Int
+    /// Results of a token with all of it.
+    var heldResultCount: Int
+    /// Inputs of a token for all of it.
+    var heldInputCount: Int
     /// Experts that a token chooses, of how many; nil where it is multiplied by the whole slice.
     var choice: Choice?
 
@@ -61,8 +65,16 @@ struct ProductWork: Hashable {
     }
 
     /// Multiplications and additions of a token; of experts the expected number.
-    var operationCount: Int {
-        choice.map { Int((Double(heldOperationCount) * $0.part(tokens: 1)).rounded()) } ?? heldOperationCount
+    var operationCount: Int { ofToken(heldOperationCount) }
+
+    /// Results of a token; of experts the expected number.
+    var resultCount: Int { ofToken(heldResultCount) }
+
+    /// Inputs of a token; of experts the expected number.
+    var inputCount: Int { ofToken(heldInputCount) }
+
+    private func ofToken(_ held: Int) -> Int {
+        choice.map { Int((Double(held) * $0.part(tokens: 1)).rounded()) } ?? held
     }
 }
 

@@ -107,13 +107,15 @@ struct BenchCommand: ParsableCommand {
             }
             RunOptions.remark(on: session.plan, world)
             if blueprint != nil { try options.machines.remark(on: session) }
-            let report = try benchmark.run(session, model: name) { tokens, position in
+            let isPredicted = options.machines.cluster != nil
+            let report = try benchmark.run(session, model: name, isPredicted: isPredicted) { tokens, position in
                 position == 0
                     ? session.costModel?.prompt(tokens: tokens)
                     : session.costModel?.step(tokens: tokens, firstPosition: position)
             }
             guard let report else { return }
             try write(report)
+            options.machines.remark(on: report.departures ?? [])
         }
     }
 

@@ -33,12 +33,18 @@ extension ClusterOptions {
     /// Says on rank 0 what of the job is not as it was when its profile was measured; to be called on every rank.
     func remark(on session: Session) throws {
         // The same on every rank.
-        guard let cluster else { return }
+        guard cluster != nil else { return }
         let machines = try session.machines()
         guard let profile = session.costModel?.profile else { return }
         let lines = profile.differences(
             threads: machines.map(\.threads), instructionSets: machines.map(\.instructionSet),
             version: Lockstep.version)
-        for line in lines { Output.remark("\(cluster): \(line); measure again with 'lockstep probe'") }
+        remark(on: lines)
+    }
+
+    /// Says what of a job is not as it was when its profile was measured.
+    func remark(on differences: [String]) {
+        guard let cluster else { return }
+        for line in differences { Output.remark("\(cluster): \(line); measure again with 'lockstep probe'") }
     }
 }

@@ -29,6 +29,12 @@ extension LockstepTests {
                 expectPositive([collective.bytesPerSecond] + collective.points.map(\.seconds))
                 #expect(collective.latencySeconds >= 0 && collective.fitError.isFinite)
                 #expect(collective.points.first?.byteCount == 4096 && collective.points.last?.byteCount == 4 << 20)
+                expectPositive(collective.computedPoints?.map(\.seconds) ?? [])
+            }
+            // Where ranks take turns on cores, there is what ranks with cores of their own would take.
+            let isCrowded = ranks > profile.ranks.reduce(0) { max($0, $1.cores) } && profile.ranks[0].coreShare < 1
+            for collective in profile.collectives where isCrowded {
+                #expect(collective.computedPoints?.map(\.byteCount) == collective.points.map(\.byteCount))
             }
         }
 
@@ -41,13 +47,16 @@ extension LockstepTests {
             }
             for product in rank.products {
                 expectPositive([product.tokenBytesPerSecond, product.chunkOperationsPerSecond])
-                #expect(product.tokenSeconds >= 0)
+                #expect(product.tokenSeconds >= 0 && product.chunkSecondsPerByte >= 0)
+                #expect(product.chunkSecondsPerResult >= 0 && product.chunkSecondsPerInput >= 0)
             }
             #expect(rank.attention.count == 4)
             for attention in rank.attention {
                 expectPositive([attention.tokenBytesPerSecond, attention.chunkOperationsPerSecond])
             }
-            expectPositive([rank.readBandwidth, rank.secondsPerElement])
+            expectPositive([rank.readBandwidth, rank.secondsPerElement, rank.coreShare])
+            expectPositive(rank.peaks.map(\.operationsPerSecond))
+            #expect(rank.peaks.contains { $0.factors == "f32" } && rank.coreShare <= 1)
             #expect(rank.secondsPerLayer >= 0)
         }
 

@@ -50,11 +50,17 @@ import Testing
 
     @Test func aPredictionGivesTheCriticalPathItsCollectives() throws {
         let rank = Prediction.Rank(seconds: [.communication: 0.5], waitSeconds: 0)
-        let activity = try activity(sharesCores: true, Prediction(seconds: 1.6, ranks: [rank, rank]))
-        #expect(activity.criticalPathSeconds == 1.75 && activity.predictedSeconds == 1.6)
+        let prediction = Prediction(
+            seconds: 1.6, ranks: [rank, rank], secondsAlone: 1.5, exchangeSecondsAlone: 0.25)
+        let activity = try activity(sharesCores: true, prediction)
+        // 5 seconds of computing by 4, and the exchange of ranks that share no core.
+        #expect(activity.criticalPathSeconds == 1.5 && activity.predictedSeconds == 1.6)
+        #expect(activity.predictedCriticalPathSeconds == 1.5)
         let text = activity.text("decoding")
         #expect(text.contains("predicted 1600.000 ms; measured 125.0 % of it"), "\(text)")
-        #expect(text.contains("computed, not measured") && text.contains("the profile's time"), "\(text)")
+        #expect(text.contains("computed, not measured") && text.contains("computed from pairs of ranks"), "\(text)")
+        let own = try self.activity(sharesCores: false, prediction)
+        #expect(own.criticalPathSeconds == nil && own.predictedCriticalPathSeconds == nil)
     }
 
     @Test func theTextNamesWhoKeepsTheOthersWaiting() throws {
@@ -63,6 +69,15 @@ import Testing
         #expect(text.hasPrefix(start))
         #expect(text.contains("imbalance 1.20 (slowest over mean): the others wait for rank 1 on host1\n"), "\(text)")
         #expect(!text.contains("computed, not measured"))
+    }
+
+    @Test func whatWasPredictedOfARankStandsBelowWhatItDid() throws {
+        let ranks = [0.25, 0.5].map { Prediction.Rank(seconds: [.mlp: $0], waitSeconds: $0 / 2) }
+        let prediction = Prediction(seconds: 1, ranks: ranks, secondsAlone: 1, exchangeSecondsAlone: 0)
+        let activity = try activity(sharesCores: false, prediction)
+        #expect(activity.ranks.map(\.predicted) == ranks)
+        let rows = activity.text("decoding").split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        #expect(rows.contains(["1", "predicted", "0.000", "500.000", "0.000", "0.000", "0.000", "250.000"]), "\(rows)")
     }
 
     @Test func withoutAForwardThereIsNoActivity() {

@@ -1,6 +1,5 @@
+import Partition
 import Testing
-
-import Measure
 
 @Suite struct LineFitTests {
     @Test func pointsOnALineGiveTheLine() {

@@ -86,6 +86,41 @@ import Testing
         #expect(isNear(mlp(8), 2 * 8 * 3 * operations / 1000))
     }
 
+    @Test func weightsResultsAndInputsOfAChunkTakeTheirTime() throws {
+        let product = ProductProfile(
+            encoding: "f32", math: .precise, tokenBytesPerSecond: 1e9, tokenSeconds: 0, chunkOperationsPerSecond: 1e3,
+            chunkSecondsPerByte: 2, chunkSecondsPerResult: 3, chunkSecondsPerInput: 5)
+        let model = CostModel(try plan(shares: [1]), profile([rank(slowness: 1, products: [product])]))
+        let seconds = model.chunk(tokens: 8, firstPosition: 0, logitRows: 0).ranks[0].seconds[.mlp] ?? 0
+        // Gate and up have one input of 32; down has another of 64, and 32 results.
+        let operations = 8 * 3 * 64 * 32 * 2 / 1000.0
+        let weights = 3 * 64 * 128 * 2.0
+        let results = 8 * (64 + 64 + 32) * 3.0
+        let inputs = 8 * (32 + 64) * 5.0
+        #expect(isNear(seconds, 2 * (operations + weights + results + inputs)))
+    }
+
+    @Test func ranksThatShareNoCoreTakeTheirPartOfTheTime() throws {
+        var profile = profile([rank(slowness: 1), rank(slowness: 1)])
+        profile.ranks[0].coreShare = 0.5
+        profile.ranks[1].coreShare = 0.25
+        for index in profile.collectives.indices {
+            profile.collectives[index].computedPoints = [1, 1 << 20].map { .init(byteCount: $0, seconds: 0.125) }
+        }
+        let prediction = CostModel(try plan(shares: [1, 1]), profile).decodedToken(position: 0)
+        // Order, embedding, four sums and the choice.
+        #expect(isNear(prediction.exchangeSecondsAlone, 7 * 0.125))
+        let exchange = prediction.ranks[0].seconds[.communication] ?? 0
+        #expect(isNear(prediction.secondsAlone - 7 * 0.125, (prediction.seconds - exchange) / 2))
+    }
+
+    @Test func whereNoneShareCoresBothAreTheSame() throws {
+        let prediction = CostModel(try plan(shares: [1, 1]), profile([rank(slowness: 1), rank(slowness: 3)]))
+            .decodedToken(position: 0)
+        #expect(isNear(prediction.secondsAlone, prediction.seconds))
+        #expect(isNear(prediction.exchangeSecondsAlone, prediction.ranks[0].seconds[.communication] ?? 0))
+    }
+
     @Test func aPromptIsTheSumOfItsChunksWithLogitsOnce() throws {
         let model = CostModel(try plan(shares: [1, 1]), profile([rank(slowness: 1), rank(slowness: 2)]))
         let parts = [(8, 0, 0), (8, 8, 0), (1, 16, 1)].map {

@@ -11,7 +11,7 @@ import Testing
     }
 
     static let damages: [(String, @Sendable (inout ClusterProfile) -> Void)] = [
-        ("formatVersion: expected 1", { $0.formatVersion = 2 }),
+        ("formatVersion: expected 2", { $0.formatVersion = 1 }),
         ("ranks: expected at least one, found none", { $0.ranks = [] }),
         ("ranks[1].host", { $0.ranks[1].host = "" }),
         ("ranks[1].threads", { $0.ranks[1].threads = 0 }),
@@ -22,6 +22,15 @@ import Testing
         ("ranks[0].products[0].tokenBytesPerSecond", { $0.ranks[0].products[0].tokenBytesPerSecond = .infinity }),
         ("ranks[0].products[0].tokenSeconds", { $0.ranks[0].products[0].tokenSeconds = -1 }),
         ("ranks[0].products[0].chunkOperationsPerSecond", { $0.ranks[0].products[0].chunkOperationsPerSecond = -1 }),
+        ("ranks[0].products[0].chunkSecondsPerByte", { $0.ranks[0].products[0].chunkSecondsPerByte = -1 }),
+        ("ranks[0].products[0].chunkSecondsPerResult", { $0.ranks[0].products[0].chunkSecondsPerResult = .nan }),
+        ("ranks[0].products[0].chunkSecondsPerInput", { $0.ranks[0].products[0].chunkSecondsPerInput = -1 }),
+        ("ranks[0].coreShare: expected a part above 0, at most 1", { $0.ranks[0].coreShare = 1.5 }),
+        ("ranks[0].readSpread", { $0.ranks[0].readSpread = -0.1 }),
+        (
+            "ranks[0].peaks[0].operationsPerSecond",
+            { $0.ranks[0].peaks = [.init(factors: "f32", operationsPerSecond: 0, spread: 0)] }
+        ),
         ("ranks[1].attention: expected at least one", { $0.ranks[1].attention = [] }),
         ("ranks[1].attention[0].tokenBytesPerSecond", { $0.ranks[1].attention[0].tokenBytesPerSecond = 0 }),
         ("ranks[1].secondsPerElement", { $0.ranks[1].secondsPerElement = .nan }),
@@ -41,6 +50,10 @@ import Testing
             }
         ),
         ("collectives[0].points[0].seconds", { $0.collectives[0].points = [.init(byteCount: 8, seconds: 0)] }),
+        (
+            "collectives[0].computedPoints[0].seconds",
+            { $0.collectives[0].computedPoints = [.init(byteCount: 8, seconds: -1)] }
+        ),
     ]
 
     @Test(arguments: damages.indices) func aFigureThatMeansNothingIsRefusedByItsPlace(number: Int) {
