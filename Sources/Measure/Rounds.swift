@@ -17,7 +17,7 @@ package struct Rounds: Sendable {
     /// Seconds of a collective of so many ranks, at least two, and bytes.
     package func seconds(_ operation: CollectiveProfile.Operation, rankCount: Int, byteCount: Int) -> Double {
         let (ranks, bytes) = (rankCount, Double(byteCount))
-        guard ranks > 2 else { return pair(operation, bytes) }
+        guard ranks > 2 else { return operation == .allReduce ? sum(bytes) : pair(operation, bytes) }
         switch operation {
         case .allReduce: return min(doubling(ranks, bytes), scattering(ranks, bytes) + gathering(ranks, bytes))
         case .broadcast: return min(tree(ranks, bytes), spreading(ranks, bytes) + gathering(ranks, bytes))
@@ -30,7 +30,7 @@ package struct Rounds: Sendable {
     /// first, and get the sum in the end.
     private func doubling(_ ranks: Int, _ bytes: Double) -> Double {
         let (rounds, isWhole) = Self.logarithm(ranks)
-        return Double(rounds) * pair(.allReduce, bytes) + (isWhole ? 0 : 2 * pair(.broadcast, bytes))
+        return Double(rounds) * sum(bytes) + (isWhole ? 0 : 2 * pair(.broadcast, bytes))
     }
 
     /// A binomial tree.
@@ -70,6 +70,10 @@ package struct Rounds: Sendable {
         let halving = (0..<rounds).reduce(0) { $0 + pair(.reduceScatter, bytes / Double(1 << $1)) }
         return min(ring, halving + (isWhole ? 0 : 2 * pair(.broadcast, bytes)))
     }
+
+    /// Two ranks exchange and add everything. Where MPI's table has a sum of two go in two rounds, scattering twice as
+    /// much shows what one takes.
+    private func sum(_ bytes: Double) -> Double { min(pair(.allReduce, bytes), pair(.reduceScatter, 2 * bytes)) }
 
     private func pair(_ operation: CollectiveProfile.Operation, _ bytes: Double) -> Double {
         guard let profile = pairs[operation] else { preconditionFailure("Pairs were measured in every operation.") }

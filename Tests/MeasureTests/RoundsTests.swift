@@ -34,6 +34,17 @@ import Measure
         }
     }
 
+    @Test func aSumOfTwoThatTakesTwoRoundsIsNotOneRound() {
+        func pair(_ operation: CollectiveProfile.Operation, _ seconds: Double) -> CollectiveProfile {
+            CollectiveProfile(
+                operation: operation, rankCount: 2, latencySeconds: seconds, bytesPerSecond: 1e12, fitError: 0,
+                points: [])
+        }
+        let rounds = Rounds(
+            pairs: [pair(.allReduce, 2), pair(.reduceScatter, 1), pair(.allGather, 9), pair(.broadcast, 9)])
+        #expect(abs(rounds.seconds(.allReduce, rankCount: 4, byteCount: 8) - 2) < 1e-6)
+    }
+
     @Test func longSumsMoveEveryByteTwiceAndAddItOnce() {
         // Each rank sends, adds and sends again all parts but its own.
         let rounds = rounds(latency: 0)
