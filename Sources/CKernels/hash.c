@@ -31,8 +31,9 @@ INLINE void begin(uint64_t *lane, uint64_t seed)
     lane[3] = seed - prime1;
 }
 
-/// The hash of what four lanes have taken, and of the last 0 to 31 bytes.
-INLINE uint64_t finish(const uint64_t *lane, uint64_t seed, const uint8_t *rest, size_t count)
+/// The hash of what four lanes have taken, and of the last 0 to 31 bytes. A function by itself, or compilers would keep
+/// lanes in vectors for its sake.
+static __attribute__((noinline)) uint64_t finish(const uint64_t *lane, uint64_t seed, const uint8_t *rest, size_t count)
 {
     uint64_t hash = seed + prime5;
     if (count >= STRIPE) {
@@ -72,6 +73,7 @@ uint64_t lockstep_hash(const void *bytes, size_t count, uint64_t seed)
 #if HAS_AVX
 typedef uint64_t eight_words __attribute__((vector_size(64)));
 typedef uint64_t four_words __attribute__((vector_size(32)));
+typedef uint32_t word_halves __attribute__((vector_size(32)));
 typedef uint64_t unaligned_four_words __attribute__((vector_size(32), aligned(1), may_alias));
 
 /// Stripe `i` of two pieces.
@@ -105,26 +107,67 @@ AVX512 static void hash_four_avx512(const uint8_t *const *from, size_t count, ui
         hashes[i] = finish(lanes + 4 * i, 0, from[i] + stripes * STRIPE, count);
 }
 
-/// Four pieces of the same length: a vector of four lanes for each. A product of 64 bits is made of three of 32, which
-/// take less time for four lanes than four multiplications.
-AVX2 static void hash_four_avx2(const uint8_t *from, size_t stride, size_t count, uint64_t *hashes)
+/// The lanes before they are turned and multiplied, which is put off until the next stripe is there.
+AVX2 INLINE void absorb_four(four_words *lanes, const uint8_t *from)
 {
+    const four_words low = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    const four_words factor1 = prime1 + (four_words){0}, factor2 = prime2 + (four_words){0};
+    const word_halves across1 = (word_halves)(factor1 << 32 | factor1 >> 32);
+    const word_halves across2 = (word_halves)(factor2 << 32 | factor2 >> 32);
+    four_words turned = *lanes << 31 | *lanes >> 33, input = *(const unaligned_four_words *)from;
+    // A product of words is that of their low halves and, in its high half, two across: of both products together.
+    four_words across = (four_words)((word_halves)turned * across1 + (word_halves)input * across2);
+    *lanes = (turned & low) * (factor1 & low) + (input & low) * (factor2 & low) + (across & ~low) + (across << 32);
+}
+
+/// Some pieces of the same length. Each but the last has a vector of four lanes; the last one goes meanwhile through
+/// the multiplier of single words.
+AVX2 INLINE void hash_some_avx2(
+    const uint8_t *from, size_t stride, size_t count, uint64_t *hashes, const int vectors)
+{
+    // What prime1 takes back to 1.
+    const uint64_t inverse1 = 0x887493432badb37;
+    const uint8_t *last = from + (size_t)vectors * stride;
     uint64_t lane[4];
     begin(lane, 0);
     four_words lanes[PIECES];
-    for (int j = 0; j < PIECES; j++)
-        lanes[j] = (four_words){lane[0], lane[1], lane[2], lane[3]};
+    UNROLL for (int j = 0; j < vectors; j++)
+    {
+        lanes[j] = (four_words){lane[0], lane[1], lane[2], lane[3]} * inverse1;
+        lanes[j] = lanes[j] << 33 | lanes[j] >> 31;
+    }
     size_t stripes = count / STRIPE;
-    for (size_t i = 0; i < stripes; i++)
-        UNROLL for (int j = 0; j < PIECES; j++)
+    for (size_t i = 0; i < stripes; i++) {
+        UNROLL for (int j = 0; j < vectors; j++) absorb_four(&lanes[j], from + (size_t)j * stride + i * STRIPE);
+        UNROLL for (int j = 0; j < 4; j++)
         {
-            lanes[j] += *(const unaligned_four_words *)(from + (size_t)j * stride + i * STRIPE) * prime2;
-            lanes[j] = (lanes[j] << 31 | lanes[j] >> 33) * prime1;
+            uint64_t input = word(last + i * STRIPE + 8 * j);
+            // Or compilers make a vector of the four.
+            __asm__("" : "+r"(input));
+            lane[j] = absorb(lane[j], input);
         }
-    for (int j = 0; j < PIECES; j++) {
+    }
+    hashes[vectors] = finish(lane, 0, last + stripes * STRIPE, count);
+    for (int j = 0; j < vectors; j++) {
+        lanes[j] = (lanes[j] << 31 | lanes[j] >> 33) * prime1;
         memcpy(lane, &lanes[j], sizeof lane);
         hashes[j] = finish(lane, 0, from + (size_t)j * stride + stripes * STRIPE, count);
     }
+}
+
+AVX2 static void hash_two_avx2(const uint8_t *from, size_t stride, size_t count, uint64_t *hashes)
+{
+    hash_some_avx2(from, stride, count, hashes, 1);
+}
+
+AVX2 static void hash_three_avx2(const uint8_t *from, size_t stride, size_t count, uint64_t *hashes)
+{
+    hash_some_avx2(from, stride, count, hashes, 2);
+}
+
+AVX2 static void hash_four_avx2(const uint8_t *from, size_t stride, size_t count, uint64_t *hashes)
+{
+    hash_some_avx2(from, stride, count, hashes, 3);
 }
 #endif
 
@@ -140,8 +183,13 @@ void lockstep_hash_pieces(
             pieces[j] = from + (i + (size_t)j) * stride;
         hash_four_avx512(pieces, piece, hashes + i);
     }
-    for (; instruction_set == LOCKSTEP_AVX2 && i + PIECES <= count; i += PIECES)
-        hash_four_avx2(from + i * stride, stride, piece, hashes + i);
+    // Every processor that has the one has the other too.
+    const int has_vectors = instruction_set == LOCKSTEP_AVX2 || instruction_set == LOCKSTEP_AVX512;
+    for (size_t some; has_vectors && i + 1 < count; i += some) {
+        some = smaller(PIECES, count - i);
+        (some == 4 ? hash_four_avx2 : some == 3 ? hash_three_avx2 : hash_two_avx2)(
+            from + i * stride, stride, piece, hashes + i);
+    }
 #else
     (void)instruction_set;
 #endif

@@ -1,12 +1,9 @@
 #include "products.h"
 
-// Products of one token with plain rows, for AVX2. Four rows that lie far apart are summed at once: memory answers four
-// streams, each with a prefetcher of its own, a quarter faster than one.
+// Products of one token with plain rows, for AVX2. Rows that lie far apart are summed at once.
 
 #if HAS_AVX
 #include <immintrin.h>
-
-enum { STREAMS = 4 };
 
 /// Sixteen columns of the input, as the weights of an encoding are taken apart.
 AVX2 INLINE void load_input(half_lanes *to, const float *x, const int encoding)
@@ -88,7 +85,13 @@ AVX2 INLINE void multiply_rows(
         w[r] = (const char *)p->w + (row + (size_t)r * distance) * p->row_byte_stride;
         sums[r][0] = sums[r][1] = (half_lanes){0};
     }
+    const size_t line = 64 / element;
     size_t k = 0;
+    for (; k + line <= p->columns; k += line) {
+        UNROLL for (size_t i = 0; i < line; i += 16)
+            add_sixteen(sums, m->x + k + i, w, (k + i) * element, rows, encoding);
+        UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(w[r] + k * element + STREAM_AHEAD, 0, 0);
+    }
     for (; k + 16 <= p->columns; k += 16)
         add_sixteen(sums, m->x + k, w, k * element, rows, encoding);
     if (k < p->columns)

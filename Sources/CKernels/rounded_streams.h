@@ -1,12 +1,5 @@
 // Products of grouped weights with one token's rounded input, for AVX2: to be included where functions have that
-// target, behind rounded_tile.h. Four panels that lie far apart are multiplied at once: memory answers four streams,
-// each with a prefetcher of its own, a quarter faster than one.
-
-enum {
-    STREAMS = 4,
-    // Bytes: memory answers 5 % to 10 % faster where the next block is asked for behind each.
-    STREAM_AHEAD = 384,
-};
+// target, behind rounded_tile.h. Panels that lie far apart are multiplied at once.
 
 /// Adds a block's sum of products of eight rows to `sum`; its integers are those that `BIASED_BYTES` makes of them.
 INLINE void sum_eight_rows(__m256i *sum, const char *block, const int8_t *x, const int bits)

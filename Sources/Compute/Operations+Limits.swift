@@ -2,12 +2,11 @@ internal import CKernels
 
 /// What the machine can do at best, measured with the threads that do the work.
 extension Operations {
-    /// The bytes per second at which all threads together read memory that is in no cache: the best of `repeats`
-    /// readings of `byteCount` bytes in each of the kernels' manners, in one stream or several. `byteCount` should be
-    /// several times the last cache.
+    /// Bytes per second of `repeats` readings of `byteCount` bytes that are in no cache, all threads together; see
+    /// ``readBandwidths(of:_:repeats:)``. `byteCount` should be several times the last cache.
     ///
     /// Throws `ComputeError.noMemory` when the memory is not there.
-    public func measureReadBandwidth(byteCount: Int, repeats: Int) throws(ComputeError) -> Double {
+    public func readBandwidths(byteCount: Int, repeats: Int) throws(ComputeError) -> [Double] {
         let lines = max(1, byteCount / 64)
         let arena = try Arena(byteCount: lines * 64)
         let memory = try arena.buffer(rows: lines, columns: 16)
@@ -18,20 +17,21 @@ extension Operations {
                 for index in span.indices { span[index] = Float(index % 1000) }
             }
         }
-        return try measureReadBandwidth(of: arena, 0..<lines * 64, repeats: repeats)
+        return readBandwidths(of: arena, 0..<lines * 64, repeats: repeats)
     }
 
-    /// The same for memory that is there: bytes `range` of what an arena has handed out.
-    public func measureReadBandwidth(
-        of arena: Arena, _ range: Range<Int>, repeats: Int
-    ) throws(ComputeError) -> Double {
-        var best = Duration.seconds(1 << 20)
-        for _ in 0...max(1, repeats) {
-            for streams in Self.readingStreams {
-                best = min(best, ContinuousClock().measure { read(arena, range, streams: streams) })
+    /// Bytes per second of `repeats` readings of bytes `range` of what an arena has handed out, the slowest first, in
+    /// the manner that has the fastest of all.
+    public func readBandwidths(of arena: Arena, _ range: Range<Int>, repeats: Int) -> [Double] {
+        var readings = [[Double]](repeating: [], count: Self.readingStreams.count)
+        // In turn, so that a slow moment meets every manner.
+        for _ in 0..<max(1, repeats) {
+            for (manner, streams) in Self.readingStreams.enumerated() {
+                let duration = ContinuousClock().measure { read(arena, range, streams: streams) }
+                readings[manner].append(Double(range.count / 64 * 64) / (duration / .seconds(1)))
             }
         }
-        return Double(range.count / 64 * 64) / (best / .seconds(1))
+        return readings.map { $0.sorted() }.max { $0[$0.count - 1] < $1[$1.count - 1] } ?? []
     }
 
     /// Numbers of streams among which ``read(_:_:streams:)`` may be the fastest: memory gives several more than one.

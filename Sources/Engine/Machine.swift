@@ -36,7 +36,7 @@ extension Session {
     public func measureMachines() throws(MPIError) -> [Machine] {
         let operations = bench.operations
         try communicator.barrier()
-        var figures = [try communicator.together { try measureReadBandwidth() }]
+        var figures = [try communicator.together { try readBandwidths().last ?? 0 }]
         for factors in Factors.allCases {
             try communicator.barrier()
             figures.append(operations.measurePeak(factors) ?? 0)
@@ -67,11 +67,13 @@ extension Session {
 
     /// Measures how fast all ranks read memory at the same time; to be called on every rank.
     ///
-    /// - Returns: bytes per second of each rank, in rank order, on every rank.
+    /// - Returns: bytes per second of each rank, in rank order, on every rank: the median of several readings, to hold
+    ///   medians against, where ``measureMachines()`` has the best.
     public func measureReading() throws(MPIError) -> [Double] {
         try communicator.barrier()
+        let readings = try communicator.together { try readBandwidths() }
         var rates = [Double](repeating: 0, count: rankCount)
-        rates[communicator.rank] = try communicator.together { try measureReadBandwidth() }
+        rates[communicator.rank] = readings[readings.count / 2]
         var span = rates.mutableSpan
         try communicator.allReduce(&span, .sum)
         return rates
@@ -80,10 +82,12 @@ extension Session {
     /// Several times the last cache of any machine but the largest.
     private static let cachedByteCount = 256 << 20
 
-    private func measureReadBandwidth() throws(ComputeError) -> Double {
+    /// Bytes per second of some readings, the slowest first.
+    private func readBandwidths() throws(ComputeError) -> [Double] {
+        let operations = bench.operations
         guard weightBytes.count < Self.cachedByteCount else {
-            return try bench.operations.measureReadBandwidth(of: arena, weightBytes, repeats: 2)
+            return operations.readBandwidths(of: arena, weightBytes, repeats: 3)
         }
-        return try bench.operations.measureReadBandwidth(byteCount: Self.cachedByteCount, repeats: 2)
+        return try operations.readBandwidths(byteCount: Self.cachedByteCount, repeats: 3)
     }
 }
