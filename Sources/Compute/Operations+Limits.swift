@@ -6,7 +6,7 @@ extension Operations {
     /// ``readBandwidths(of:_:repeats:)``. `byteCount` should be several times the last cache.
     ///
     /// Throws `ComputeError.noMemory` when the memory is not there.
-    public func readBandwidths(byteCount: Int, repeats: Int) throws(ComputeError) -> [Double] {
+    public func readBandwidths(byteCount: Int, repeats: Int = 3) throws(ComputeError) -> [Double] {
         let lines = max(1, byteCount / 64)
         let arena = try Arena(byteCount: lines * 64)
         let memory = try arena.buffer(rows: lines, columns: 16)
@@ -22,7 +22,7 @@ extension Operations {
 
     /// Bytes per second of `repeats` readings of bytes `range` of what an arena has handed out, the slowest first, in
     /// the manner that has the fastest of all.
-    public func readBandwidths(of arena: Arena, _ range: Range<Int>, repeats: Int) -> [Double] {
+    public func readBandwidths(of arena: Arena, _ range: Range<Int>, repeats: Int = 3) -> [Double] {
         var readings = [[Double]](repeating: [], count: Self.readingStreams.count)
         // In turn, so that a slow moment meets every manner.
         for _ in 0..<max(1, repeats) {
@@ -35,11 +35,11 @@ extension Operations {
     }
 
     /// Numbers of streams among which ``read(_:_:streams:)`` may be the fastest: memory gives several more than one.
-    package static let readingStreams = [1, 4, 8]
+    private static let readingStreams = [1, 4, 8]
 
     /// Reads whole lines of what an arena has handed out, as far as they lie in `range`, all threads together, each in
     /// so many streams.
-    package func read(_ arena: Arena, _ range: Range<Int>, streams: Int) {
+    private func read(_ arena: Arena, _ range: Range<Int>, streams: Int) {
         var digests = [UInt64](repeating: 0, count: pool.threads * 8)
         unsafe digests.withUnsafeMutableBufferPointer { digests in
             let work = unsafe lockstep_read(

@@ -41,10 +41,7 @@ extension Session {
             try communicator.barrier()
             figures.append(operations.measurePeak(factors) ?? 0)
         }
-        var all = [Double](repeating: 0, count: rankCount * figures.count)
-        for (index, figure) in figures.enumerated() { all[communicator.rank * figures.count + index] = figure }
-        var span = all.mutableSpan
-        try communicator.allReduce(&span, .sum)
+        let all = try gather(figures)
         return try machines().enumerated().map { rank, machine in
             let own = all[rank * figures.count..<(rank + 1) * figures.count]
             var machine = machine
@@ -72,11 +69,15 @@ extension Session {
     public func measureReading() throws(MPIError) -> [Double] {
         try communicator.barrier()
         let readings = try communicator.together { try readBandwidths() }
-        var rates = [Double](repeating: 0, count: rankCount)
-        rates[communicator.rank] = readings[readings.count / 2]
-        var span = rates.mutableSpan
-        try communicator.allReduce(&span, .sum)
-        return rates
+        return try gather([readings[readings.count / 2]])
+    }
+
+    /// As many figures of each rank, in rank order, on every rank.
+    private func gather(_ own: [Double]) throws(MPIError) -> [Double] {
+        var all = [Double](repeating: 0, count: rankCount * own.count)
+        var span = all.mutableSpan
+        try communicator.allGatherEqual(own.span, into: &span)
+        return all
     }
 
     /// Several times the last cache of any machine but the largest.
@@ -86,8 +87,8 @@ extension Session {
     private func readBandwidths() throws(ComputeError) -> [Double] {
         let operations = bench.operations
         guard weightBytes.count < Self.cachedByteCount else {
-            return operations.readBandwidths(of: arena, weightBytes, repeats: 3)
+            return operations.readBandwidths(of: arena, weightBytes)
         }
-        return try operations.readBandwidths(byteCount: Self.cachedByteCount, repeats: 3)
+        return try operations.readBandwidths(byteCount: Self.cachedByteCount)
     }
 }

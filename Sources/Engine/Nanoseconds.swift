@@ -1,12 +1,12 @@
 import Glibc
 
 /// What clocks say, in nanoseconds.
-enum Nanoseconds {
+package enum Nanoseconds {
     /// Since some moment that the ranks of a host have in common.
     static func now() -> Int64 { read(CLOCK_MONOTONIC) }
 
     /// That processors have spent on all threads of this process.
-    static func processor() -> Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+    package static func processor() -> Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
 
     /// What one call of ``processor()`` takes; the kernel is asked each time, unlike for ``now()``.
     static func costOfProcessor() -> Int64 {

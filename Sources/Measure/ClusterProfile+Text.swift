@@ -103,7 +103,6 @@ extension ClusterProfile {
     }
 
     private var collectiveTable: String {
-        let sizes = collectives.first?.points.map { "\($0.byteCount / 1024) KiB" } ?? []
         let rows = collectives.map { collective in
             [collective.operation.rawValue, "\(collective.rankCount)"]
                 + collective.points.map { Self.micro($0.seconds) }
@@ -112,16 +111,19 @@ extension ClusterProfile {
                     Figure.percent(collective.fitError),
                 ]
         }
-        return Table.text([["operation", "ranks"] + sizes + ["fixed", "GB/s", "fit off by"]] + rows)
+        return Table.text([["operation", "ranks"] + collectiveSizes + ["fixed", "GB/s", "fit off by"]] + rows)
     }
 
     private var computedTable: String {
-        let sizes = collectives.first?.points.map { "\($0.byteCount / 1024) KiB" } ?? []
         let rows = collectives.map { collective in
             [collective.operation.rawValue, "\(collective.rankCount)"]
                 + (collective.computedPoints ?? []).map { Self.micro($0.seconds) }
         }
-        return Table.text([["operation", "ranks"] + sizes] + rows)
+        return Table.text([["operation", "ranks"] + collectiveSizes] + rows)
+    }
+
+    private var collectiveSizes: [String] {
+        collectives.first?.points.map { "\($0.byteCount / 1024) KiB" } ?? []
     }
 
     private static func micro(_ seconds: Double) -> String { Figure.decimal(seconds * 1e6, 1) }

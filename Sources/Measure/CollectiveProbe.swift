@@ -5,11 +5,25 @@ import Partition
 struct CollectiveProbe {
     let world: Communicator
     let stopwatch: Stopwatch
-    /// The first 2, 3, ... ranks, or on other ranks the rest.
-    private let groups: [Communicator]
-    /// Where ranks of the job share cores: a rank and another that have cores of their own while the rest sleeps, and
-    /// what they exchange by; on other ranks the rest.
-    private let pairs: [(from: Int, to: Int, group: Communicator)]
+    /// The first 2, 3, ... ranks.
+    private let groups: [Group]
+    /// Where ranks of the job share cores: a rank and another that have cores of their own.
+    private let pairs: [Group]
+
+    /// Ranks that are measured together, while the rest sleeps.
+    private struct Group {
+        let name: String
+        let ranks: [Int]
+        /// What they exchange by; nil on the rest.
+        let communicator: Communicator?
+
+        /// To be called on every rank.
+        init(_ name: String, _ ranks: [Int], of world: Communicator) throws(MPIError) {
+            let isIn = ranks.contains(world.rank)
+            let part = try world.split(color: isIn ? 0 : 1, key: world.rank)
+            (self.name, self.ranks, communicator) = (name, ranks, isIn ? part : nil)
+        }
+    }
 
     private static let byteCounts = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20]
 
@@ -21,81 +35,62 @@ struct CollectiveProbe {
     /// - Parameter sharesCores: whether any rank of the job shares its cores.
     init(world: Communicator, stopwatch: Stopwatch, sharesCores: Bool) throws(MPIError) {
         (self.world, self.stopwatch) = (world, stopwatch)
-        var groups: [Communicator] = []
+        var groups: [Group] = []
         for count in 2..<max(2, world.size + 1) {
-            groups.append(try world.split(color: world.rank < count ? 0 : 1, key: world.rank))
+            groups.append(try Group("\(count) ranks", Array(0..<count), of: world))
         }
         self.groups = groups
         pairs = sharesCores ? try Self.pairs(world) : []
     }
 
     /// Pairs of the first rank that is in any.
-    private static func pairs(_ world: Communicator) throws(MPIError) -> [(from: Int, to: Int, group: Communicator)] {
+    private static func pairs(_ world: Communicator) throws(MPIError) -> [Group] {
         let others = try world.ranksOnOtherCores().map { $0 ? "1" : "0" }.joined()
         let tables = try world.gatherStrings(others).map { $0.map { $0 == "1" } }
         guard let from = tables.firstIndex(where: { $0.contains(true) }) else { return [] }
-        var pairs: [(from: Int, to: Int, group: Communicator)] = []
+        var pairs: [Group] = []
         for to in tables.indices where tables[from][to] {
-            let isIn = world.rank == from || world.rank == to
-            pairs.append((from, to, try world.split(color: isIn ? 0 : 1, key: world.rank)))
+            pairs.append(try Group("a pair with rank \(to)", [from, to], of: world))
         }
         return pairs
     }
 
     /// Measures every operation; to be called on every rank, in every round.
     func measure() throws(MPIError) {
-        for (index, group) in groups.enumerated() {
-            let isIn = world.rank < index + 2
-            for operation in CollectiveProfile.Operation.allCases {
-                try measure(operation, Self.first(index + 2), from: 0, isIn ? group : nil)
-            }
-        }
-        for pair in pairs {
-            let isIn = world.rank == pair.from || world.rank == pair.to
-            for operation in CollectiveProfile.Operation.allCases {
-                try measure(operation, Self.pair(pair.to), from: pair.from, isIn ? pair.group : nil)
-            }
+        for group in groups + pairs {
+            for operation in CollectiveProfile.Operation.allCases { try measure(operation, group) }
         }
     }
 
-    /// - Parameters:
-    ///   - who: names the ranks.
-    ///   - group: those that take part; nil on the others.
-    private func measure(
-        _ operation: CollectiveProfile.Operation, _ who: String, from: Int, _ group: Communicator?
-    ) throws(MPIError) {
-        stopwatch.begin("\(operation.rawValue) of \(who)")
+    private func measure(_ operation: CollectiveProfile.Operation, _ group: Group) throws(MPIError) {
+        stopwatch.begin("\(operation.rawValue) of \(group.name)")
         var seconds = [Double](repeating: 0, count: Self.byteCounts.count)
-        if let group {
+        if let communicator = group.communicator {
             for (index, byteCount) in Self.byteCounts.enumerated() {
-                seconds[index] = try median(operation, byteCount: byteCount, in: group)
+                seconds[index] = try median(operation, byteCount: byteCount, in: communicator)
             }
         }
         try world.barrierPatiently()
         var span = seconds.mutableSpan
-        try world.broadcast(&span, from: from)
+        try world.broadcast(&span, from: group.ranks[0])
         for (byteCount, seconds) in zip(Self.byteCounts, seconds) {
-            stopwatch.windows.add(seconds, to: Self.name(operation, who, byteCount))
+            stopwatch.windows.add(seconds, to: Self.name(operation, group, byteCount))
         }
     }
 
-    private static func first(_ count: Int) -> String { "\(count) ranks" }
-
-    private static func pair(_ to: Int) -> String { "a pair with rank \(to)" }
-
-    private static func name(_ operation: CollectiveProfile.Operation, _ who: String, _ byteCount: Int) -> String {
-        "\(operation.rawValue) of \(who), \(byteCount) bytes"
+    private static func name(_ operation: CollectiveProfile.Operation, _ group: Group, _ byteCount: Int) -> String {
+        "\(operation.rawValue) of \(group.name), \(byteCount) bytes"
     }
 
     /// What the windows say of every operation.
     var profiles: [CollectiveProfile] {
         let rounds = rounds
-        return groups.indices.flatMap { index in
+        return groups.flatMap { group in
             CollectiveProfile.Operation.allCases.map { operation in
-                var profile = profile(operation, Self.first(index + 2), rankCount: index + 2)
+                var profile = profile(operation, group)
                 profile.computedPoints = rounds.map { rounds in
                     Self.byteCounts.map { byteCount in
-                        let seconds = rounds.seconds(operation, rankCount: index + 2, byteCount: byteCount)
+                        let seconds = rounds.seconds(operation, rankCount: group.ranks.count, byteCount: byteCount)
                         return CollectiveProfile.Point(byteCount: byteCount, seconds: seconds)
                     }
                 }
@@ -104,15 +99,13 @@ struct CollectiveProbe {
         }
     }
 
-    private func profile(
-        _ operation: CollectiveProfile.Operation, _ who: String, rankCount: Int
-    ) -> CollectiveProfile {
-        let names = Self.byteCounts.map { Self.name(operation, who, $0) }
+    private func profile(_ operation: CollectiveProfile.Operation, _ group: Group) -> CollectiveProfile {
+        let names = Self.byteCounts.map { Self.name(operation, group, $0) }
         let points = zip(Self.byteCounts, names).map { byteCount, name in
             CollectiveProfile.Point(byteCount: byteCount, seconds: stopwatch.windows.median(name))
         }
         return CollectiveProfile(
-            operation, rankCount: rankCount, spread: names.map(stopwatch.windows.spread).max() ?? 0, points)
+            operation, rankCount: group.ranks.count, spread: names.map(stopwatch.windows.spread).max() ?? 0, points)
     }
 
     /// By the slowest pair of every operation and size, for which a round waits; nil without a pair.
@@ -120,7 +113,7 @@ struct CollectiveProbe {
         guard !pairs.isEmpty else { return nil }
         return Rounds(
             pairs: CollectiveProfile.Operation.allCases.map { operation in
-                let ofPairs = pairs.map { profile(operation, Self.pair($0.to), rankCount: 2).points }
+                let ofPairs = pairs.map { profile(operation, $0).points }
                 let slowest = Self.byteCounts.indices.map { index in
                     CollectiveProfile.Point(
                         byteCount: Self.byteCounts[index], seconds: ofPairs.map { $0[index].seconds }.max() ?? 0)

@@ -81,8 +81,7 @@ struct RankProbe {
     /// Measures how fast all ranks read bytes of an arena, as a benchmark does, so that both can be compared.
     func measureReading(_ arena: Arena, _ range: Range<Int>) throws(MPIError) -> Double {
         try world.barrier()
-        let readings = operations().readBandwidths(of: arena, range, repeats: 3)
-        let rate = readings[readings.count / 2]
+        let rate = BenchmarkReport.Spread(operations().readBandwidths(of: arena, range)).median
         stopwatch.windows.add(rate, to: Self.reading)
         return rate
     }

@@ -71,7 +71,7 @@ final class Stopwatch {
     func secondsPerCall(on pool: Pool, _ call: (Int) -> Void) throws(MPIError) -> Double {
         call(0)
         try world.barrier()
-        let (start, processorStart) = (ContinuousClock.now, ProcessorTime.seconds)
+        let (start, processorStart) = (ContinuousClock.now, Nanoseconds.processor())
         var count = 0
         var elapsed = 0.0
         repeat {
@@ -79,7 +79,7 @@ final class Stopwatch {
             call(count)
             elapsed = (ContinuousClock.now - start) / .seconds(1)
         } while elapsed < window
-        processorSeconds += ProcessorTime.seconds - processorStart
+        processorSeconds += Double(Nanoseconds.processor() - processorStart) * 1e-9
         threadSeconds += elapsed * Double(pool.threads)
         return elapsed / Double(count)
     }

@@ -7,9 +7,9 @@ extension ClusterProfile {
         profile.ranks = kept.map { ranks[$0] }
         profile.links = links.compactMap { link in
             guard let from = kept.firstIndex(of: link.from), let to = kept.firstIndex(of: link.to) else { return nil }
-            return LinkProfile(
-                from: min(from, to), to: max(from, to), latencySeconds: link.latencySeconds,
-                bytesPerSecond: link.bytesPerSecond, spread: link.spread)
+            var link = link
+            (link.from, link.to) = (min(from, to), max(from, to))
+            return link
         }
         return profile
     }

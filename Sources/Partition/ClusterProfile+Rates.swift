@@ -37,22 +37,20 @@ extension ClusterProfile {
     ///
     /// Where it was measured with other numbers of ranks only, those of the next larger one, or else of the largest.
     func seconds(_ exchange: Exchange, rankCount: Int) -> Double {
-        collective(exchange, rankCount).seconds(byteCount: exchange.byteCount)
-    }
-
-    /// The same if no rank shared a core: as it was computed, or where it was not, as it was measured.
-    func secondsAlone(_ exchange: Exchange, rankCount: Int) -> Double {
-        let collective = collective(exchange, rankCount)
-        return (collective.computed ?? collective).seconds(byteCount: exchange.byteCount)
-    }
-
-    private func collective(_ exchange: Exchange, _ rankCount: Int) -> CollectiveProfile {
         let alike = collectives.filter { $0.operation == exchange.operation }
         let enough = alike.filter { $0.rankCount >= rankCount }.min { $0.rankCount < $1.rankCount }
         guard let collective = enough ?? alike.max(by: { $0.rankCount < $1.rankCount }) else {
             preconditionFailure("a checked profile lists every collective")
         }
-        return collective
+        return collective.seconds(byteCount: exchange.byteCount)
+    }
+
+    /// The profile with collectives as if no rank shared a core; nil where none were computed.
+    var alone: ClusterProfile? {
+        guard collectives.contains(where: { $0.computedPoints != nil }) else { return nil }
+        var profile = self
+        profile.collectives = collectives.map { $0.computed ?? $0 }
+        return profile
     }
 }
 

@@ -10,6 +10,8 @@ public struct CostModel: Sendable {
     public let plan: Plan
     /// What they are made from.
     public let profile: ClusterProfile
+    /// The same with collectives as if no rank shared a core, where it says these.
+    private let profileAlone: ClusterProfile?
     private let ranks: [RankCost]
     private let stages: [Stage]
     private let head: [StageWork]  // [ranks]
@@ -38,6 +40,7 @@ public struct CostModel: Sendable {
         let encodings = Set(plan.encodings.values)
         self.plan = plan
         self.profile = profile
+        profileAlone = profile.alone
         ranks = profile.ranks.map { RankCost($0, encodings: encodings, policy: plan.policy) }
         head = extents.map(plan.headStage)
         var stages = Self.stages(plan, extents)
@@ -81,7 +84,7 @@ public struct CostModel: Sendable {
     ///
     /// - Parameter position: how many tokens are before it.
     public func decodedToken(position: Int) -> Prediction {
-        var tally = Tally(coreShares: profile.ranks.map(\.coreShare))
+        var tally = emptyTally
         tally.exchange(seconds(plan.orderExchanges), count: 1)
         addPass(tokens: 1, firstPosition: position, logitRows: 1, to: &tally)
         tally.exchange(seconds(plan.choiceExchanges), count: 1)
@@ -94,7 +97,7 @@ public struct CostModel: Sendable {
     ///   - firstPosition: how many tokens are before them.
     ///   - logitRows: tokens whose logits are computed.
     public func chunk(tokens: Int, firstPosition: Int, logitRows: Int) -> Prediction {
-        var tally = Tally(coreShares: profile.ranks.map(\.coreShare))
+        var tally = emptyTally
         addChunk(tokens: tokens, firstPosition: firstPosition, logitRows: logitRows, to: &tally)
         return tally.prediction
     }
@@ -102,7 +105,7 @@ public struct CostModel: Sendable {
     /// A forward of some tokens after which one is chosen: the same as ``decodedToken(position:)`` where it is one.
     public func step(tokens: Int, firstPosition: Int) -> Prediction {
         guard tokens > 1 else { return decodedToken(position: firstPosition) }
-        var tally = Tally(coreShares: profile.ranks.map(\.coreShare))
+        var tally = emptyTally
         addChunk(tokens: tokens, firstPosition: firstPosition, logitRows: 1, to: &tally)
         tally.exchange(seconds(plan.choiceExchanges), count: 1)
         return tally.prediction
@@ -110,7 +113,7 @@ public struct CostModel: Sendable {
 
     /// A prompt of so many tokens in the plan's chunks, the choice of the token after it included.
     public func prompt(tokens: Int) -> Prediction {
-        var tally = Tally(coreShares: profile.ranks.map(\.coreShare))
+        var tally = emptyTally
         for first in stride(from: 0, to: tokens, by: plan.policy.chunk) {
             let count = min(plan.policy.chunk, tokens - first)
             addChunk(tokens: count, firstPosition: first, logitRows: first + count == tokens ? 1 : 0, to: &tally)
@@ -149,10 +152,15 @@ public struct CostModel: Sendable {
 
     /// One after another.
     private func seconds(_ exchanges: [Exchange]) -> ExchangeSeconds {
-        ExchangeSeconds(
-            measured: exchanges.reduce(0) { $0 + profile.seconds($1, rankCount: ranks.count) },
-            alone: exchanges.reduce(0) { $0 + profile.secondsAlone($1, rankCount: ranks.count) })
+        func sum(_ profile: ClusterProfile) -> Double {
+            exchanges.reduce(0) { $0 + profile.seconds($1, rankCount: ranks.count) }
+        }
+        let measured = sum(profile)
+        return ExchangeSeconds(measured: measured, alone: profileAlone.map(sum) ?? measured)
     }
+
+    /// Of no stage yet.
+    private var emptyTally: Tally { Tally(coreShares: profile.ranks.map(\.coreShare)) }
 }
 
 /// Seconds of exchanges, as they were measured, and if no rank shared a core.
@@ -184,14 +192,15 @@ private struct Tally {
         let own = times.map { $0.values.reduce(0, +) }
         let longest = own.max() ?? 0
         let alone = zip(own, coreShares).map { $0 * $1 }.max() ?? 0
-        let delay = max(0, (slowest ?? 0) - longest)
-        prediction.seconds += Double(count) * (longest + delay)
+        let slowest = max(longest, slowest ?? 0)
+        let delay = slowest - longest
+        prediction.seconds += Double(count) * slowest
         prediction.secondsAlone += Double(count) * (alone + delay * (longest > 0 ? alone / longest : 1))
         for rank in times.indices {
             for (phase, seconds) in times[rank] {
                 prediction.ranks[rank].seconds[phase, default: 0] += Double(count) * seconds
             }
-            prediction.ranks[rank].waitSeconds += Double(count) * (longest + delay - own[rank])
+            prediction.ranks[rank].waitSeconds += Double(count) * (slowest - own[rank])
         }
         self.exchange(exchange, count: count)
     }
