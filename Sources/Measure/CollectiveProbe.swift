@@ -122,7 +122,11 @@ struct CollectiveProbe {
             })
     }
 
-    /// The median of the times, each that of the slowest rank.
+    /// The median of the times.
+    ///
+    /// What waits for every rank runs again and again, and each time counts with its mean over the ranks: from a
+    /// barrier, which ranks leave one after the other, the time would hold the wait for the last one too. The root of a
+    /// broadcast waits for nobody; each starts at a barrier, and the slowest rank's time counts.
     private func median(
         _ operation: CollectiveProfile.Operation, byteCount: Int, in group: Communicator
     ) throws(MPIError) -> Double {
@@ -134,7 +138,7 @@ struct CollectiveProbe {
         func once() throws(MPIError) -> Double {
             var span = whole.mutableSpan
             var partSpan = part.mutableSpan
-            try group.barrier()
+            if operation == .broadcast { try group.barrier() }
             let start = ContinuousClock.now
             switch operation {
             case .allReduce: try group.allReduce(&span, .sum)
@@ -152,8 +156,9 @@ struct CollectiveProbe {
         var times: [Double] = []
         for _ in 0..<repeats[0] { times.append(try once()) }
         var span = times.mutableSpan
-        try group.allReduce(&span, .maximum)
-        return BenchmarkReport.Spread(times).median
+        try group.allReduce(&span, operation == .broadcast ? .maximum : .sum)
+        let median = BenchmarkReport.Spread(times).median
+        return operation == .broadcast ? median : median / Double(group.size)
     }
 }
 
