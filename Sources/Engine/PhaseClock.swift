@@ -8,7 +8,7 @@ import Partition
 /// so that they are a small part of the time.
 final class PhaseClock: CollectiveObserver {
     /// The ranks' meeting points.
-    let meetings = Meetings()
+    let meetings: Meetings
     /// Where events go, where somebody wants them.
     var trace: TraceRing?
     private(set) var isRunning = false
@@ -35,8 +35,13 @@ final class PhaseClock: CollectiveObserver {
     private var processorReads = 0
     private var costOfRead: Int64 = 0
 
-    /// - Parameter threads: those of the rank.
-    init(threads: Int) { self.threads = threads }
+    /// - Parameters:
+    ///   - threads: those of the rank.
+    ///   - stepsDiffer: as in ``Meetings/init(stepsDiffer:)``.
+    init(threads: Int, stepsDiffer: Bool) {
+        self.threads = threads
+        meetings = Meetings(stepsDiffer: stepsDiffer)
+    }
 
     /// Begins at zero.
     func start() {
