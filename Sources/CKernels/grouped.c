@@ -58,15 +58,19 @@ INLINE void put_integer(uint8_t *panel, const panel_layout *l, size_t row, size_
 }
 
 typedef uint32_t half_words __attribute__((vector_size(32), may_alias));
+typedef uint8_t half_bytes __attribute__((vector_size(32)));
 typedef uint32_t stored_half_words __attribute__((vector_size(32), aligned(16), may_alias));
 typedef uint32_t unaligned_quarter_words __attribute__((vector_size(16), aligned(1), may_alias));
 
 /// The half bytes 0 to 7 of each word become 0 4 1 5 2 6 3 7.
 INLINE void deal_nibbles(half_words *words)
 {
-    half_words t = (*words ^ *words >> 8) & 0x0000ff00;
-    *words ^= t ^ t << 8;
-    t = (*words ^ *words >> 4) & 0x00f000f0;
+    // The two bytes in the middle of each word change places: one instruction where bytes can be shuffled.
+    half_bytes bytes = (half_bytes)*words;
+    *words = (half_words)__builtin_shufflevector(
+        bytes, bytes, 0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15, 16, 18, 17, 19, 20, 22, 21, 23, 24, 26, 25,
+        27, 28, 30, 29, 31);
+    half_words t = (*words ^ *words >> 4) & 0x00f000f0;
     *words ^= t ^ t << 4;
 }
 
@@ -211,8 +215,15 @@ FOR_EVERY_TARGET(
 INLINE void copy_section(
     char *to, const char *from, size_t stride, size_t rows, size_t elements, const size_t bytes)
 {
+    size_t first = 0;
+    if (bytes == 2 && rows == LOCKSTEP_PANEL_ROWS)
+        for (; first + 8 <= elements; first += 8)
+            for (size_t row = 0; row < LOCKSTEP_PANEL_ROWS; row += 8)
+                turn_pairs(
+                    from + row * stride + first * 2, stride, to + (first * LOCKSTEP_PANEL_ROWS + row) * 2,
+                    LOCKSTEP_PANEL_ROWS * 2);
     for (size_t row = 0; row < rows; row++)
-        for (size_t element = 0; element < elements; element++)
+        for (size_t element = first; element < elements; element++)
             memcpy(
                 to + (element * LOCKSTEP_PANEL_ROWS + row) * bytes, from + row * stride + element * bytes, bytes);
 }

@@ -82,6 +82,30 @@ enum {
     STREAM_AHEAD = 768,
 };
 
+typedef uint16_t eight_pairs __attribute__((vector_size(16)));
+typedef uint16_t unaligned_eight_pairs __attribute__((vector_size(16), aligned(1), may_alias));
+
+/// Eight rows of eight pairs of bytes become eight columns, by interleaving.
+INLINE void turn_pairs(const void *from, size_t stride, void *to, size_t to_stride)
+{
+    eight_pairs a[8], b[8];
+    UNROLL
+    for (size_t i = 0; i < 8; i++)
+        a[i] = *(const unaligned_eight_pairs *)((const char *)from + i * stride);
+    UNROLL
+    for (int step = 0; step < 3; step++) {
+        UNROLL
+        for (int i = 0; i < 4; i++) {
+            b[2 * i] = __builtin_shufflevector(a[i], a[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+            b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+        }
+        memcpy(a, b, sizeof a);
+    }
+    UNROLL
+    for (size_t i = 0; i < 8; i++)
+        *(unaligned_eight_pairs *)((char *)to + i * to_stride) = a[i];
+}
+
 /// How many pieces of `byte_count` bytes lie from one stream to the next where `count` of them, which lie side by side,
 /// are read as `streams` streams at once. Streams 64 KiB apart are up to a tenth slower than those 1 MiB apart.
 INLINE size_t stream_distance(size_t count, size_t streams, size_t byte_count)

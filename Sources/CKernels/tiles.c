@@ -5,30 +5,6 @@
 
 enum { ROWS_AT_ONCE = 8 };
 
-typedef uint16_t eight_halves __attribute__((vector_size(16)));
-typedef uint16_t unaligned_eight_halves __attribute__((vector_size(16), aligned(1), may_alias));
-
-/// Eight rows of eight tiles of one column of two bytes, turned by interleaving.
-static void join_halves(const uint8_t *tiles, size_t tile_stride, uint8_t *to, size_t to_stride)
-{
-    eight_halves a[8], b[8];
-    UNROLL
-    for (int i = 0; i < 8; i++)
-        a[i] = *(const unaligned_eight_halves *)(tiles + (size_t)i * tile_stride);
-    UNROLL
-    for (int step = 0; step < 3; step++) {
-        UNROLL
-        for (int i = 0; i < 4; i++) {
-            b[2 * i] = __builtin_shufflevector(a[i], a[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
-            b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
-        }
-        memcpy(a, b, sizeof a);
-    }
-    UNROLL
-    for (int i = 0; i < 8; i++)
-        *(unaligned_eight_halves *)(to + (size_t)i * to_stride) = a[i];
-}
-
 INLINE void join_body(
     const uint8_t *tiles, size_t tile_stride, size_t row_stride, size_t length, size_t count, size_t rows, uint8_t *to,
     size_t to_stride)
@@ -37,8 +13,7 @@ INLINE void join_body(
         size_t last = smaller(rows, first + ROWS_AT_ONCE), t = 0;
         if (length == 2 && row_stride == 2 && last - first == ROWS_AT_ONCE)
             for (; t + 8 <= count; t += 8)
-                join_halves(
-                    tiles + t * tile_stride + first * 2, tile_stride, to + first * to_stride + t * 2, to_stride);
+                turn_pairs(tiles + t * tile_stride + first * 2, tile_stride, to + first * to_stride + t * 2, to_stride);
         for (; t < count; t++)
             for (size_t r = first; r < last; r++)
                 memcpy(to + r * to_stride + t * length, tiles + t * tile_stride + r * row_stride, length);

@@ -31,6 +31,21 @@ import Testing
         }
     }
 
+    @Test(arguments: InstructionSet.supported)
+    func everyInstructionSetPacksPanelsThatReadBackByTheirFormula(instructionSet: InstructionSet) throws {
+        for (index, grouping) in Grouping.all.enumerated() {
+            for shape in (0..<3).map({ Self.shape(index * 11 + $0 * 4) }) {
+                let bench = try Workbench(byteCount: 4 << 20)
+                let weight = GroupedWeight(grouping, rows: shape.rows, columns: 420, seed: UInt64(index + 1))
+                let matrix = try weight.matrix(bench, columns: shape.columns, by: instructionSet)
+                let isEqual = (0..<shape.rows).allSatisfy { row in
+                    matrix.floats(row: row).map(\.bitPattern) == weight.floats(row, shape.columns).map(\.bitPattern)
+                }
+                #expect(isEqual, "\(grouping.name) \(shape)")
+            }
+        }
+    }
+
     @Test(arguments: [4, 5, 6, 8])
     func productsHaveTheBitsOfDequantisedWeights(bits: Int) throws {
         let all = everyOperations(threads: [1, 2, 3])

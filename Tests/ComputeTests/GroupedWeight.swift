@@ -112,10 +112,12 @@ struct GroupedWeight {
     }
 
     /// A matrix of some columns of all rows.
-    func matrix(_ bench: Workbench, columns wanted: Range<Int>, skipped: Int = 0) throws -> Matrix {
+    func matrix(
+        _ bench: Workbench, columns wanted: Range<Int>, skipped: Int = 0, by instructionSet: InstructionSet = .chosen
+    ) throws -> Matrix {
         let matrix = try bench.arena.matrix(
             rows: rows, columns: wanted.count, encoding: .grouped(grouping), firstColumn: wanted.lowerBound)
-        withRows(0..<rows, columns: wanted, skipped: skipped) { matrix.pack($0, at: 0) }
+        withRows(0..<rows, columns: wanted, skipped: skipped) { matrix.pack($0, at: 0, by: instructionSet) }
         return matrix
     }
 
