@@ -75,6 +75,9 @@ INLINE void multiply_panels_of_streams(
         const size_t place = place_of(l, b * 32), span = span_of(l, b * 32);
         size_t block = block_of(l, b * 32);
         blocks = smaller(l->blocks - b, (LOCKSTEP_SPAN_COLUMNS - place) / 32);
+        // Each block asks for as many bytes as it has: those that scales take are asked for here.
+        for (size_t byte = span; byte < block; byte += 64)
+            UNROLL for (int s = 0; s < streams; s++) __builtin_prefetch(starts[s] + byte + STREAM_AHEAD, 0, 0);
         for (size_t i = 0; i < blocks; i++, block += bytes_per_block(bits)) {
             const size_t group = (place + i * 32) >> l->size_shift;
             UNROLL for (int s = 0; s < streams; s++)
