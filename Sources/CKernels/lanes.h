@@ -2,7 +2,7 @@
 #include "CKernels.h"
 #include <string.h>
 
-// What the kernels share: sixteen lanes as one vector type, widening, the tree, and the exponential.
+// What the kernels share: sixteen lanes as one vector type, widening, turning, the tree, and the exponential.
 //
 // A kernel's fast form is written once over `lanes` and compiled for each instruction set: 16 floats are one AVX-512
 // register, two AVX2 registers or four NEON registers, with the same operations on each lane. Vectors are passed by
@@ -85,24 +85,23 @@ enum {
 typedef uint16_t eight_pairs __attribute__((vector_size(16)));
 typedef uint16_t unaligned_eight_pairs __attribute__((vector_size(16), aligned(1), may_alias));
 
-/// Eight rows of eight pairs of bytes become eight columns, by interleaving.
+/// Eight rows of eight pairs of bytes, `stride` bytes apart, become eight columns, `to_stride` bytes apart, by
+/// interleaving. Neither side need be aligned; all is read before any is written.
 INLINE void turn_pairs(const void *from, size_t stride, void *to, size_t to_stride)
 {
     eight_pairs a[8], b[8];
-    UNROLL
-    for (size_t i = 0; i < 8; i++)
+    UNROLL for (size_t i = 0; i < 8; i++)
         a[i] = *(const unaligned_eight_pairs *)((const char *)from + i * stride);
-    UNROLL
-    for (int step = 0; step < 3; step++) {
-        UNROLL
-        for (int i = 0; i < 4; i++) {
+    UNROLL for (int step = 0; step < 3; step++)
+    {
+        UNROLL for (int i = 0; i < 4; i++)
+        {
             b[2 * i] = __builtin_shufflevector(a[i], a[i + 4], 0, 8, 1, 9, 2, 10, 3, 11);
             b[2 * i + 1] = __builtin_shufflevector(a[i], a[i + 4], 4, 12, 5, 13, 6, 14, 7, 15);
         }
         memcpy(a, b, sizeof a);
     }
-    UNROLL
-    for (size_t i = 0; i < 8; i++)
+    UNROLL for (size_t i = 0; i < 8; i++)
         *(unaligned_eight_pairs *)((char *)to + i * to_stride) = a[i];
 }
 

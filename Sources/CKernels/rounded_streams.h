@@ -75,7 +75,8 @@ INLINE void multiply_panels_of_streams(
         const size_t place = place_of(l, b * 32), span = span_of(l, b * 32);
         size_t block = block_of(l, b * 32);
         blocks = smaller(l->blocks - b, (LOCKSTEP_SPAN_COLUMNS - place) / 32);
-        // Each block asks for as many bytes as it has: those that scales take are asked for here.
+        // Each block asks ahead for as many bytes as it has: for those of scales and offsets, which lie before a span's
+        // blocks, it is done here.
         for (size_t byte = span; byte < block; byte += 64)
             UNROLL for (int s = 0; s < streams; s++) __builtin_prefetch(starts[s] + byte + STREAM_AHEAD, 0, 0);
         for (size_t i = 0; i < blocks; i++, block += bytes_per_block(bits)) {

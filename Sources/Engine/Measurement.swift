@@ -42,8 +42,8 @@ public struct Measurement: Sendable, Hashable {
     public var collectives: Int
     /// The payload's bytes.
     public var byteCount: Int
-    /// What the slowest rank computed before each point where ranks meet, by its mean over the steps, but with experts
-    /// in each step; in processors' seconds by its threads, summed over points and steps.
+    /// What the slowest rank computed before each point where ranks meet, by its mean over the steps, but with whole or
+    /// mixed experts in each step; in processors' seconds by its threads, summed over points and steps.
     public var longestComputationSeconds: Double
 
     /// What these ranks did.

@@ -69,8 +69,7 @@ public final class Session {
         sharesCores = placement.sharesCores
         self.arena = arena
         weightBytes = firstByte..<arena.usedByteCount
-        let clock = PhaseClock(
-            threads: operations.pool.threads, stepsDiffer: plan.blueprint.hasExperts)
+        let clock = PhaseClock(threads: operations.pool.threads, stepsDiffer: plan.hasOwnedExperts)
         bench = Workbench(
             operations: operations, buffers: buffers,
             group: Group(communicator: communicator, plan: plan, buffers: buffers), clock: clock,

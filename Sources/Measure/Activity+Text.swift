@@ -43,7 +43,8 @@ extension Activity {
     private var criticalPath: String? {
         criticalPathSeconds.map { seconds in
             "computed, not measured, since ranks share cores: critical path \(Self.milliseconds(seconds)) ms: "
-                + "the longest processors' time of any rank between exchanges, and of each exchange "
+                + "the slowest rank's processors' time between exchanges, by its mean over steps unless owners of "
+                + "experts change, and of each exchange "
                 + (predictedCriticalPathSeconds.map { "the profile's, computed from pairs of ranks; predicted "
                     + "\(Self.milliseconds($0)) ms" } ?? "the least time that any rank spent in it")
         }

@@ -50,8 +50,8 @@ public struct Activity: Sendable, Hashable, Codable {
     /// The rank that computes longest, for which the others wait.
     public var slowestRank: Int
     /// What a forward would take if no rank shared cores: computed, not measured. The sum of what the slowest rank
-    /// computes between the points where ranks meet, by its mean over the steps, but with experts in each step; and the
-    /// collectives. Nil where no rank shares cores.
+    /// computes between the points where ranks meet, by its mean over the steps, but with whole or mixed experts in
+    /// each step; and the collectives. Nil where no rank shares cores.
     public var criticalPathSeconds: Double?
     /// The seconds that were predicted for a forward.
     public var predictedSeconds: Double?

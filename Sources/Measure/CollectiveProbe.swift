@@ -130,6 +130,7 @@ struct CollectiveProbe {
     private func median(
         _ operation: CollectiveProfile.Operation, byteCount: Int, in group: Communicator
     ) throws(MPIError) -> Double {
+        let startsAtBarrier = operation == .broadcast
         let count = byteCount / MemoryLayout<Float>.size
         let parts = Parts(uneven: count, ranks: group.size)
         // Zeros stay what they are, however often they are summed.
@@ -138,7 +139,7 @@ struct CollectiveProbe {
         func once() throws(MPIError) -> Double {
             var span = whole.mutableSpan
             var partSpan = part.mutableSpan
-            if operation == .broadcast { try group.barrier() }
+            if startsAtBarrier { try group.barrier() }
             let start = ContinuousClock.now
             switch operation {
             case .allReduce: try group.allReduce(&span, .sum)
@@ -156,9 +157,9 @@ struct CollectiveProbe {
         var times: [Double] = []
         for _ in 0..<repeats[0] { times.append(try once()) }
         var span = times.mutableSpan
-        try group.allReduce(&span, operation == .broadcast ? .maximum : .sum)
+        try group.allReduce(&span, startsAtBarrier ? .maximum : .sum)
         let median = BenchmarkReport.Spread(times).median
-        return operation == .broadcast ? median : median / Double(group.size)
+        return startsAtBarrier ? median : median / Double(group.size)
     }
 }
 

@@ -51,7 +51,7 @@ extension ScalingReport {
         }
         if rows.contains(where: { $0.criticalPathSecondsPerToken != nil }) {
             remarks.append(
-                "The critical path is computed, not measured: for each phase the largest computing time of a rank, and "
+                "The critical path is computed, not measured: between exchanges the slowest rank's processor time, and "
                     + "the cost of the exchange. Where ranks share cores, it says what a core for each would give, "
                     + "which the clock on the wall does not.")
         }

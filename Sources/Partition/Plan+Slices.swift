@@ -121,6 +121,9 @@ extension Plan {
         return isShared(experts.axis) ? .inside : .whole
     }
 
+    /// Whether ranks own experts, so that what they compute depends on what a token chooses.
+    public var hasOwnedExperts: Bool { mixtures.contains { cut(of: $0) != .inside } }
+
     /// Whether ranks have different ranges of an axis; of the axes of experts the others are whole on every rank, or
     /// not dealt at all.
     func isShared(_ axis: Axis) -> Bool {

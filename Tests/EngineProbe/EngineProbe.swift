@@ -9,11 +9,12 @@ import Weights
 ///
 /// Of several shares the second ones are tried in every variation. Arguments: the folder; the shares to try,
 /// `5:3:2,1:1:1`; threads; chunk; the instruction set, or `best`; the
-/// cache's encoding; how much products may round.
+/// cache's encoding; how much products may round. Or the one argument `meetings`, for ``MeetingsProbe``.
 @main
 struct EngineProbe {
     static func main() {
         let arguments = CommandLine.arguments
+        if arguments[1] == "meetings" { Job.run(deadline: 60) { world in try MeetingsProbe.run(on: world) } }
         let shares = arguments[2].split(separator: ",").map { $0.split(separator: ":").compactMap { Double($0) } }
         if arguments[1].hasSuffix(".h5") {
             Job.run(deadline: 60) { world in
