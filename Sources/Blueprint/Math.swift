@@ -3,7 +3,8 @@ public enum Math: String, Sendable, Hashable, Codable, CaseIterable {
     /// Activations and sums in float32, whatever the weights' encoding.
     case precise
     /// Where that is faster, activations are rounded for a product: to 8-bit integers with a scale for every 32 columns
-    /// where weights are grouped, to bf16 where they are bf16. Sums stay float32.
+    /// where weights are grouped, to bf16 where they are bf16. With AMX, many tokens are rounded to bf16 whatever the
+    /// weights, which then are rounded likewise. Sums stay float32.
     case fast
 
     /// Bytes of one token's rounded input of a product, at most: 64 for every 32 columns, which may begin anywhere in

@@ -1,4 +1,4 @@
-#include "lanes.h"
+#include "rounded_amx.h"
 
 #if HAS_AVX
 #include <immintrin.h>
@@ -69,6 +69,45 @@ PEAK(int8_avxvnni, __attribute__((target("avx2,avxvnni"))), __m256i, 64, BYTES, 
 #define WIDE_DOT_STEP(sum, a, b) _mm512_dpbusd_epi32(sum, a, b)
 PEAK(int8_avx512, __attribute__((target("avx512f,avx512bw,avx512vnni"))), __m512i, 128, WIDE_BYTES, WIDE_DOT_STEP)
 
+#if HAS_AMX
+__attribute__((target("amx-tile,amx-bf16"))) static size_t bf16_amx(size_t rounds, uint64_t *digest)
+{
+    const float factors[16][16] = {{SMALL(rounds)}};
+    float sums[16][16];
+    struct {
+        uint8_t palette, first_row, reserved[14];
+        uint16_t row_bytes[16];
+        uint8_t rows[16];
+    } shapes = {.palette = 1};
+    for (int i = 0; i < 8; i++) {
+        shapes.row_bytes[i] = 64;
+        shapes.rows[i] = 16;
+    }
+    _tile_loadconfig(&shapes);
+    _tile_loadd(6, factors, 64);
+    _tile_loadd(7, factors, 64);
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(5);
+    for (size_t round = 0; round < rounds; round++) {
+        _tile_dpbf16ps(0, 6, 7);
+        _tile_dpbf16ps(1, 6, 7);
+        _tile_dpbf16ps(2, 6, 7);
+        _tile_dpbf16ps(3, 6, 7);
+        _tile_dpbf16ps(4, 6, 7);
+        _tile_dpbf16ps(5, 6, 7);
+    }
+    _tile_stored(0, sums, 64);
+    _tile_release();
+    memcpy(digest, sums, 64);
+    // Sixteen tokens by sixteen rows by 32 columns each.
+    return (size_t)6 * 2 * 16 * 16 * 32;
+}
+#endif
+
 #elif HAS_NEON
 
 #define BYTES(n) vreinterpretq_s32_s8(vdupq_n_s8((int8_t)((n) % 7 + 1)))
@@ -84,6 +123,10 @@ PEAK(bf16_neon, __attribute__((target("bf16"))), float32x4_t, 16, FOUR, BF16_STE
 static peak_body peak_form(int instruction_set, int kind)
 {
 #if HAS_AVX
+#if HAS_AMX
+    if (kind == LOCKSTEP_PEAK_AMX)
+        return bf16_amx;
+#endif
     if (instruction_set == LOCKSTEP_AVX512) {
         if (kind == LOCKSTEP_PEAK_BF16)
             return __builtin_cpu_supports("avx512bf16") ? bf16_avx512 : 0;

@@ -1,4 +1,4 @@
-#include "rounded.h"
+#include "rounded_amx.h"
 
 // Rounding of activations, and the products of what is rounded.
 
@@ -74,8 +74,27 @@ INLINE void round_bfloats_body(uint16_t *to, const float *x, size_t columns)
 
 FOR_EVERY_TARGET(void, round_bfloats, (uint16_t *to, const float *x, size_t columns), (to, x, columns))
 
+enum {
+    // From so many tokens on, products are cheaper by AMX: of bf16, and of grouped integers, which it has to widen.
+    FEWEST_BFLOATS = 8,
+    FEWEST_INTEGERS = 24,
+};
+
+/// Whether AMX multiplies.
+INLINE int multiplies_tiles(const multiply *m)
+{
+    const size_t fewest = m->products[0].encoding == LOCKSTEP_BF16 ? FEWEST_BFLOATS : FEWEST_INTEGERS;
+    return HAS_AMX && m->has_amx && m->tokens >= fewest;
+}
+
 static void round_tokens(const multiply *m, char *rounded, size_t first, size_t last)
 {
+#if HAS_AMX
+    if (multiplies_tiles(m)) {
+        lockstep_lay_amx(m, rounded, first, last);
+        return;
+    }
+#endif
     const product *p = &m->products[0];
     for (size_t t = first; t < last; t++) {
         void *to = rounded + t * m->rounded_stride;
@@ -101,6 +120,12 @@ void lockstep_multiply_rounded_part(const void *work, int thread, int threads)
     const char *rounded = rounded_for(m, thread);
     if (m->rounded_thread_stride)
         round_tokens(m, rounded_for(m, thread), 0, m->tokens);
+#if HAS_AMX
+    if (multiplies_tiles(m)) {
+        lockstep_multiply_amx(m, rounded, thread, threads);
+        return;
+    }
+#endif
     if (m->products[0].encoding == LOCKSTEP_BF16)
         lockstep_multiply_bfloats(m, rounded, thread, threads);
     else

@@ -30,8 +30,6 @@ enum {
     TILE_BYTES = 4096,
     // So many rows over as many bytes stay in the second cache while tokens pass.
     BLOCK_ROWS = 96,
-    // One token's rows are fetched so many bytes ahead.
-    BYTES_AHEAD = 8192,
 };
 
 /// Rows and the columns of them that are multiplied at a time; both in bytes from the matrix's start.
@@ -102,41 +100,65 @@ INLINE void bfloat_tile(
     }
 }
 
-/// The lanes of one row's sum over [first, last) bytes of it.
-INLINE void bfloat_row(lanes *to, const char *w, const char *x, size_t first, size_t last)
+/// The lanes of some rows' sums over [first, last) bytes of them.
+INLINE void bfloat_rows(
+    lanes *to, const char *const *w, const char *x, size_t first, size_t last, const int rows)
 {
-    __m512 sum = _mm512_setzero_ps();
+    __m512 sums[STREAMS];
+    UNROLL for (int r = 0; r < rows; r++) sums[r] = _mm512_setzero_ps();
     size_t offset = first;
-    _Pragma("clang loop unroll_count(4)") for (; offset + 64 <= last; offset += 64)
-    {
+    for (; offset + 64 <= last; offset += 64) {
         __m512bh weights, input;
-        __builtin_prefetch(w + offset + BYTES_AHEAD);
-        load_pairs(&weights, w + offset);
         load_pairs(&input, x + offset);
-        sum = _mm512_dpbf16_ps(sum, weights, input);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            __builtin_prefetch(w[r] + offset + STREAM_AHEAD, 0, 0);
+            load_pairs(&weights, w[r] + offset);
+            sums[r] = _mm512_dpbf16_ps(sums[r], weights, input);
+        }
     }
     if (offset < last) {
-        __m512bh weights = (__m512bh)_mm512_maskz_loadu_epi16((1u << (last - offset) / 2) - 1, w + offset), input;
+        __m512bh input;
         load_pairs(&input, x + offset);
-        sum = _mm512_dpbf16_ps(sum, weights, input);
+        UNROLL for (int r = 0; r < rows; r++)
+        {
+            __m512bh weights = (__m512bh)_mm512_maskz_loadu_epi16((1u << (last - offset) / 2) - 1, w[r] + offset);
+            sums[r] = _mm512_dpbf16_ps(sums[r], weights, input);
+        }
     }
-    *to = (lanes)sum;
+    UNROLL for (int r = 0; r < rows; r++) to[r] = (lanes)sums[r];
 }
 
-/// One token, with the bits of a token among many: rows are read one after the other, as memory has them.
-static void multiply_one(const product *p, const char *x, size_t first, size_t last)
+/// Rows `row`, `row + distance` and so on for one token.
+INLINE void multiply_rows(const product *p, const char *x, size_t row, size_t distance, const int rows)
 {
     const size_t byte_count = p->columns * 2;
-    for (size_t row = first; row < last; row++) {
-        const char *w = (const char *)p->w + row * p->row_byte_stride;
-        float y = p->bias ? p->bias[row] : 0;
-        for (size_t byte = 0; byte < byte_count; byte += TILE_BYTES) {
-            lanes sums;
-            bfloat_row(&sums, w, x, byte, smaller(byte + TILE_BYTES, byte_count));
-            y += tree_of_lanes(&sums);
-        }
-        p->y[row] = y;
+    const char *w[STREAMS];
+    float y[STREAMS];
+    UNROLL for (int r = 0; r < rows; r++)
+    {
+        w[r] = (const char *)p->w + (row + (size_t)r * distance) * p->row_byte_stride;
+        y[r] = p->bias ? p->bias[row + (size_t)r * distance] : 0;
     }
+    for (size_t byte = 0; byte < byte_count; byte += TILE_BYTES) {
+        lanes sums[STREAMS];
+        bfloat_rows(sums, w, x, byte, smaller(byte + TILE_BYTES, byte_count), rows);
+        UNROLL for (int r = 0; r < rows; r++) y[r] += tree_of_lanes(&sums[r]);
+    }
+    UNROLL for (int r = 0; r < rows; r++) p->y[row + (size_t)r * distance] = y[r];
+}
+
+/// One token, with the bits of a token among many: runs of rows side by side are the streams.
+static void multiply_one(const product *p, const char *x, size_t first, size_t last)
+{
+    while (last - first >= STREAMS) {
+        const size_t distance = stream_distance(last - first, STREAMS, p->row_byte_stride);
+        for (size_t row = first; row < first + distance; row++)
+            multiply_rows(p, x, row, distance, STREAMS);
+        first += STREAMS * distance;
+    }
+    for (; first < last; first++)
+        multiply_rows(p, x, first, 0, 1);
 }
 
 #define TILE_OF(tokens)                                                                                                \

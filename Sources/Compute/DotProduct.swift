@@ -22,7 +22,7 @@ package enum DotProduct: CaseIterable, Sendable {
             switch instructionSet {
             case .portable: []
             case .avx2: [.avxVNNI, .avx2]
-            case .avx512: [.avx512, .avxVNNI, .avx2]
+            case .avx512, .amx: [.avx512, .avxVNNI, .avx2]
             case .neon: [.neon]
             }
         return wanted.first { supported.contains($0) }

@@ -9,10 +9,12 @@ public enum Factors: String, Sendable, Codable, CodingKeyRepresentable, CaseIter
     /// 8-bit integers, whose products are added up in 32 bits.
     case int8
 
-    var code: Int32 {
+    /// The fastest kind of an instruction set.
+    func code(_ instructionSet: InstructionSet) -> Int32 {
         switch self {
         case .f32: Int32(LOCKSTEP_PEAK_F32.rawValue)
-        case .bf16: Int32(LOCKSTEP_PEAK_BF16.rawValue)
+        case .bf16:
+            Int32(instructionSet == .amx ? LOCKSTEP_PEAK_AMX.rawValue : LOCKSTEP_PEAK_BF16.rawValue)
         case .int8: Int32(LOCKSTEP_PEAK_INT8.rawValue)
         }
     }

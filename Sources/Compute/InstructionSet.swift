@@ -6,7 +6,7 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// The instructions that kernels use. All give the same bits.
+/// The instructions that kernels use. All give the same bits, but for fast math.
 public enum InstructionSet: String, Sendable, CaseIterable {
     /// Plain C, for any processor: the reference, and slow.
     case portable
@@ -14,12 +14,14 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     case avx2
     /// 512-bit vectors.
     case avx512
+    /// 512-bit vectors, and tiles of bf16 for many tokens in fast math.
+    case amx
     /// 128-bit vectors, of every 64-bit Arm processor.
     case neon
 
     /// Those that this machine has, slowest first.
     public static var supported: [InstructionSet] {
-        allCases.filter { lockstep_supports($0.code) != 0 }
+        allCases.filter { lockstep_supports($0.code) != 0 && ($0 != .amx || lockstep_has_amx() != 0) }
     }
 
     /// The fastest that this machine has.
@@ -54,7 +56,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
         switch self {
         case .portable: Int32(LOCKSTEP_PORTABLE.rawValue)
         case .avx2: Int32(LOCKSTEP_AVX2.rawValue)
-        case .avx512: Int32(LOCKSTEP_AVX512.rawValue)
+        case .avx512, .amx: Int32(LOCKSTEP_AVX512.rawValue)
         case .neon: Int32(LOCKSTEP_NEON.rawValue)
         }
     }

@@ -18,7 +18,7 @@ internal import Synchronization
         switch instructionSet {
         case .portable: 8
         case .neon: 64
-        case .avx2, .avx512: nil
+        case .avx2, .avx512, .amx: nil
         }
     }
 

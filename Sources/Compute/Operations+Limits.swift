@@ -52,7 +52,7 @@ extension Operations {
     /// The multiplications and additions per second that all threads together do in registers, at best; nil where the
     /// processor has no instruction for it. Takes about `seconds`.
     public func measurePeak(_ factors: Factors, seconds: Double = 0.2) -> Double? {
-        let operations = lockstep_peak_operations(instructionSet.code, factors.code)
+        let operations = lockstep_peak_operations(instructionSet.code, factors.code(instructionSet))
         guard operations > 0 else { return nil }
         var rounds = 1 << 12
         var elapsed = 0.0
@@ -72,7 +72,7 @@ extension Operations {
         return ContinuousClock().measure {
             unsafe digests.withUnsafeMutableBufferPointer { digests in
                 let work = unsafe lockstep_peak(
-                    instruction_set: instructionSet.code, kind: factors.code, rounds: rounds,
+                    instruction_set: instructionSet.code, kind: factors.code(instructionSet), rounds: rounds,
                     digests: digests.baseAddress)
                 unsafe run(lockstep_peak_part, work, elements: .max)
             }

@@ -55,7 +55,7 @@ public struct Operations: Sendable {
         openBLAS = isExact || OpenBLAS.fewestTokens(instructionSet) == nil ? nil : OpenBLAS(pool: pool)
         guard !isExact, math == .fast, let dot else { return }
         guard let rounded else { preconditionFailure("Fast math needs a buffer for rounded input.") }
-        rounding = Rounding(dot: dot, rounded: rounded)
+        rounding = Rounding(dot: dot, hasAMX: instructionSet == .amx, rounded: rounded)
     }
 
     /// How much products may round: fast only where this machine is faster by it.
@@ -73,7 +73,7 @@ public struct Operations: Sendable {
     /// The same operations, whose products round their input, if they do, into another buffer.
     func rounding(into rounded: Buffer) -> Operations {
         var operations = self
-        operations.rounding = rounding.map { Rounding(dot: $0.dot, rounded: rounded) }
+        operations.rounding = rounding.map { Rounding(dot: $0.dot, hasAMX: $0.hasAMX, rounded: rounded) }
         return operations
     }
 

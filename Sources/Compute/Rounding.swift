@@ -5,6 +5,8 @@ internal import CKernels
 struct Rounding: Sendable {
     /// The instructions of the products.
     let dot: DotProduct
+    /// Whether many tokens are multiplied by AMX, with input and weights in bf16.
+    let hasAMX: Bool
     /// The rounded input.
     let rounded: Buffer
 
@@ -39,6 +41,7 @@ struct Rounding: Sendable {
         precondition(tokens * stride <= capacity, "The buffer for rounded input must hold every token's.")
         precondition(unsafe Self.beginAlike(work), "Products of one input begin at one place of a block.")
         unsafe work.dot = dot.code
+        unsafe work.has_amx = hasAMX ? 1 : 0
         unsafe work.rounded = UnsafeMutableRawPointer(rounded.start)
         unsafe work.rounded_stride = stride
         let isRoundedByEach = tokens * columns <= Self.roundedByEach && threads * tokens * stride <= capacity

@@ -20,7 +20,8 @@ package final class Meetings {
     private var committed = 0
     private var computed: [Int64] = []  // [capacity]: the sums of each kind of steps, then the step that runs
     private var computedCount = 0
-    private var kinds: [Range<Int>] = []  // where in `computed` their sums are
+    private var summedCount = 0  // the sums in `computed`
+    private var kinds: [Range<Int>] = []  // where among them those of steps that are alike are
     private let stepsDiffer: Bool
 
     // A step of any model meets far less often than half of it.
@@ -46,7 +47,7 @@ package final class Meetings {
     }
 
     private func makeRoom() {
-        (count, committed, computedCount) = (0, 0, 0)
+        (count, committed, computedCount, summedCount) = (0, 0, 0, 0)
         kinds.removeAll(keepingCapacity: true)
     }
 
@@ -61,15 +62,13 @@ package final class Meetings {
 
     /// Makes the points since the last step those of a finished one.
     package func commit() {
-        let first = kinds.last?.upperBound ?? 0
         // Steps that meet as often are alike: of a prompt's chunks only the last is shorter, and it chooses a token too.
-        if !stepsDiffer, let kind = kinds.first(where: { $0.count == computedCount - first }) {
-            for point in 0..<kind.count { computed[kind.lowerBound + point] += computed[first + point] }
-            computedCount = first
-        } else if stepsDiffer, !kinds.isEmpty {
-            kinds[0] = 0..<computedCount
+        if !stepsDiffer, let kind = kinds.first(where: { $0.count == computedCount - summedCount }) {
+            for point in 0..<kind.count { computed[kind.lowerBound + point] += computed[summedCount + point] }
+            computedCount = summedCount
         } else {
-            kinds.append(first..<computedCount)
+            if !stepsDiffer { kinds.append(summedCount..<computedCount) }
+            summedCount = computedCount
         }
         committed = count
     }
@@ -77,7 +76,7 @@ package final class Meetings {
     /// Compares the points of finished steps over all ranks, adds them up and makes room; to be called on every rank.
     package func settle(on communicator: Communicator) throws(MPIError) {
         var least = Array(inside[..<committed])
-        var longest = Array(computed[..<(kinds.last?.upperBound ?? 0)])
+        var longest = Array(computed[..<summedCount])
         let own = least.reduce(0, +)
         if communicator.size > 1 {
             var leastSpan = least.mutableSpan

@@ -144,7 +144,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         guard plan.policy.math == .fast else { return .f32 }
         let largest = plan.blueprint.weights.filter { !$0.isVector }.max { $0.elementCount < $1.elementCount }
         switch largest.map({ plan.encoding(of: $0) }) {
-        case .grouped?: return .int8
+        case .grouped?:
+            return machines.allSatisfy { $0.instructionSet == InstructionSet.amx.rawValue } ? .bf16 : .int8
         case .plain(.bf16)?: return machines.contains { ($0.peaks[.bf16] ?? 0) == 0 } ? .f32 : .bf16
         case .plain(.f32)?, .plain(.f16)?, nil: return .f32
         }

@@ -122,7 +122,7 @@ extension Plan {
     }
 
     /// Whether ranks own experts, so that what they compute depends on what a token chooses.
-    public var hasOwnedExperts: Bool { mixtures.contains { cut(of: $0) != .inside } }
+    public var hasOwnedExperts: Bool { rankCount > 1 && mixtures.contains { cut(of: $0) != .inside } }
 
     /// Whether ranks have different ranges of an axis; of the axes of experts the others are whole on every rank, or
     /// not dealt at all.

@@ -14,6 +14,13 @@ import Testing
         return (rowCounts[index % 5], first..<first + columnCounts[index % 9], tokenCounts[index % 7])
     }
 
+    /// Whether a matrix packed from columns of a weight has the bits of the weight's formula.
+    private func reads(_ matrix: Matrix, back weight: GroupedWeight, _ columns: Range<Int>) -> Bool {
+        (0..<matrix.rows).allSatisfy { row in
+            matrix.floats(row: row).map(\.bitPattern) == weight.floats(row, columns).map(\.bitPattern)
+        }
+    }
+
     @Test func everyGroupingIsPackedAndReadBackByItsFormula() throws {
         for (index, grouping) in Grouping.all.enumerated() {
             for shape in (0..<9).map({ Self.shape(index * 7 + $0) }) {
@@ -21,11 +28,7 @@ import Testing
                 let weight = GroupedWeight(grouping, rows: shape.rows, columns: 420, seed: UInt64(index + 1))
                 for skipped in [0, min(5, shape.columns.lowerBound), shape.columns.lowerBound] {
                     let matrix = try weight.matrix(bench, columns: shape.columns, skipped: skipped)
-                    let isEqual = (0..<shape.rows).allSatisfy { row in
-                        matrix.floats(row: row).map(\.bitPattern)
-                            == weight.floats(row, shape.columns).map(\.bitPattern)
-                    }
-                    #expect(isEqual, "\(grouping.name) \(shape) \(skipped)")
+                    #expect(reads(matrix, back: weight, shape.columns), "\(grouping.name) \(shape) \(skipped)")
                 }
             }
         }
@@ -38,10 +41,7 @@ import Testing
                 let bench = try Workbench(byteCount: 4 << 20)
                 let weight = GroupedWeight(grouping, rows: shape.rows, columns: 420, seed: UInt64(index + 1))
                 let matrix = try weight.matrix(bench, columns: shape.columns, by: instructionSet)
-                let isEqual = (0..<shape.rows).allSatisfy { row in
-                    matrix.floats(row: row).map(\.bitPattern) == weight.floats(row, shape.columns).map(\.bitPattern)
-                }
-                #expect(isEqual, "\(grouping.name) \(shape)")
+                #expect(reads(matrix, back: weight, shape.columns), "\(grouping.name) \(shape)")
             }
         }
     }

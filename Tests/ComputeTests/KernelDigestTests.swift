@@ -9,7 +9,9 @@ import Testing
     @Test func everyInstructionSetOfThisProcessorGivesTheSameBits() throws {
         let here = [Launch.product("KernelDigests")]
         let forms = try Digests.forms(here)
-        #expect(Set(forms.map { $0[0] }) == Set(InstructionSet.supported.map(\.rawValue)))
+        // What is precise has the kernels of AVX-512 with AMX too.
+        let sets = InstructionSet.supported.filter { $0 != .amx }
+        #expect(Set(forms.map { $0[0] }) == Set(sets.map(\.rawValue)))
         #expect(Set(forms.map { $0[1] }).count == DotProduct.supported.count)
         let reference = try Digests(here, ["portable", "portable"], threads: 1)
         #expect(reference.lines.count > 1000)

@@ -19,14 +19,14 @@ import Testing
                 #expect(!exact.usesOpenBLAS(tokens: tokens) && !free.exact.usesOpenBLAS(tokens: tokens))
             }
             #expect(!free.usesOpenBLAS(tokens: 1), "decoding is the kernels'")
-            #expect(free.usesOpenBLAS(tokens: 64) == (set != .avx512 && set != .avx2))
+            #expect(free.usesOpenBLAS(tokens: 64) == (set == .portable || set == .neon))
         }
     }
 
     @Test func theInstructionSetOfTheEnvironmentDecides() throws {
         let name = ProcessInfo.processInfo.environment["LOCKSTEP_ISA"] ?? InstructionSet.supported.last?.rawValue
         let free = Operations(pool: Pool(threads: 1), instructionSet: try .best, isExact: false)
-        #expect(free.usesOpenBLAS(tokens: 64) == (name != "avx512" && name != "avx2"))
+        #expect(free.usesOpenBLAS(tokens: 64) == (name == "portable" || name == "neon"))
     }
 
     @Test(arguments: Encoding.allPlain)

@@ -57,7 +57,8 @@ extension Buffer {
 
 /// Every instruction set of this machine on so many threads.
 func everyOperations(threads: [Int] = [1, 2, 3, 5], isExact: Bool = true) -> [Operations] {
-    InstructionSet.supported.flatMap { set in
+    // With AMX they are those of AVX-512, but for fast math.
+    InstructionSet.supported.filter { $0 != .amx }.flatMap { set in
         threads.map { Operations(pool: Pool(threads: $0), instructionSet: set, isExact: isExact) }
     }
 }

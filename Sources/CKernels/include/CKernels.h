@@ -146,6 +146,7 @@ struct lockstep_multiply {
     struct lockstep_product products[3];
     // Of products with rounded activations, the rest; others leave it alone.
     int dot;                      // enum lockstep_dot
+    int has_amx;                  // whether many tokens are rounded to bf16 and multiplied by AMX
     void *rounded;                // [tokens, rounded_stride] bytes, at a multiple of 64
     size_t rounded_stride;        // a multiple of 64 bytes
     size_t rounded_thread_stride; // 0, or bytes to the place where the next thread rounds all the input for itself
@@ -188,18 +189,23 @@ int lockstep_multiplies_integers(int dot);
 /// Whether this machine multiplies bf16 numbers by these instructions; there is no plain C.
 int lockstep_multiplies_bfloats(int dot);
 
+/// Whether the processor multiplies tiles of bf16 (AMX), and the system lets this process use them: it is asked to.
+int lockstep_has_amx(void);
+
 /// Rounds the input of products with rounded activations, where `rounded_thread_stride` is 0.
 ///
 /// For grouped weights each 32 columns x of a token become integers q of 8 bits with x = scale * q, scale =
 /// max(abs(x)) / 127, blocks as in the weights' panels; a block that holds infinity or NaN makes NaN of all that it is
 /// multiplied with, one whose elements are all below 2^-120 counts as zero. A row takes 64 bytes for each block. For
-/// bf16 weights x is rounded to bf16; a row takes 2 bytes for each column, up to a multiple of 64.
+/// bf16 weights x is rounded to bf16; a row takes 2 bytes for each column, up to a multiple of 64. So it is for weights
+/// of any encoding where AMX multiplies, in an order of its own.
 void lockstep_round_part(const void *multiply, int thread, int threads);
 
 /// The products of the rounded input: all with grouped weights whose first columns are the same modulo 32, or all with
 /// bf16 weights. Those with grouped weights have the same bits for every `dot` and number of tokens, rows and threads:
 /// per block (of a group of 16: per half), in increasing order, the integers' exact sum of products times the product
-/// of the two scales is added by a fused multiply-add, then the offset times the scaled sum of the input.
+/// of the two scales is added by a fused multiply-add, then the offset times the scaled sum of the input. AMX rounds
+/// weights to bf16 too, and its bits are its own.
 void lockstep_multiply_rounded_part(const void *multiply, int thread, int threads);
 
 /// Each of `heads` pieces of `size` elements of each row of x: y = x / sqrt(mean(x * x) + epsilon) * weight; where it
@@ -534,7 +540,9 @@ enum lockstep_peak_kind {
     /// bf16 by bf16, summed in f32.
     LOCKSTEP_PEAK_BF16,
     /// 8-bit integers, summed in 32 bits.
-    LOCKSTEP_PEAK_INT8
+    LOCKSTEP_PEAK_INT8,
+    /// bf16 by bf16, summed in f32, by AMX; only where `lockstep_has_amx`.
+    LOCKSTEP_PEAK_AMX
 };
 
 /// The multiplications and additions of one round of `lockstep_peak`; 0 where the processor has no instruction for it.
