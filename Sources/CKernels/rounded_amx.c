@@ -14,9 +14,9 @@
 
 enum {
     TILE_BYTES = 1024,
-    // Two panels over so many blocks, as tiles, stay in the first cache beside what flows through it.
-    STRIP_BLOCKS = 16,
-    // The inputs and sums of so many tokens and panels stay in the second cache.
+    // Two panels over so many blocks, as tiles, stay in the nearest caches, and sums pass seldom.
+    STRIP_BLOCKS = 64,
+    // The sums of so many tokens and panels, and the tokens' inputs, stay in the second cache.
     MOST_TOKENS = 256,
     MOST_PANELS = 16,
     PANELS = 2,

@@ -90,7 +90,7 @@ struct AMXTests {
     /// More tokens, panels and blocks than are multiplied at a time.
     @Test(arguments: groupings) func tokensRowsAndThreadsDoNotChangeABit(grouping: Grouping?) throws {
         let bench = try Workbench(byteCount: 64 << 20, seed: 11)
-        let (rows, columns, tokens) = (600, 1555, 300)
+        let (rows, columns, tokens) = (600, 2555, 300)
         let w = try Self.matrix(bench, rows, columns, grouping)
         let x = try bench.buffer(tokens, columns)
         let whole = try bench.buffer(tokens, rows)
