@@ -72,13 +72,10 @@ PEAK(int8_avx512, __attribute__((target("avx512f,avx512bw,avx512vnni"))), __m512
 #if HAS_AMX
 __attribute__((target("amx-tile,amx-bf16"))) static size_t bf16_amx(size_t rounds, uint64_t *digest)
 {
-    const float factors[16][16] = {{SMALL(rounds)}};
-    float sums[16][16];
-    struct {
-        uint8_t palette, first_row, reserved[14];
-        uint16_t row_bytes[16];
-        uint8_t rows[16];
-    } shapes = {.palette = 1};
+    float factors[16][16], sums[16][16];
+    tile_shapes shapes = {.palette = 1};
+    for (int i = 0; i < 256; i++)
+        factors[i / 16][i % 16] = SMALL(rounds + (size_t)i);
     for (int i = 0; i < 8; i++) {
         shapes.row_bytes[i] = 64;
         shapes.rows[i] = 16;

@@ -81,7 +81,7 @@ enum {
 };
 
 /// Whether AMX multiplies.
-INLINE int multiplies_tiles(const multiply *m)
+INLINE int multiplies_by_amx(const multiply *m)
 {
     const size_t fewest = m->products[0].encoding == LOCKSTEP_BF16 ? FEWEST_BFLOATS : FEWEST_INTEGERS;
     return HAS_AMX && m->has_amx && m->tokens >= fewest;
@@ -90,7 +90,7 @@ INLINE int multiplies_tiles(const multiply *m)
 static void round_tokens(const multiply *m, char *rounded, size_t first, size_t last)
 {
 #if HAS_AMX
-    if (multiplies_tiles(m)) {
+    if (multiplies_by_amx(m)) {
         lockstep_lay_amx(m, rounded, first, last);
         return;
     }
@@ -121,7 +121,7 @@ void lockstep_multiply_rounded_part(const void *work, int thread, int threads)
     if (m->rounded_thread_stride)
         round_tokens(m, rounded_for(m, thread), 0, m->tokens);
 #if HAS_AMX
-    if (multiplies_tiles(m)) {
+    if (multiplies_by_amx(m)) {
         lockstep_multiply_amx(m, rounded, thread, threads);
         return;
     }

@@ -1,7 +1,7 @@
 #include "rounded_amx.h"
 #include "rounded_panels.h"
 
-#if HAS_AVX && defined(__linux__)
+#if HAS_AMX
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -25,13 +25,6 @@ enum {
     REQUEST_PERMISSION = 0x1023,
     TILE_DATA = 18,
 };
-
-/// The second operand of `ldtilecfg`.
-typedef struct {
-    uint8_t palette, first_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-} tile_shapes;
 
 /// Sums of two panels and two tiles of tokens: [tiles, panels, tokens, rows].
 typedef float tile_sums[TILES][PANELS][16][16];
@@ -154,7 +147,14 @@ static void turn_strip(char (*to)[TILE_BYTES], const product *p, size_t row, siz
     }
 }
 
-/// Rounds the elements of two columns to bf16, side by side. Weights are numbers that are far from the largest.
+/// Makes every NaN one that adding half of a bf16's last bit leaves a NaN.
+INLINE void make_nan_roundable(lanes *x)
+{
+    const lane_bits is_nan = (lane_bits)(*x != *x);
+    *x = (lanes)(((lane_bits)*x & ~is_nan) | (is_nan & 0x7fc00000));
+}
+
+/// Rounds the elements of two columns to bf16, side by side: to the nearest, of two the larger one.
 INLINE void join_columns(__m512i *to, const lanes *even, const lanes *odd)
 {
     const __m512i half = _mm512_set1_epi32(0x8000), high = _mm512_set1_epi32((int)0xffff0000);
@@ -178,6 +178,8 @@ INLINE void widen_part(
         else
             // Exact: a power of two times the scale.
             offset = scale * -(float)(1 << (bits - 1));
+        make_nan_roundable(&scale);
+        make_nan_roundable(&offset);
     }
     UNROLL for (int j = first; j < last; j++)
     {
@@ -270,8 +272,8 @@ static void shape_tiles(size_t first_tokens, size_t second_tokens)
     _tile_loadconfig(&shapes);
 }
 
-/// Adds the products of one tile or two of tokens with two panels over a strip of blocks, whose inputs are
-/// `steps` bytes apart from block to block.
+/// Adds the products of one tile or two of tokens with two panels over a strip of blocks; inputs are `first_step` and
+/// `second_step` bytes apart from block to block.
 INLINE void add_strip(
     tile_sums *sums, const char *first, const char *second, size_t first_step, size_t second_step,
     char (*weights)[STRIP_BLOCKS][TILE_BYTES], size_t blocks, int begins, upcoming *next, size_t lines,
@@ -325,27 +327,25 @@ static void add_pair(
     size_t shaped[2] = {0, 0};
     for (size_t pair = 0; pair < pairs; pair++) {
         const size_t left = tokens - pair * 32, here[2] = {smaller(16, left), left > 16 ? smaller(16, left - 16) : 0};
-        const char *tiles[2] = {x + pair * 32 * m->rounded_stride, x + (pair * 32 + 16) * m->rounded_stride};
         if (here[0] != shaped[0] || here[1] != shaped[1]) {
             shape_tiles(here[0], here[1]);
             memcpy(shaped, here, sizeof shaped);
         }
         const size_t steps[2] = {here[0] * 64, here[1] * 64};
-        const char *inputs[2] = {tiles[0] + first * steps[0], tiles[1] + first * steps[1]};
+        const char *inputs = x + pair * 32 * m->rounded_stride, *begin = inputs + first * steps[0];
         if (here[1])
             add_strip(
-                &sums[pair], inputs[0], inputs[1], steps[0], steps[1], scratch->weights, count, first == 0, next, lines,
-                2);
+                &sums[pair], begin, inputs + 16 * m->rounded_stride + first * steps[1], steps[0], steps[1],
+                scratch->weights, count, first == 0, next, lines, 2);
         else
             add_strip(
-                &sums[pair], inputs[0], inputs[0], steps[0], steps[0], scratch->weights, count, first == 0, next, lines,
-                1);
+                &sums[pair], begin, begin, steps[0], steps[0], scratch->weights, count, first == 0, next, lines, 1);
     }
 }
 
 /// Writes the sums of tokens [token, token + tokens) and panels [first, last), with the bias if there is one.
 static void write_sums(
-    const product *p, amx_scratch *scratch, size_t token, size_t tokens, size_t first, size_t last)
+    const product *p, const amx_scratch *scratch, size_t token, size_t tokens, size_t first, size_t last)
 {
     for (size_t t = 0; t < tokens; t++)
         for (size_t panel = first; panel < last; panel++) {
@@ -353,6 +353,20 @@ static void write_sums(
             const lanes *sums = (const lanes *)scratch->sums[i / PANELS][t / 32][t % 32 / 16][i % PANELS][t % 16];
             write_rows(p, p->bias, token + t, row, sums);
         }
+}
+
+/// What is read behind two panels of [first, end) from `pair` on, over `count` blocks from `block` on: the next two, or
+/// the first two's next blocks, or the first of the panels up to `last` that follow.
+static upcoming next_strip(
+    const amx_source *s, size_t first, size_t pair, size_t end, size_t last, size_t block, size_t count)
+{
+    if (pair + PANELS < end)
+        return upcoming_strip(s, pair + PANELS, block, count);
+    if (block + count < s->blocks)
+        return upcoming_strip(s, first, block + count, smaller(STRIP_BLOCKS, s->blocks - block - count));
+    if (end < last)
+        return upcoming_strip(s, end, 0, smaller(STRIP_BLOCKS, s->blocks));
+    return (upcoming){0};
 }
 
 /// Panels [first, last) of one product.
@@ -370,15 +384,7 @@ static void multiply_amx(const multiply *m, const amx_source *s, const char *x, 
                 for (size_t pair = panel; pair < end; pair += PANELS) {
                     for (size_t i = 0; i < PANELS; i++)
                         widen_strip(scratch.weights[i], s, smaller(pair + i, end - 1), block, count);
-                    // The next two panels, or the first two's next blocks, or the next panels' first.
-                    upcoming next = {0};
-                    if (pair + PANELS < end)
-                        next = upcoming_strip(s, pair + PANELS, block, count);
-                    else if (block + count < s->blocks)
-                        next = upcoming_strip(
-                            s, panel, block + count, smaller(STRIP_BLOCKS, s->blocks - block - count));
-                    else if (end < last)
-                        next = upcoming_strip(s, end, 0, smaller(STRIP_BLOCKS, s->blocks));
+                    upcoming next = next_strip(s, panel, pair, end, last, block, count);
                     add_pair(
                         scratch.sums[(pair - panel) / PANELS], m, x + token * m->rounded_stride, tokens, &scratch, block,
                         count, &next);

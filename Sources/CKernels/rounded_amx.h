@@ -4,6 +4,13 @@
 #if HAS_AVX && defined(__linux__)
 #define HAS_AMX 1
 
+/// What `ldtilecfg` takes.
+typedef struct {
+    uint8_t palette, first_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} tile_shapes;
+
 /// Rounds tokens [first, last) of a multiply's input to bf16, where tiles of tokens have them.
 void lockstep_lay_amx(const multiply *m, char *rounded, size_t first, size_t last);
 

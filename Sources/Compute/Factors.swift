@@ -9,7 +9,7 @@ public enum Factors: String, Sendable, Codable, CodingKeyRepresentable, CaseIter
     /// 8-bit integers, whose products are added up in 32 bits.
     case int8
 
-    /// The fastest kind of an instruction set.
+    /// The fastest way in which an instruction set multiplies them.
     func code(_ instructionSet: InstructionSet) -> Int32 {
         switch self {
         case .f32: Int32(LOCKSTEP_PEAK_F32.rawValue)

@@ -122,7 +122,7 @@ extension Operations {
             * (elements(work.products.0) + elements(work.products.1) + elements(work.products.2))
     }
 
-    /// Whether products of so many tokens are OpenBLAS's: never for exact operations, nor with AVX2 or AVX-512; from 8
+    /// Whether products of so many tokens are OpenBLAS's: never for exact operations, nor with AVX2 or more; from 8
     /// tokens on in plain C, from 64 with NEON.
     package func usesOpenBLAS(tokens: Int) -> Bool {
         guard openBLAS != nil, let fewest = OpenBLAS.fewestTokens(instructionSet) else { return false }

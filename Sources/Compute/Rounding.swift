@@ -14,7 +14,7 @@ struct Rounding: Sendable {
     enum Form {
         /// Nothing.
         case none
-        /// Integers of 8 bits with scales.
+        /// Integers of 8 bits with scales; with AMX, many tokens to bf16 instead.
         case integers
         /// bf16.
         case bfloats

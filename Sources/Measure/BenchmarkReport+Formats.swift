@@ -14,7 +14,7 @@ extension BenchmarkReport {
         }
         let lines = [
             "\(model): \(Figure.grouped(parameterCount)) parameters, \(encodings.joined(separator: ", ")); "
-                + "products multiply \(factors.rawValue), ranks \(way)",
+                + "products of prompts multiply \(factors.rawValue), ranks \(way)",
             layout + (loading.map { "; \(Self.text($0))" } ?? ""),
             "checked: \(check.tokens) tokens together and one by one differ by \(Figure.scientific(check.difference)) "
                 + "of the logits' spread (at most \(Figure.scientific(check.tolerance))), ranks hold the same bits",

@@ -99,7 +99,7 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     public var loading: Loading?
     /// What each rank runs on, in rank order.
     public var machines: [Machine]
-    /// What the products multiply.
+    /// What the products of prompts multiply.
     public var factors: Factors
     /// The check of the output.
     public var check: OutputCheck
@@ -139,7 +139,7 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         }
     }
 
-    /// What the products of most weights multiply.
+    /// What the products of most weights with many tokens multiply.
     private static func factors(_ plan: Plan, _ machines: [Machine]) -> Factors {
         guard plan.policy.math == .fast else { return .f32 }
         let largest = plan.blueprint.weights.filter { !$0.isVector }.max { $0.elementCount < $1.elementCount }

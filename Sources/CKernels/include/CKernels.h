@@ -198,11 +198,11 @@ int lockstep_has_amx(void);
 /// max(abs(x)) / 127, blocks as in the weights' panels; a block that holds infinity or NaN makes NaN of all that it is
 /// multiplied with, one whose elements are all below 2^-120 counts as zero. A row takes 64 bytes for each block. For
 /// bf16 weights x is rounded to bf16; a row takes 2 bytes for each column, up to a multiple of 64. So it is for weights
-/// of any encoding where AMX multiplies, in an order of its own.
+/// of any encoding where AMX multiplies, in tiles of sixteen tokens, with 64 bytes for each block of grouped weights.
 void lockstep_round_part(const void *multiply, int thread, int threads);
 
 /// The products of the rounded input: all with grouped weights whose first columns are the same modulo 32, or all with
-/// bf16 weights. Those with grouped weights have the same bits for every `dot` and number of tokens, rows and threads:
+/// bf16 weights. But by AMX, those with grouped weights have the same bits for every `dot` and number of tokens, rows and threads:
 /// per block (of a group of 16: per half), in increasing order, the integers' exact sum of products times the product
 /// of the two scales is added by a fused multiply-add, then the offset times the scaled sum of the input. AMX rounds
 /// weights to bf16 too, and its bits are its own.
