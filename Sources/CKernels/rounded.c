@@ -64,11 +64,8 @@ FOR_EVERY_TARGET(
 /// Rounds a row to bf16, ties to even; zeros fill the last 32.
 INLINE void round_bfloats_body(uint16_t *to, const float *x, size_t columns)
 {
-    for (size_t k = 0; k < columns; k++) {
-        uint32_t bits = bits_of_float(x[k]);
-        uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-        to[k] = (uint16_t)(x[k] != x[k] ? bits >> 16 | 0x40 : rounded);
-    }
+    for (size_t k = 0; k < columns; k++)
+        to[k] = bfloat_of_float(x[k]);
     memset(to + columns, 0, (-columns % 32) * sizeof *to);
 }
 

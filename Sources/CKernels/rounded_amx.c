@@ -66,22 +66,14 @@ static void lay_row(char *to, size_t tile_tokens, const float *x, size_t columns
     const size_t end = missing + columns;
     for (size_t column = 0; column < end; column += 32, to += tile_tokens * 64) {
         const size_t first = larger(column, missing), last = smaller(column + 32, end);
-        lane_bits bits[2];
         float padded[32] = {0};
         const float *from = x + column - missing;
         if (last - first < 32) {
             memcpy(padded + (first - column), x + first - missing, (last - first) * sizeof(float));
             from = padded;
         }
-        UNROLL for (int half = 0; half < 2; half++)
-        {
-            const lanes values = *(const unaligned_lanes *)(from + 16 * half);
-            const lane_bits b = (lane_bits)values, rounded = (b + 0x7fff + (b >> 16 & 1)) >> 16;
-            const lane_bits is_nan = (lane_bits)(values != values);
-            bits[half] = (is_nan & (b >> 16 | 0x40)) | (~is_nan & rounded);
-        }
-        _mm256_store_si256((__m256i *)to, _mm512_cvtepi32_epi16((__m512i)bits[0]));
-        _mm256_store_si256((__m256i *)to + 1, _mm512_cvtepi32_epi16((__m512i)bits[1]));
+        for (size_t k = 0; k < 32; k++)
+            ((uint16_t *)to)[k] = bfloat_of_float(from[k]);
     }
 }
 

@@ -202,10 +202,10 @@ int lockstep_has_amx(void);
 void lockstep_round_part(const void *multiply, int thread, int threads);
 
 /// The products of the rounded input: all with grouped weights whose first columns are the same modulo 32, or all with
-/// bf16 weights. But by AMX, those with grouped weights have the same bits for every `dot` and number of tokens, rows and threads:
-/// per block (of a group of 16: per half), in increasing order, the integers' exact sum of products times the product
-/// of the two scales is added by a fused multiply-add, then the offset times the scaled sum of the input. AMX rounds
-/// weights to bf16 too, and its bits are its own.
+/// bf16 weights. But by AMX, those with grouped weights have the same bits for every `dot` and number of tokens, rows
+/// and threads: per block (of a group of 16: per half), in increasing order, the integers' exact sum of products times
+/// the product of the two scales is added by a fused multiply-add, then the offset times the scaled sum of the input.
+/// AMX rounds weights to bf16 too, and its bits are its own.
 void lockstep_multiply_rounded_part(const void *multiply, int thread, int threads);
 
 /// Each of `heads` pieces of `size` elements of each row of x: y = x / sqrt(mean(x * x) + epsilon) * weight; where it
