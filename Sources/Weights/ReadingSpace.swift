@@ -7,7 +7,9 @@ final class ReadingSpace {
     /// Rows of all parts on their way into panels of memory.
     let window: StagingBuffer
 
-    static let panelByteCount = 1 << 18
+    /// Panels that are read at once take about so many bytes: several of the largest, whose checksums are computed
+    /// together.
+    static let panelByteCount = 1 << 19
 
     /// Room for any of some parts.
     init(for parts: some Sequence<StoredPart>, windowByteCount: Int = 0) {
