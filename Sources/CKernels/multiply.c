@@ -288,12 +288,9 @@ void lockstep_multiply_part(const void *work, int thread, int threads)
         if (first == last)
             continue;
 #if HAS_AVX
-        if (m->instruction_set == LOCKSTEP_AVX512) {
-            multiply_avx512(m, p, first, last);
-            continue;
-        }
-        if (m->instruction_set == LOCKSTEP_AVX2) {
-            (m->tokens == 1 ? multiply_streams : multiply_avx2)(m, p, first, last);
+        const int has_avx512 = m->instruction_set == LOCKSTEP_AVX512;
+        if (has_avx512 || m->instruction_set == LOCKSTEP_AVX2) {
+            (m->tokens == 1 ? multiply_streams : has_avx512 ? multiply_avx512 : multiply_avx2)(m, p, first, last);
             continue;
         }
 #elif HAS_NEON
