@@ -7,17 +7,25 @@ extension Operations {
     ///
     /// Throws `ComputeError.noMemory` when the memory is not there.
     public func readBandwidths(byteCount: Int, repeats: Int = 3) throws(ComputeError) -> [Double] {
+        let arena = try writtenArena(byteCount: byteCount)
+        return readBandwidths(of: arena, 0..<arena.usedByteCount, repeats: repeats)
+    }
+
+    /// Memory that has been written, all of it handed out: pages that never were are all the same page of zeros.
+    ///
+    /// Throws `ComputeError.noMemory` when the memory is not there.
+    public func writtenArena(byteCount: Int) throws(ComputeError) -> Arena {
         let lines = max(1, byteCount / 64)
         let arena = try Arena(byteCount: lines * 64)
         let memory = try arena.buffer(rows: lines, columns: 16)
-        // Pages that were never written are all the same page of zeros; who reads them writes them.
+        // Who reads them writes them.
         pool.run { thread in
             let rows = pool.rows(lines, block: 64, thread: thread)
             memory.rows(rows).withMutableSpan(rows: rows.count) { span in
                 for index in span.indices { span[index] = Float(index % 1000) }
             }
         }
-        return readBandwidths(of: arena, 0..<lines * 64, repeats: repeats)
+        return arena
     }
 
     /// Bytes per second of `repeats` readings of bytes `range` of what an arena has handed out, the slowest first, in
@@ -38,8 +46,8 @@ extension Operations {
     private static let readingStreams = [1, 4, 8]
 
     /// Reads whole lines of what an arena has handed out, as far as they lie in `range`, all threads together, each in
-    /// so many streams.
-    private func read(_ arena: Arena, _ range: Range<Int>, streams: Int) {
+    /// so many streams, 1, 4 or 8.
+    public func read(_ arena: Arena, _ range: Range<Int>, streams: Int = 4) {
         var digests = [UInt64](repeating: 0, count: pool.threads * 8)
         unsafe digests.withUnsafeMutableBufferPointer { digests in
             let work = unsafe lockstep_read(

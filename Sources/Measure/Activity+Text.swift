@@ -61,5 +61,5 @@ extension Activity {
         Phase.allCases.map { milliseconds(seconds[$0] ?? 0) } + [milliseconds(waitSeconds)]
     }
 
-    private static func milliseconds(_ seconds: Double) -> String { Figure.decimal(seconds * 1000, 3) }
+    static func milliseconds(_ seconds: Double) -> String { Figure.decimal(seconds * 1000, 3) }
 }

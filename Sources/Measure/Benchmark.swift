@@ -1,7 +1,7 @@
 import Blueprint
 import Compute
 public import Engine
-public import Partition
+import Partition
 
 /// How fast a model runs, beside what its machines could do.
 public struct Benchmark: Sendable {
@@ -39,11 +39,9 @@ public struct Benchmark: Sendable {
     /// - Parameters:
     ///   - model: what the report calls the model.
     ///   - isPredicted: whether there is a profile to predict from; the same on every rank.
-    ///   - predict: what a forward of so many tokens after so many others takes, where that is predicted.
     /// - Returns: the report on rank 0, nil on the others.
     public func run(
-        _ session: Session, model: String, isPredicted: Bool = false,
-        predict: ((_ tokens: Int, _ firstPosition: Int) -> Prediction?)? = nil
+        _ session: Session, model: String, isPredicted: Bool = false
     ) throws -> BenchmarkReport? {
         let check = try OutputCheck.run(session, tolerance: tolerance)
         let errors = session.isLead ? try session.measureErrors() : []
@@ -52,10 +50,14 @@ public struct Benchmark: Sendable {
         let tests = try measure(session, readingToo: isPredicted || BenchmarkReport.readsMemory(session.plan))
         let after = try session.measureMachines()
         guard let check else { return nil }
+        let machines = zip(before, after).map { $0.best(with: $1) }
+        let peaks = zip(before, after).map { before, after in
+            before.peaks.merging(after.peaks) { ($0 + $1) / 2 }
+        }
         return BenchmarkReport(
             model: model, plan: session.plan, loading: session.loading, check: check, errors: errors,
-            machines: zip(before, after).map { $0.best(with: $1) }, tests: tests,
-            predictions: tests.map { predict?($0.batch, $0.firstPosition + $0.batch * ($0.stepCount / 2)) },
+            machines: machines, tests: tests,
+            predictions: tests.map { test in session.costModel.map { test.prediction($0, peaks: peaks) } },
             departures: session.costModel.map { costModel in
                 costModel.profile.departures(
                     readings: tests.flatMap(\.readings) + [before, after].map { $0.map(\.readBandwidth) },
@@ -137,6 +139,28 @@ struct TimedTest {
         switch kind {
         case .prompt: "prompt of \(batch)"
         case .steps: batch == 1 ? "decoding" : "batch of \(batch)"
+        }
+    }
+
+    /// What a forward in the middle of a repetition takes.
+    ///
+    /// - Parameter peaks: operations per second of each rank before and after all tests, the mean.
+    func prediction(_ costModel: CostModel, peaks: [[Factors: Double]]) -> TimedPrediction {
+        let paces = peaks.indices.map { rank in
+            let readings = self.readings.map { $0[rank] }
+            return Pace(
+                of: costModel.profile.ranks[rank],
+                reading: readings.isEmpty ? nil : BenchmarkReport.Spread(readings).median, peaks: peaks[rank])
+        }
+        return TimedPrediction(
+            byProfile: prediction(costModel),
+            atPace: prediction(CostModel(costModel.plan, costModel.profile.at(paces))))
+    }
+
+    private func prediction(_ costModel: CostModel) -> Prediction {
+        switch kind {
+        case .prompt: costModel.prompt(tokens: batch)
+        case .steps: costModel.step(tokens: batch, firstPosition: firstPosition + batch * (stepCount / 2))
         }
     }
 

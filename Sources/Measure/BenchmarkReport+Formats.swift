@@ -24,7 +24,7 @@ extension BenchmarkReport {
                 + "operations in Gop/s: \(limits.joined(separator: ", "))",
         ]
         return lines.map { $0 + "\n\n" }.joined() + table
-            + tests.map { "\n" + $0.activity.text($0.name) }.joined()
+            + tests.map { "\n" + $0.activity.text($0.name) + ($0.pacedPrediction.map { "\($0)\n" } ?? "") }.joined()
     }
 
     private var layout: String {
@@ -91,5 +91,20 @@ extension BenchmarkReport {
             ] + Phase.allCases.map { "\(test.phases[$0.rawValue] ?? 0)" }
         }
         return CommaTable.text([titles] + rows)
+    }
+}
+
+extension BenchmarkReport.Test {
+    /// A prediction that the machines' own change since they were probed is taken out of.
+    fileprivate var pacedPrediction: String? {
+        guard let seconds = predictedSecondsAtPace else { return nil }
+        var path = ""
+        if let predicted = predictedCriticalPathSecondsAtPace, let computed = criticalPathSeconds {
+            path =
+                "; critical path \(Activity.milliseconds(predicted)) ms, computed "
+                + "\(Figure.percent(computed / predicted)) of it"
+        }
+        return "from the machines' speeds around this test, predicted \(Activity.milliseconds(seconds)) ms; measured "
+            + "\(Figure.percent(secondsPerForward.median / seconds)) of it" + path
     }
 }

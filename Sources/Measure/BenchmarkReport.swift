@@ -65,6 +65,11 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var predictedSeconds: Double?
         /// The seconds that were predicted for the critical path; nil where there is none.
         public var predictedCriticalPathSeconds: Double?
+        /// What would have been predicted for a forward had the machines been as fast when they were measured as they
+        /// were around this test.
+        public var predictedSecondsAtPace: Double?
+        /// The same for the critical path.
+        public var predictedCriticalPathSecondsAtPace: Double?
         /// Collectives of a forward.
         public var messages: Activity.Count
         /// Bytes of their complete vectors.
@@ -113,7 +118,7 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
 
     init(
         model: String, plan: Plan, loading: Engine.Loading, check: OutputCheck, errors: [EncodingError],
-        machines: [Machine], tests: [TimedTest], predictions: [Prediction?],
+        machines: [Machine], tests: [TimedTest], predictions: [TimedPrediction?],
         departures: [String]?
     ) {
         self.model = model
@@ -141,14 +146,14 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
 
     /// What the products of most weights with many tokens multiply.
     private static func factors(_ plan: Plan, _ machines: [Machine]) -> Factors {
-        guard plan.policy.math == .fast else { return .f32 }
         let largest = plan.blueprint.weights.filter { !$0.isVector }.max { $0.elementCount < $1.elementCount }
-        switch largest.map({ plan.encoding(of: $0) }) {
-        case .grouped?:
-            return machines.allSatisfy { $0.instructionSet == InstructionSet.amx.rawValue } ? .bf16 : .int8
-        case .plain(.bf16)?: return machines.contains { ($0.peaks[.bf16] ?? 0) == 0 } ? .f32 : .bf16
-        case .plain(.f32)?, .plain(.f16)?, nil: return .f32
-        }
+        let encoding = largest.map { plan.encoding(of: $0) } ?? .f32
+        var isGrouped = false
+        if case .grouped = encoding { isGrouped = true }
+        return Factors.ofProducts(
+            isGrouped: isGrouped, isBFloat: encoding == .plain(.bf16), plan.policy.math,
+            hasBFloats: machines.allSatisfy { ($0.peaks[.bf16] ?? 0) > 0 },
+            hasTiles: machines.allSatisfy { $0.instructionSet == InstructionSet.amx.rawValue })
     }
 
     /// Whether the weights of some rank are more than its last cache may hold from one forward to the next.
@@ -184,7 +189,7 @@ extension BenchmarkReport.Test {
     package init(
         name: String, batch: Int, firstPosition: Int, tokens: Int, work: Work, timings: [Session.Timing],
         readings: [Double], peak: Double, planned: Traffic, expertByteCount: Int? = nil,
-        prediction: Prediction? = nil
+        prediction: TimedPrediction? = nil
     ) {
         let seconds = timings.map { $0.seconds.reduce(0, +) }
         let rate = BenchmarkReport.Spread(seconds.map { Double(tokens) / $0 })
@@ -206,7 +211,7 @@ extension BenchmarkReport.Test {
         func activityOf(_ timing: Session.Timing) -> Activity? {
             Activity(
                 timing.measurement, count: count, planned: planned, expertByteCount: expertByteCount,
-                prediction: prediction)
+                prediction: prediction?.byProfile)
         }
         guard let activity = activityOf(median) else { preconditionFailure("A repetition has a forward.") }
         secondsPerForward = BenchmarkReport.Spread(seconds.map { $0 / Double(count) })
@@ -216,6 +221,8 @@ extension BenchmarkReport.Test {
         criticalPathSeconds = paths.isEmpty ? nil : BenchmarkReport.Spread(paths).median
         predictedSeconds = activity.predictedSeconds
         predictedCriticalPathSeconds = activity.predictedCriticalPathSeconds
+        predictedSecondsAtPace = prediction?.atPace.seconds
+        predictedCriticalPathSecondsAtPace = sharesCores ? prediction?.atPace.secondsAlone : nil
         (messages, bytes, expertBytes) = (activity.messages, activity.bytes, activity.expertBytes)
         let lead = activity.ranks[0]
         phases = Dictionary(

@@ -1,3 +1,4 @@
+import Compute
 import MPI
 import Partition
 
@@ -5,6 +6,7 @@ import Partition
 struct CollectiveProbe {
     let world: Communicator
     let stopwatch: Stopwatch
+    private let stage: StageReading
     /// The first 2, 3, ... ranks.
     private let groups: [Group]
     /// Where ranks of the job share cores: a rank and another that have cores of their own.
@@ -32,9 +34,13 @@ struct CollectiveProbe {
 
     /// To be called on every rank.
     ///
-    /// - Parameter sharesCores: whether any rank of the job shares its cores.
-    init(world: Communicator, stopwatch: Stopwatch, sharesCores: Bool) throws(MPIError) {
-        (self.world, self.stopwatch) = (world, stopwatch)
+    /// - Parameters:
+    ///   - sharesCores: whether any rank of the job shares its cores.
+    ///   - stage: what this rank does before each collective.
+    init(
+        world: Communicator, stopwatch: Stopwatch, sharesCores: Bool, stage: StageReading
+    ) throws(MPIError) {
+        (self.world, self.stopwatch, self.stage) = (world, stopwatch, stage)
         var groups: [Group] = []
         for count in 2..<max(2, world.size + 1) {
             groups.append(try Group("\(count) ranks", Array(0..<count), of: world))
@@ -124,9 +130,10 @@ struct CollectiveProbe {
 
     /// The median of the times.
     ///
-    /// What waits for every rank runs again and again, and each time counts with its mean over the ranks: from a
-    /// barrier, which ranks leave one after the other, the time would hold the wait for the last one too. The root of a
-    /// broadcast waits for nobody; each starts at a barrier, and the slowest rank's time counts.
+    /// Before each, every rank reads memory as a model's stage does: what MPI and the system have in caches is gone
+    /// then, and ranks come one after the other. Of what waits for every rank the least time of any counts, as in
+    /// reports: that of the last, the others waited. The root of a broadcast waits for nobody; each starts at a barrier,
+    /// and the slowest rank's time counts.
     private func median(
         _ operation: CollectiveProfile.Operation, byteCount: Int, in group: Communicator
     ) throws(MPIError) -> Double {
@@ -139,6 +146,7 @@ struct CollectiveProbe {
         func once() throws(MPIError) -> Double {
             var span = whole.mutableSpan
             var partSpan = part.mutableSpan
+            stage.read()
             if startsAtBarrier { try group.barrier() }
             let start = ContinuousClock.now
             switch operation {
@@ -151,15 +159,39 @@ struct CollectiveProbe {
         }
         _ = try once()
         // Rank 0 says how often.
-        var repeats = [Int32(stopwatch.repeats(seconds: try once()))]
+        let start = ContinuousClock.now
+        _ = try once()
+        var repeats = [Int32(stopwatch.repeats(seconds: (ContinuousClock.now - start) / .seconds(1)))]
         var number = repeats.mutableSpan
         try group.broadcast(&number, from: 0)
         var times: [Double] = []
         for _ in 0..<repeats[0] { times.append(try once()) }
         var span = times.mutableSpan
-        try group.allReduce(&span, startsAtBarrier ? .maximum : .sum)
-        let median = BenchmarkReport.Spread(times).median
-        return startsAtBarrier ? median : median / Double(group.size)
+        try group.allReduce(&span, startsAtBarrier ? .maximum : .minimum)
+        return BenchmarkReport.Spread(times).median
+    }
+}
+
+/// Reads a few megabytes after the other, more than a core's own cache holds, of memory that no cache holds: what a
+/// model does between two collectives.
+final class StageReading {
+    private let operations: Operations
+    private let arena: Arena
+    private var next = 0
+
+    private static let byteCount = 3 << 20
+
+    /// - Parameter byteCount: bytes of the memory; it is read from the start again when all is read.
+    init(_ operations: Operations, byteCount: Int) throws(ComputeError) {
+        self.operations = operations
+        arena = try operations.writtenArena(byteCount: max(byteCount, Self.byteCount))
+    }
+
+    /// A stage's reading, by all threads.
+    func read() {
+        if next + Self.byteCount > arena.usedByteCount { next = 0 }
+        operations.read(arena, next..<next + Self.byteCount)
+        next += Self.byteCount
     }
 }
 

@@ -47,7 +47,8 @@ public struct Probe {
             let rank = try RankProbe(self, stopwatch)
             let links = LinkProbe(world: world, stopwatch: stopwatch)
             let collectives = try CollectiveProbe(
-                world: world, stopwatch: stopwatch, sharesCores: try rank.anySharesCores())
+                world: world, stopwatch: stopwatch, sharesCores: try rank.anySharesCores(),
+                stage: try world.together { try rank.stage() })
             stopwatch.announce(
                 RankProbe.measurementCount + LinkProbe.measurementCount(ranks: world.size)
                     + collectives.measurementCount)

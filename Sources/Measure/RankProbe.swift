@@ -76,6 +76,12 @@ struct RankProbe {
             slowdown: settings.slowdown)
     }
 
+    /// What a model does between two collectives; a rank that is to look slow exchanges no slower.
+    func stage() throws(ComputeError) -> StageReading {
+        let operations = Operations(pool: pool, instructionSet: instructionSet, isExact: false, math: .precise)
+        return try StageReading(operations, byteCount: trialByteCount / 4)
+    }
+
     private static let reading = "reading"
 
     /// Measures how fast all ranks read bytes of an arena, as a benchmark does, so that both can be compared.

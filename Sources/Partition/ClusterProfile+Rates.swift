@@ -32,6 +32,11 @@ extension RankProfile {
     }
 }
 
+extension ProductProfile {
+    /// Whether the weights are integers in groups.
+    package var isGrouped: Bool { EncodingForm(name: encoding)?.isGrouped ?? false }
+}
+
 extension ClusterProfile {
     /// Seconds of a collective of so many ranks.
     ///

@@ -108,12 +108,7 @@ struct BenchCommand: ParsableCommand {
             RunOptions.remark(on: session.plan, world)
             if blueprint != nil { try options.machines.remark(on: session) }
             let isPredicted = options.machines.cluster != nil
-            let report = try benchmark.run(session, model: name, isPredicted: isPredicted) { tokens, position in
-                position == 0
-                    ? session.costModel?.prompt(tokens: tokens)
-                    : session.costModel?.step(tokens: tokens, firstPosition: position)
-            }
-            guard let report else { return }
+            guard let report = try benchmark.run(session, model: name, isPredicted: isPredicted) else { return }
             try write(report)
             options.machines.remark(on: report.departures ?? [])
         }

@@ -1,8 +1,9 @@
 import Engine
 import Foundation
-import Measure
 import Partition
 import Testing
+
+import Measure
 
 @Suite struct BenchmarkReportTests {
     @Test func theMedianLiesBetweenTheMiddleTwo() {
@@ -13,7 +14,9 @@ import Testing
     }
 
     /// Three repetitions of four forwards of two tokens: 8 tokens in 0.5, 0.4 and 1 seconds.
-    private func test(readings: [Double], peak: Double) -> BenchmarkReport.Test {
+    private func test(
+        readings: [Double], peak: Double, prediction: TimedPrediction? = nil
+    ) -> BenchmarkReport.Test {
         let timings = [[0.1, 0.1, 0.1, 0.2], [0.1, 0.1, 0.1, 0.1], [0.7, 0.1, 0.1, 0.1]].map { seconds in
             let rank = Measurement.Rank(
                 host: "a", threads: 1, sharesCores: false, seconds: [.attention: 0.1, .mlp: 0.2, .rest: 0.1],
@@ -26,7 +29,22 @@ import Testing
         return BenchmarkReport.Test(
             name: "batch of 2", batch: 2, firstPosition: 10, tokens: 8,
             work: Work(weightByteCount: 30_000, cacheByteCount: 2000, operationCount: 640_000), timings: timings,
-            readings: readings, peak: peak, planned: Traffic(collectives: 8, byteCount: 400))
+            readings: readings, peak: peak, planned: Traffic(collectives: 8, byteCount: 400), prediction: prediction)
+    }
+
+    @Test func bothPredictionsAreKept() {
+        func prediction(_ seconds: Double) -> Prediction {
+            Prediction(
+                seconds: seconds, ranks: [.init(seconds: [.mlp: seconds], waitSeconds: 0)], secondsAlone: seconds,
+                exchangeSecondsAlone: 0)
+        }
+        let test = test(
+            readings: [1, 1, 1], peak: 1,
+            prediction: TimedPrediction(byProfile: prediction(0.1), atPace: prediction(0.125)))
+        #expect(test.predictedSeconds == 0.1 && test.predictedSecondsAtPace == 0.125)
+        // No rank shares a core.
+        #expect(test.predictedCriticalPathSecondsAtPace == nil)
+        #expect(self.test(readings: [], peak: 0).predictedSecondsAtPace == nil)
     }
 
     @Test func ratesAreThoseOfTheMedianRepetition() throws {

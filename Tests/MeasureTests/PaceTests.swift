@@ -1,0 +1,68 @@
+import Blueprint
+import Compute
+import Partition
+import Testing
+
+import Measure
+
+@Suite struct PaceTests {
+    private func product(_ encoding: String, _ math: Math) -> ProductProfile {
+        ProductProfile(
+            encoding: encoding, math: math, tokenBytesPerSecond: 1000, tokenSeconds: 8, chunkOperationsPerSecond: 1000,
+            chunkSecondsPerByte: 8, chunkSecondsPerResult: 16, chunkSecondsPerInput: 32)
+    }
+
+    private func rank(_ instructionSet: InstructionSet) -> RankProfile {
+        RankProfile(
+            host: "a", cores: 2, threads: 1, instructionSet: instructionSet.rawValue, memoryByteCount: 1 << 30,
+            readBandwidth: 100,
+            peaks: [("f32", 10), ("bf16", 20), ("int8", 40)].map {
+                PeakProfile(factors: $0, operationsPerSecond: $1, spread: 0)
+            },
+            products: [product("f32", .fast), product("bf16", .fast), product("q8g32", .fast), product("bf16", .precise)],
+            attention: [AttentionProfile(cache: .f16, tokenBytesPerSecond: 1000, chunkOperationsPerSecond: 1000)],
+            secondsPerElement: 4, secondsPerLayer: 8)
+    }
+
+    private func profile(_ rank: RankProfile) -> ClusterProfile {
+        ClusterProfile(programVersion: "1", measured: "", ranks: [rank], links: [], collectives: [])
+    }
+
+    @Test func machinesAsTheyWereLeaveTheProfile() {
+        let profile = profile(rank(.avx512))
+        let pace = Pace(of: profile.ranks[0], reading: 100, peaks: [.f32: 10, .bf16: 20, .int8: 40])
+        #expect(profile.at([pace]) == profile)
+        // What was not measured, or cannot be, counts as it was.
+        #expect(profile.at([Pace(of: profile.ranks[0], reading: nil, peaks: [.bf16: 0])]) == profile)
+    }
+
+    @Test func memoryAndEachKindOfFactorsHaveTheirOwn() {
+        let before = rank(.avx512)
+        let pace = Pace(of: before, reading: 50, peaks: [.f32: 20, .bf16: 5, .int8: 160])
+        let after = profile(before).at([pace]).ranks[0]
+        #expect(after.readBandwidth == 50)
+        #expect(after.peaks.map(\.operationsPerSecond) == [20, 5, 160])
+        #expect(after.products.map(\.tokenBytesPerSecond) == [500, 500, 500, 500])
+        // f32 twice, bf16 a quarter, integers four times, and precise products are those of f32.
+        #expect(after.products.map(\.chunkOperationsPerSecond) == [2000, 250, 4000, 2000])
+        #expect(after.products[1].chunkSecondsPerByte == 4 && after.products[1].chunkSecondsPerResult == 8)
+        #expect(after.products[1].chunkSecondsPerInput == 16 && after.products[1].tokenSeconds == 4)
+        #expect(after.attention[0].tokenBytesPerSecond == 500 && after.attention[0].chunkOperationsPerSecond == 2000)
+        #expect(after.secondsPerElement == 2 && after.secondsPerLayer == 4)
+    }
+
+    @Test func productsByTilesGoAsFastAsWhatFillsThem() {
+        let before = rank(.amx)
+        let pace = Pace(of: before, reading: 100, peaks: [.f32: 20, .bf16: 5, .int8: 160])
+        let after = profile(before).at([pace]).ranks[0]
+        #expect(after.products.map(\.chunkOperationsPerSecond) == [2000, 2000, 2000, 2000])
+        #expect(after.peaks.map(\.operationsPerSecond) == [20, 5, 160])
+    }
+
+    @Test func bFloatsWithoutInstructionsAreMultipliedAsF32() {
+        var before = rank(.avx2)
+        before.peaks.remove(at: 1)
+        let pace = Pace(of: before, reading: 100, peaks: [.f32: 20, .bf16: 0, .int8: 40])
+        #expect(profile(before).at([pace]).ranks[0].products[1].chunkOperationsPerSecond == 2000)
+    }
+}
