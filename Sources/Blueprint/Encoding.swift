@@ -23,6 +23,14 @@ public enum Encoding: Sendable, Hashable, Codable {
         }
     }
 
+    /// Whether elements are integers in groups.
+    public var isGrouped: Bool {
+        switch self {
+        case .plain: false
+        case .grouped: true
+        }
+    }
+
     /// In memory, rows and panels begin at multiples of so many bytes: the length of a cache line and of the longest
     /// vector load, so that no load of a kernel touches two lines.
     public static let rowAlignment = 64

@@ -105,15 +105,18 @@ INLINE void turn_pairs(const void *from, size_t stride, void *to, size_t to_stri
         *(unaligned_eight_pairs *)((char *)to + i * to_stride) = a[i];
 }
 
-/// How many pieces of `byte_count` bytes lie from one stream to the next where `count` of them, which lie side by side,
-/// are read as `streams` streams at once. Streams 64 KiB apart are up to a tenth slower than those 1 MiB apart, and
-/// streams whose distance is a multiple of 64 KiB a tenth to a quarter slower than others: they meet in the same banks
-/// of memory.
+/// Whether streams so many bytes apart, or every second of them, meet in the same banks of memory.
+INLINE int meets_in_banks(size_t distance) { return 2 * distance % (1 << 16) == 0; }
+
+/// How many pieces of `byte_count` bytes lie from one stream to the next where `count` of them, which lie side by side
+/// and are at least as many, are read as `streams` streams at once. Streams 64 KiB apart are up to a tenth slower than
+/// those 1 MiB apart, and streams whose distance is a multiple of 64 KiB a tenth to a quarter slower than others.
 INLINE size_t stream_distance(size_t count, size_t streams, size_t byte_count)
 {
-    const size_t enough = 1 << 20, banks = 1 << 16;
+    const size_t enough = 1 << 20;
     const size_t distance = smaller(count / streams, byte_count ? (enough + byte_count - 1) / byte_count : enough);
-    return distance > 1 && distance * byte_count % banks == 0 ? distance - 1 : distance;
+    const int can_avoid = distance > 1 && !meets_in_banks(byte_count);
+    return can_avoid && meets_in_banks(distance * byte_count) ? distance - 1 : distance;
 }
 
 INLINE size_t bytes_per_element(int encoding) { return encoding == LOCKSTEP_F32 ? 4 : 2; }

@@ -114,25 +114,30 @@ INLINE void direct_tile(
     finish_tile(p, sums, row, last, token, rows, tokens);
 }
 
-/// One or few tokens, or blocks of few.
+#if HAS_NEON
+/// One token.
+INLINE void multiply_single(const multiply *m, const product *p, size_t first, size_t last, const int encoding)
+{
+    enum { ROWS = 4 };
+    const int flows = p->rows * p->row_byte_stride > CACHED_BYTES
+                      && (encoding != LOCKSTEP_F32 || p->columns * sizeof(float) <= INPUT_BYTES);
+    if (flows)
+        for (size_t row = first; row < last; row++)
+            direct_tile(m, p, row, last, 0, BYTES_AHEAD, 1, 1, encoding);
+    else
+        for (size_t row = first; row < last; row += ROWS)
+            direct_tile(m, p, row, last, 0, ROWS * p->row_byte_stride, ROWS, 1, encoding);
+}
+#endif
+
+/// Few tokens, or blocks of few.
 INLINE void multiply_direct(
-    const multiply *m, const product *p, size_t first, size_t last, const int single_rows, const int rows,
-    const int tokens, const int encoding)
+    const multiply *m, const product *p, size_t first, size_t last, const int rows, const int tokens,
+    const int encoding)
 {
     // While some rows are summed the same columns of the next ones are fetched: processors that follow only the start
     // of each of many short streams leave memory idle.
     const size_t next = (size_t)rows * p->row_byte_stride;
-    if (m->tokens == 1) {
-        const int flows = p->rows * p->row_byte_stride > CACHED_BYTES
-                          && (encoding != LOCKSTEP_F32 || p->columns * sizeof(float) <= INPUT_BYTES);
-        if (flows)
-            for (size_t row = first; row < last; row++)
-                direct_tile(m, p, row, last, 0, BYTES_AHEAD, 1, 1, encoding);
-        else
-            for (size_t row = first; row < last; row += (size_t)single_rows)
-                direct_tile(m, p, row, last, 0, (size_t)single_rows * p->row_byte_stride, single_rows, 1, encoding);
-        return;
-    }
     // Equal blocks, of whole tiles.
     size_t blocks = (m->tokens + DIRECT_TOKENS - 1) / DIRECT_TOKENS;
     size_t step = (m->tokens + blocks * (size_t)tokens - 1) / (blocks * (size_t)tokens) * (size_t)tokens;
@@ -244,31 +249,34 @@ INLINE void multiply_panels(
 /// From `panel_tokens` tokens on, panels are faster: where widening costs little next to products, for f32 only.
 INLINE void multiply_rows(
     const multiply *m, const product *p, size_t first, size_t last, const size_t panel_tokens, const int panels_widen,
-    const int single_rows, const int rows, const int tokens, const int encoding)
+    const int rows, const int tokens, const int encoding)
 {
     if (m->tokens < panel_tokens || (encoding != LOCKSTEP_F32 && !panels_widen))
-        multiply_direct(m, p, first, last, single_rows, rows, tokens, encoding);
+        multiply_direct(m, p, first, last, rows, tokens, encoding);
     else
         multiply_panels(m, p, first, last, rows, tokens, encoding);
 }
 
-#define MULTIPLY(name, target, ...)                                                                                    \
+#define MULTIPLY(name, target, form, ...)                                                                              \
     target static void name(const multiply *m, const product *p, size_t first, size_t last)                            \
     {                                                                                                                  \
         if (p->encoding == LOCKSTEP_F32)                                                                               \
-            multiply_rows(m, p, first, last, __VA_ARGS__, LOCKSTEP_F32);                                               \
+            form(m, p, first, last, __VA_ARGS__ LOCKSTEP_F32);                                                         \
         else if (p->encoding == LOCKSTEP_BF16)                                                                         \
-            multiply_rows(m, p, first, last, __VA_ARGS__, LOCKSTEP_BF16);                                              \
+            form(m, p, first, last, __VA_ARGS__ LOCKSTEP_BF16);                                                        \
         else                                                                                                           \
-            multiply_rows(m, p, first, last, __VA_ARGS__, LOCKSTEP_F16);                                               \
+            form(m, p, first, last, __VA_ARGS__ LOCKSTEP_F16);                                                         \
     }
+
+#define ARGUMENTS(...) __VA_ARGS__,
 
 // Tiles of rows x tokens fill the vector registers with sums.
 #if HAS_AVX
-MULTIPLY(multiply_avx2, AVX2, 12, 1, 4, 2, 3)
-MULTIPLY(multiply_avx512, AVX512, 32, 0, 4, 6, 4)
+MULTIPLY(multiply_avx2, AVX2, multiply_rows, ARGUMENTS(12, 1, 2, 3))
+MULTIPLY(multiply_avx512, AVX512, multiply_rows, ARGUMENTS(32, 0, 6, 4))
 #else
-MULTIPLY(multiply_neon, NEON, 12, 1, 4, 2, 2)
+MULTIPLY(multiply_neon, NEON, multiply_rows, ARGUMENTS(12, 1, 2, 2))
+MULTIPLY(multiply_single_neon, NEON, multiply_single, )
 #endif
 
 #endif
@@ -290,12 +298,15 @@ void lockstep_multiply_part(const void *work, int thread, int threads)
 #if HAS_AVX
         const int has_avx512 = m->instruction_set == LOCKSTEP_AVX512;
         if (has_avx512 || m->instruction_set == LOCKSTEP_AVX2) {
-            (m->tokens == 1 ? multiply_streams : has_avx512 ? multiply_avx512 : multiply_avx2)(m, p, first, last);
+            if (m->tokens == 1)
+                multiply_streams(m, p, first, last);
+            else
+                (has_avx512 ? multiply_avx512 : multiply_avx2)(m, p, first, last);
             continue;
         }
 #elif HAS_NEON
         if (m->instruction_set == LOCKSTEP_NEON) {
-            multiply_neon(m, p, first, last);
+            (m->tokens == 1 ? multiply_single_neon : multiply_neon)(m, p, first, last);
             continue;
         }
 #endif

@@ -1,7 +1,7 @@
 #include "products.h"
 
-// Products of one token with plain rows, for AVX2 and what has more: memory is slower than the shorter vectors. Rows
-// that lie far apart are summed at once.
+// Products of one token with plain rows, by AVX2 also on processors with AVX-512: memory sets the speed, not the length
+// of vectors. Rows that lie far apart are summed at once.
 
 #if HAS_AVX
 #include <immintrin.h>

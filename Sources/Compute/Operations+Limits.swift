@@ -45,9 +45,10 @@ extension Operations {
     /// Numbers of streams among which ``read(_:_:streams:)`` may be the fastest: memory gives several more than one.
     private static let readingStreams = [1, 4, 8]
 
-    /// Reads whole lines of what an arena has handed out, as far as they lie in `range`, all threads together, each in
-    /// so many streams, 1, 4 or 8.
+    /// Reads what an arena has handed out from the start of `range`, a multiple of 64, as many whole lines as it has,
+    /// all threads together, each in so many streams: 1, 4 or 8.
     public func read(_ arena: Arena, _ range: Range<Int>, streams: Int = 4) {
+        precondition(Self.readingStreams.contains(streams), "There is a loop for the number of streams.")
         var digests = [UInt64](repeating: 0, count: pool.threads * 8)
         unsafe digests.withUnsafeMutableBufferPointer { digests in
             let work = unsafe lockstep_read(

@@ -65,7 +65,7 @@ extension Session {
     /// Measures how fast all ranks read memory at the same time; to be called on every rank.
     ///
     /// - Returns: bytes per second of each rank, in rank order, on every rank: the median of several readings, to hold
-    ///   medians against, where ``measureMachines()`` has the best.
+    ///   medians against, where ``measureMachines()`` has the best of the manner with the fastest median.
     public func measureReading() throws(MPIError) -> [Double] {
         try communicator.barrier()
         let readings = try communicator.together { try readBandwidths() }

@@ -65,8 +65,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var predictedSeconds: Double?
         /// The seconds that were predicted for the critical path; nil where there is none.
         public var predictedCriticalPathSeconds: Double?
-        /// What would have been predicted for a forward had the machines been as fast when they were measured as they
-        /// were around this test.
+        /// What would have been predicted for a forward had the machines read memory when they were measured as fast as
+        /// around this test, and computed as fast as before and after all tests.
         public var predictedSecondsAtPace: Double?
         /// The same for the critical path.
         public var predictedCriticalPathSecondsAtPace: Double?
@@ -148,10 +148,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
     private static func factors(_ plan: Plan, _ machines: [Machine]) -> Factors {
         let largest = plan.blueprint.weights.filter { !$0.isVector }.max { $0.elementCount < $1.elementCount }
         let encoding = largest.map { plan.encoding(of: $0) } ?? .f32
-        var isGrouped = false
-        if case .grouped = encoding { isGrouped = true }
         return Factors.ofProducts(
-            isGrouped: isGrouped, isBFloat: encoding == .plain(.bf16), plan.policy.math,
+            isGrouped: encoding.isGrouped, isBFloat: encoding == .plain(.bf16), plan.policy.math,
             hasBFloats: machines.allSatisfy { ($0.peaks[.bf16] ?? 0) > 0 },
             hasTiles: machines.allSatisfy { $0.instructionSet == InstructionSet.amx.rawValue })
     }

@@ -1,4 +1,3 @@
-import Compute
 import MPI
 import Partition
 
@@ -6,7 +5,8 @@ import Partition
 struct CollectiveProbe {
     let world: Communicator
     let stopwatch: Stopwatch
-    private let stage: StageReading
+    /// What this rank does before each collective of ranks that have cores of their own; nil where there are no others.
+    private let stage: StageReading?
     /// The first 2, 3, ... ranks.
     private let groups: [Group]
     /// Where ranks of the job share cores: a rank and another that have cores of their own.
@@ -16,17 +16,21 @@ struct CollectiveProbe {
     private struct Group {
         let name: String
         let ranks: [Int]
+        /// Whether they may have to share cores: what each reads would be counted as what the others wait for.
+        let takesTurns: Bool
         /// What they exchange by; nil on the rest.
         let communicator: Communicator?
 
         /// To be called on every rank.
-        init(_ name: String, _ ranks: [Int], of world: Communicator) throws(MPIError) {
+        init(_ name: String, _ ranks: [Int], takesTurns: Bool, of world: Communicator) throws(MPIError) {
             let isIn = ranks.contains(world.rank)
             let part = try world.split(color: isIn ? 0 : 1, key: world.rank)
-            (self.name, self.ranks, communicator) = (name, ranks, isIn ? part : nil)
+            (self.name, self.ranks, self.takesTurns, communicator) = (name, ranks, takesTurns, isIn ? part : nil)
         }
     }
 
+    // No message takes less.
+    private static let leastSeconds = 1e-7
     private static let byteCounts = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20]
 
     /// Measurements that ``measure()`` announces.
@@ -36,14 +40,14 @@ struct CollectiveProbe {
     ///
     /// - Parameters:
     ///   - sharesCores: whether any rank of the job shares its cores.
-    ///   - stage: what this rank does before each collective.
+    ///   - stage: what this rank does before each collective; nil where it is the only one.
     init(
-        world: Communicator, stopwatch: Stopwatch, sharesCores: Bool, stage: StageReading
+        world: Communicator, stopwatch: Stopwatch, sharesCores: Bool, stage: StageReading?
     ) throws(MPIError) {
         (self.world, self.stopwatch, self.stage) = (world, stopwatch, stage)
         var groups: [Group] = []
         for count in 2..<max(2, world.size + 1) {
-            groups.append(try Group("\(count) ranks", Array(0..<count), of: world))
+            groups.append(try Group("\(count) ranks", Array(0..<count), takesTurns: sharesCores, of: world))
         }
         self.groups = groups
         pairs = sharesCores ? try Self.pairs(world) : []
@@ -56,7 +60,7 @@ struct CollectiveProbe {
         guard let from = tables.firstIndex(where: { $0.contains(true) }) else { return [] }
         var pairs: [Group] = []
         for to in tables.indices where tables[from][to] {
-            pairs.append(try Group("a pair with rank \(to)", [from, to], of: world))
+            pairs.append(try Group("a pair with rank \(to)", [from, to], takesTurns: false, of: world))
         }
         return pairs
     }
@@ -73,7 +77,8 @@ struct CollectiveProbe {
         var seconds = [Double](repeating: 0, count: Self.byteCounts.count)
         if let communicator = group.communicator {
             for (index, byteCount) in Self.byteCounts.enumerated() {
-                seconds[index] = try median(operation, byteCount: byteCount, in: communicator)
+                seconds[index] = try median(
+                    operation, byteCount: byteCount, in: communicator, group.takesTurns ? nil : stage)
             }
         }
         try world.barrierPatiently()
@@ -128,14 +133,15 @@ struct CollectiveProbe {
             })
     }
 
-    /// The median of the times.
+    /// What a collective adds to the slowest rank's stage before it, the median.
     ///
-    /// Before each, every rank reads memory as a model's stage does: what MPI and the system have in caches is gone
-    /// then, and ranks come one after the other. Of what waits for every rank the least time of any counts, as in
-    /// reports: that of the last, the others waited. The root of a broadcast waits for nobody; each starts at a barrier,
-    /// and the slowest rank's time counts.
+    /// As in a model every rank reads memory before each, and little of what MPI and the system need is in caches then.
+    /// What waits for every rank runs again and again without barriers, so that in the mean over the ranks stages and
+    /// collectives follow each other without a gap: from a barrier, which ranks leave one after the other, the time
+    /// would hold the wait for the last one too. The root of a broadcast waits for nobody; each stage before one starts
+    /// at a barrier, and the slowest rank's time counts.
     private func median(
-        _ operation: CollectiveProfile.Operation, byteCount: Int, in group: Communicator
+        _ operation: CollectiveProfile.Operation, byteCount: Int, in group: Communicator, _ stage: StageReading?
     ) throws(MPIError) -> Double {
         let startsAtBarrier = operation == .broadcast
         let count = byteCount / MemoryLayout<Float>.size
@@ -143,55 +149,38 @@ struct CollectiveProbe {
         // Zeros stay what they are, however often they are summed.
         var whole = [Float](repeating: 0, count: count)
         var part = [Float](repeating: 0, count: parts.counts[group.rank])
-        func once() throws(MPIError) -> Double {
+        func once() throws(MPIError) -> (stage: Double, all: Double) {
             var span = whole.mutableSpan
             var partSpan = part.mutableSpan
-            stage.read()
             if startsAtBarrier { try group.barrier() }
             let start = ContinuousClock.now
+            stage?.read()
+            let middle = ContinuousClock.now
             switch operation {
             case .allReduce: try group.allReduce(&span, .sum)
             case .allGather: try group.allGather(inPlace: &span, parts: parts)
             case .reduceScatter: try group.reduceScatter(span.span, into: &partSpan, parts: parts, .sum)
             case .broadcast: try group.broadcast(&span, from: 0)
             }
-            return (ContinuousClock.now - start) / .seconds(1)
+            return ((middle - start) / .seconds(1), (ContinuousClock.now - start) / .seconds(1))
         }
         _ = try once()
         // Rank 0 says how often.
-        let start = ContinuousClock.now
-        _ = try once()
-        var repeats = [Int32(stopwatch.repeats(seconds: (ContinuousClock.now - start) / .seconds(1)))]
+        var repeats = [Int32(stopwatch.repeats(seconds: try once().all))]
         var number = repeats.mutableSpan
         try group.broadcast(&number, from: 0)
-        var times: [Double] = []
-        for _ in 0..<repeats[0] { times.append(try once()) }
-        var span = times.mutableSpan
-        try group.allReduce(&span, startsAtBarrier ? .maximum : .minimum)
-        return BenchmarkReport.Spread(times).median
-    }
-}
-
-/// Reads a few megabytes after the other, more than a core's own cache holds, of memory that no cache holds: what a
-/// model does between two collectives.
-final class StageReading {
-    private let operations: Operations
-    private let arena: Arena
-    private var next = 0
-
-    private static let byteCount = 3 << 20
-
-    /// - Parameter byteCount: bytes of the memory; it is read from the start again when all is read.
-    init(_ operations: Operations, byteCount: Int) throws(ComputeError) {
-        self.operations = operations
-        arena = try operations.writtenArena(byteCount: max(byteCount, Self.byteCount))
-    }
-
-    /// A stage's reading, by all threads.
-    func read() {
-        if next + Self.byteCount > arena.usedByteCount { next = 0 }
-        operations.read(arena, next..<next + Self.byteCount)
-        next += Self.byteCount
+        var (stages, times) = ([Double](), [Double]())
+        for _ in 0..<repeats[0] {
+            let (stage, all) = try once()
+            stages.append(stage)
+            times.append(all)
+        }
+        var stageSpan = stages.mutableSpan
+        var timeSpan = times.mutableSpan
+        try group.allReduce(&stageSpan, .maximum)
+        try group.allReduce(&timeSpan, startsAtBarrier ? .maximum : .sum)
+        let sharers = startsAtBarrier ? 1 : Double(group.size)
+        return max(Self.leastSeconds, BenchmarkReport.Spread(zip(times, stages).map { $0 / sharers - $1 }).median)
     }
 }
 

@@ -48,7 +48,7 @@ public struct Probe {
             let links = LinkProbe(world: world, stopwatch: stopwatch)
             let collectives = try CollectiveProbe(
                 world: world, stopwatch: stopwatch, sharesCores: try rank.anySharesCores(),
-                stage: try world.together { try rank.stage() })
+                stage: world.size > 1 ? try world.together { try rank.stage() } : nil)
             stopwatch.announce(
                 RankProbe.measurementCount + LinkProbe.measurementCount(ranks: world.size)
                     + collectives.measurementCount)

@@ -12,7 +12,7 @@ struct RankProbe {
     let pool: Pool
     let instructionSet: InstructionSet
     private let cores: Int
-    private let sharesCores: Bool
+    private let coreMates: [Int]
     private let memoryByteCount: Int
 
     /// The encodings that are measured, by name.
@@ -30,14 +30,14 @@ struct RankProbe {
         cores = try world.fairCores()
         let threads = settings.threads ?? cores
         pool = Pool(threads: threads, cores: try world.distinctCores(threads: threads))
-        sharesCores = try world.sharesCores(threads: threads)
+        coreMates = try world.ranksOnSameCores(threads: threads)
         memoryByteCount = try world.freeMemoryByShare([Double](repeating: 1, count: world.size))?[world.rank] ?? 0
         instructionSet = try world.together { try InstructionSet.best }
     }
 
     /// Whether threads of the job take turns on cores of any rank's host; to be called on every rank.
     func anySharesCores() throws(MPIError) -> Bool {
-        try world.gatherStrings(sharesCores ? "yes" : "no").contains("yes")
+        try world.gatherStrings(coreMates.isEmpty ? "no" : "yes").contains("yes")
     }
 
     /// Measures everything in one window each; to be called on every rank, in every round.
@@ -52,8 +52,8 @@ struct RankProbe {
     var profile: RankProfile {
         RankProfile(
             host: world.host, cores: cores, threads: pool.threads,
-            coreShare: sharesCores ? stopwatch.coreShare : 1, instructionSet: instructionSet.rawValue,
-            memoryByteCount: memoryByteCount, readBandwidth: readBandwidth,
+            coreShare: coreMates.isEmpty ? 1 : stopwatch.coreShare, coreMates: coreMates.isEmpty ? nil : coreMates,
+            instructionSet: instructionSet.rawValue, memoryByteCount: memoryByteCount, readBandwidth: readBandwidth,
             readSpread: windows.spread(Self.reading), peaks: peakProfiles, products: productProfiles,
             attention: attentionProfiles, secondsPerElement: secondsPerElement, secondsPerLayer: secondsPerLayer)
     }
@@ -71,15 +71,20 @@ struct RankProbe {
 
     /// Operations as the engine makes them.
     func operations(_ math: Math = .precise, rounded: Buffer? = nil) -> Operations {
+        operations(math, rounded: rounded, slowdown: settings.slowdown)
+    }
+
+    private func operations(
+        _ math: Math = .precise, rounded: Buffer? = nil, slowdown: Slowdown?
+    ) -> Operations {
         Operations(
             pool: pool, instructionSet: instructionSet, isExact: false, math: math, rounded: rounded,
-            slowdown: settings.slowdown)
+            slowdown: slowdown)
     }
 
     /// What a model does between two collectives; a rank that is to look slow exchanges no slower.
     func stage() throws(ComputeError) -> StageReading {
-        let operations = Operations(pool: pool, instructionSet: instructionSet, isExact: false, math: .precise)
-        return try StageReading(operations, byteCount: trialByteCount / 4)
+        try StageReading(operations(slowdown: nil), byteCount: trialByteCount / 2)
     }
 
     private static let reading = "reading"

@@ -7,7 +7,14 @@ extension ClusterProfile {
         let check = ProfileCheck(path: path)
         guard formatVersion == Self.formatVersion else { throw Self.wrongForm(formatVersion, path: path) }
         try check.require(!ranks.isEmpty, "ranks", "at least one", "none")
-        for (number, rank) in ranks.enumerated() { try check.check(rank, "ranks[\(number)]") }
+        for (number, rank) in ranks.enumerated() {
+            try check.check(rank, "ranks[\(number)]")
+            for mate in rank.coreMates ?? [] {
+                try check.require(
+                    ranks.indices.contains(mate) && mate != number, "ranks[\(number)].coreMates",
+                    "other ranks, of 0 to \(ranks.count - 1)", "\(mate)")
+            }
+        }
         for (number, link) in links.enumerated() { try check.check(link, "links[\(number)]", rankCount: ranks.count) }
         for (number, collective) in collectives.enumerated() {
             try check.check(collective, "collectives[\(number)]")

@@ -1,10 +1,14 @@
 extension ClusterProfile {
-    /// The profile of some of the ranks in the order given, numbered anew.
+    /// The profile of some of the ranks in the order given, numbered anew; those that took turns on cores with ranks
+    /// which are not among them have more of their cores' time.
     ///
-    /// Collectives stay those that were measured: of the first so many ranks, whichever these are.
+    /// Collectives stay those that were measured: of the first so many ranks, whichever these are. But where ranks
+    /// took turns and none does any more, they are those computed for ranks with cores of their own.
     func keeping(_ kept: [Int]) -> ClusterProfile {
+        let shared = ranks.contains { $0.coreMates != nil }
         var profile = self
-        profile.ranks = kept.map { ranks[$0] }
+        profile.ranks = kept.map { withCores(of: kept, $0) }
+        if shared, profile.ranks.allSatisfy({ $0.coreMates == nil }), let alone { profile.collectives = alone.collectives }
         profile.links = links.compactMap { link in
             guard let from = kept.firstIndex(of: link.from), let to = kept.firstIndex(of: link.to) else { return nil }
             var link = link
@@ -12,6 +16,19 @@ extension ClusterProfile {
             return link
         }
         return profile
+    }
+
+    /// A rank with the time that its cores have for it where only some of the ranks run.
+    private func withCores(of kept: [Int], _ number: Int) -> RankProfile {
+        var rank = ranks[number]
+        guard let mates = rank.coreMates else { return rank }
+        func threads(_ mates: [Int]) -> Double { Double(mates.reduce(rank.threads) { $0 + ranks[$1].threads }) }
+        let share = min(1, rank.coreShare * threads(mates) / threads(mates.filter(kept.contains)))
+        rank = rank.faster(reading: share / rank.coreShare, computing: share / rank.coreShare)
+        rank.coreShare = share
+        let numbers = kept.indices.filter { mates.contains(kept[$0]) }
+        rank.coreMates = numbers.isEmpty ? nil : numbers
+        return rank
     }
 
     /// The profile of the first so many ranks.

@@ -32,6 +32,36 @@ extension RankProfile {
     }
 }
 
+extension RankProfile {
+    /// The rank as if it read memory, weights of many tokens included, so many times as fast, computed so many times as
+    /// fast, and, where `multiplying` says so, multiplied many tokens by another factor.
+    package func faster(
+        reading: Double, computing: Double, multiplying: (ProductProfile) -> Double? = { _ in nil }
+    ) -> RankProfile {
+        var rank = self
+        rank.readBandwidth *= reading
+        rank.products = products.map { product in
+            var faster = product
+            faster.tokenBytesPerSecond *= reading
+            faster.tokenSeconds /= computing
+            faster.chunkOperationsPerSecond *= multiplying(product) ?? computing
+            faster.chunkSecondsPerByte /= reading
+            faster.chunkSecondsPerResult /= computing
+            faster.chunkSecondsPerInput /= computing
+            return faster
+        }
+        rank.attention = attention.map { attention in
+            var attention = attention
+            attention.tokenBytesPerSecond *= reading
+            attention.chunkOperationsPerSecond *= computing
+            return attention
+        }
+        rank.secondsPerElement /= computing
+        rank.secondsPerLayer /= computing
+        return rank
+    }
+}
+
 extension ProductProfile {
     /// Whether the weights are integers in groups.
     package var isGrouped: Bool { EncodingForm(name: encoding)?.isGrouped ?? false }

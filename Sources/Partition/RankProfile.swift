@@ -11,6 +11,8 @@ public struct RankProfile: Sendable, Hashable, Codable {
     /// The part of the time in which its threads had a core while all ranks computed: 1 where threads of the job do not
     /// take turns.
     public var coreShare: Double
+    /// The ranks of the profile that may run on cores of this one's and so take turns with it; absent where none do.
+    public var coreMates: [Int]?
     /// The instructions that its kernels use.
     public var instructionSet: String
     /// Bytes that it may take, its part of what the host's control groups, limits and other processes leave.
@@ -33,14 +35,15 @@ public struct RankProfile: Sendable, Hashable, Codable {
 
     /// A profile of these measurements.
     public init(
-        host: String, cores: Int, threads: Int, coreShare: Double = 1, instructionSet: String, memoryByteCount: Int,
-        readBandwidth: Double, readSpread: Double = 0, peaks: [PeakProfile] = [], products: [ProductProfile],
+        host: String, cores: Int, threads: Int, coreShare: Double = 1, coreMates: [Int]? = nil, instructionSet: String,
+        memoryByteCount: Int, readBandwidth: Double, readSpread: Double = 0, peaks: [PeakProfile] = [], products: [ProductProfile],
         attention: [AttentionProfile], secondsPerElement: Double, secondsPerLayer: Double
     ) {
         self.host = host
         self.cores = cores
         self.threads = threads
         self.coreShare = coreShare
+        self.coreMates = coreMates
         self.instructionSet = instructionSet
         self.memoryByteCount = memoryByteCount
         self.readBandwidth = readBandwidth

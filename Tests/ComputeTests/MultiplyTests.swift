@@ -29,10 +29,11 @@ import Testing
         }
     }
 
-    /// Larger than what caches are taken to hold, with inputs on both sides of what the first one is.
+    /// Larger than what caches are taken to hold, with inputs on both sides of what the first one is; and rows of a power
+    /// of two, some of whose distances would meet in the same banks of memory.
     @Test(arguments: Encoding.allPlain)
     func aLargeMatrixHasTheReferencesBitsToo(encoding: Encoding) throws {
-        for (rows, columns) in [(700, 1003), (130, 5001)] {
+        for (rows, columns) in [(700, 1003), (130, 5001), (131, 2048), (67, 8192), (9, 32768)] {
             let bench = try Workbench(seed: UInt64(rows))
             let w = try bench.matrix(rows, columns, encoding)
             let x = try bench.buffer(1, columns)

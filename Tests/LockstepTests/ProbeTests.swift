@@ -33,6 +33,10 @@ extension LockstepTests {
             }
             // Where ranks take turns on cores, there is what ranks with cores of their own would take.
             let isCrowded = ranks > profile.ranks.reduce(0) { max($0, $1.cores) } && profile.ranks[0].coreShare < 1
+            for (number, rank) in profile.ranks.enumerated() {
+                #expect(rank.coreMates == nil || rank.coreMates == (0..<ranks).filter { $0 != number })
+                #expect(rank.coreMates != nil || !isCrowded)
+            }
             for collective in profile.collectives where isCrowded {
                 #expect(collective.computedPoints?.map(\.byteCount) == collective.points.map(\.byteCount))
             }

@@ -19,7 +19,9 @@ import Measure
             peaks: [("f32", 10), ("bf16", 20), ("int8", 40)].map {
                 PeakProfile(factors: $0, operationsPerSecond: $1, spread: 0)
             },
-            products: [product("f32", .fast), product("bf16", .fast), product("q8g32", .fast), product("bf16", .precise)],
+            products: [
+                product("f32", .fast), product("bf16", .fast), product("q8g32", .fast), product("bf16", .precise),
+            ],
             attention: [AttentionProfile(cache: .f16, tokenBytesPerSecond: 1000, chunkOperationsPerSecond: 1000)],
             secondsPerElement: 4, secondsPerLayer: 8)
     }
@@ -45,7 +47,7 @@ import Measure
         #expect(after.products.map(\.tokenBytesPerSecond) == [500, 500, 500, 500])
         // f32 twice, bf16 a quarter, integers four times, and precise products are those of f32.
         #expect(after.products.map(\.chunkOperationsPerSecond) == [2000, 250, 4000, 2000])
-        #expect(after.products[1].chunkSecondsPerByte == 4 && after.products[1].chunkSecondsPerResult == 8)
+        #expect(after.products[1].chunkSecondsPerByte == 16 && after.products[1].chunkSecondsPerResult == 8)
         #expect(after.products[1].chunkSecondsPerInput == 16 && after.products[1].tokenSeconds == 4)
         #expect(after.attention[0].tokenBytesPerSecond == 500 && after.attention[0].chunkOperationsPerSecond == 2000)
         #expect(after.secondsPerElement == 2 && after.secondsPerLayer == 4)
@@ -59,10 +61,16 @@ import Measure
         #expect(after.peaks.map(\.operationsPerSecond) == [20, 5, 160])
     }
 
-    @Test func bFloatsWithoutInstructionsAreMultipliedAsF32() {
-        var before = rank(.avx2)
-        before.peaks.remove(at: 1)
-        let pace = Pace(of: before, reading: 100, peaks: [.f32: 20, .bf16: 0, .int8: 40])
-        #expect(profile(before).at([pace]).ranks[0].products[1].chunkOperationsPerSecond == 2000)
+    @Test func whatIsMultipliedDependsOnWeightsArithmeticAndProcessor() {
+        func factors(
+            _ isGrouped: Bool, _ isBFloat: Bool, _ math: Math, _ hasBFloats: Bool, _ hasTiles: Bool
+        ) -> Factors {
+            Factors.ofProducts(
+                isGrouped: isGrouped, isBFloat: isBFloat, math, hasBFloats: hasBFloats, hasTiles: hasTiles)
+        }
+        #expect(factors(true, false, .precise, true, true) == .f32 && factors(false, true, .precise, true, true) == .f32)
+        #expect(factors(true, false, .fast, true, false) == .int8 && factors(true, false, .fast, true, true) == .bf16)
+        #expect(factors(false, true, .fast, true, false) == .bf16 && factors(false, true, .fast, false, false) == .f32)
+        #expect(factors(false, false, .fast, true, true) == .f32)
     }
 }
