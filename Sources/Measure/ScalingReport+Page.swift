@@ -75,7 +75,7 @@ extension ScalingReport {
         let rows = rows.filter { $0.test == test }
         let titles = [
             "ranks", "division", "threads", "tokens/s", "least", "greatest", "speed-up", "imbalance", "slowest rank",
-            "critical path, tokens/s (computed)", "predicted, tokens/s",
+            "critical path, tokens/s (computed)", "predicted, tokens/s", "critical path, predicted",
         ]
         let cells = rows.map { row in
             [
@@ -83,6 +83,7 @@ extension ScalingReport {
                 Self.rate(row.tokensPerSecond?.least), Self.rate(row.tokensPerSecond?.greatest),
                 Self.rate(row.speedUp), Self.rate(row.imbalance), row.slowestRank.map(String.init) ?? "-",
                 Self.rate(row.criticalPathTokensPerSecond), Self.rate(row.predictedSecondsPerToken.map { 1 / $0 }),
+                Self.rate(row.predictedCriticalPathSecondsPerToken.map { 1 / $0 }),
             ]
         }
         // A column that says nothing would only take room.

@@ -143,22 +143,26 @@ extension ScalingReport {
     private func predictions(_ rows: [Row]) -> Plot? {
         let rows = rows.filter { $0.predictedSecondsPerToken != nil }
         guard !rows.isEmpty else { return nil }
-        let kinds: [(title: String, color: Plot.Color, value: (Row) -> Double?)] = [
+        let all: [(title: String, color: Plot.Color, value: (Row) -> Double?)] = [
             ("measured", .blue, { $0.secondsPerToken }),
-            ("critical path (computed, not measured)", .pink, { $0.criticalPathSecondsPerToken }),
             ("predicted", .orange, { $0.predictedSecondsPerToken }),
+            ("critical path (computed, not measured)", .pink, { $0.criticalPathSecondsPerToken }),
+            ("critical path, predicted", .green, { $0.predictedCriticalPathSecondsPerToken }),
         ]
+        let kinds = all.filter { kind in rows.contains { kind.value($0) != nil } }
+        let distance = 0.78 / Double(kinds.count)
         let unit = Plot.unit(largest: kinds.flatMap { kind in rows.compactMap(kind.value) }.max() ?? 0)
         var commands = "set ylabel \"\(unit.name) per token\"\n" + RunLabels(rows: rows).commands
         var things: [String] = []
         for (place, kind) in kinds.enumerated() {
             let bars = rows.enumerated().compactMap { index, row in
-                kind.value(row).map { [Double(index) + 0.26 * Double(place - 1), $0 * unit.perSecond] }
+                let offset = distance * (Double(place) - Double(kinds.count - 1) / 2)
+                return kind.value(row).map { [Double(index) + offset, $0 * unit.perSecond] }
             }
-            guard !bars.isEmpty else { continue }
             commands += Plot.data("kind\(place)", bars)
             things.append(
-                "$kind\(place) using 1:2:(0.24) with boxes lc rgb \"\(kind.color.rawValue)\" title \"\(kind.title)\"")
+                "$kind\(place) using 1:2:(\(distance * 0.92)) with boxes lc rgb \"\(kind.color.rawValue)\" "
+                    + "title \"\(kind.title)\"")
         }
         return Plot(
             title: "Predicted and measured", caption: "Predicted from the cluster's profile before the run.",

@@ -32,6 +32,8 @@ public struct ScalingReport: Sendable, Hashable, Codable {
         public var criticalPathSecondsPerToken: Double?
         /// Seconds for a token that the profile of the cluster predicts.
         public var predictedSecondsPerToken: Double?
+        /// The same by the critical path.
+        public var predictedCriticalPathSecondsPerToken: Double?
         /// Why there is no measurement.
         public var message: String?
     }
@@ -84,6 +86,7 @@ public struct ScalingReport: Sendable, Hashable, Codable {
         row.slowestRank = test.slowestRank
         row.criticalPathSecondsPerToken = test.criticalPathSeconds.map(test.perToken)
         row.predictedSecondsPerToken = test.predictedSeconds.map(test.perToken)
+        row.predictedCriticalPathSecondsPerToken = test.predictedCriticalPathSeconds.map(test.perToken)
         return row
     }
 
@@ -126,7 +129,7 @@ extension ScalingReport {
                 "greatest", "speedUp", "secondsPerToken",
             ] + Self.phases.map { "\($0)SecondsPerToken" } + [
                 "imbalance", "slowestRank", "criticalPathSecondsPerTokenComputed", "predictedSecondsPerToken",
-                "message",
+                "predictedCriticalPathSecondsPerToken", "message",
             ]
         let lines = rows.map { row in
             [
@@ -136,7 +139,8 @@ extension ScalingReport {
                 Self.text(row.tokensPerSecond?.greatest), Self.text(row.speedUp), Self.text(row.secondsPerToken),
             ] + Self.phases.map { Self.text(row.phaseSecondsPerToken[$0]) } + [
                 Self.text(row.imbalance), row.slowestRank.map(String.init) ?? "",
-                Self.text(row.criticalPathSecondsPerToken), Self.text(row.predictedSecondsPerToken), row.message ?? "",
+                Self.text(row.criticalPathSecondsPerToken), Self.text(row.predictedSecondsPerToken),
+                Self.text(row.predictedCriticalPathSecondsPerToken), row.message ?? "",
             ]
         }
         return CommaTable.text([titles] + lines)

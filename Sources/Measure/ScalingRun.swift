@@ -28,6 +28,7 @@ struct ScalingRun: Sendable, Decodable {
         var slowestRank: Int?
         var criticalPathSeconds: Double?
         var predictedSeconds: Double?
+        var predictedCriticalPathSeconds: Double?
     }
 
     var model: String

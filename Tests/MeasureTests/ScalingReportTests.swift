@@ -39,7 +39,7 @@ import Testing
     @Test func ranksAreAveragedAndTheirWaitingIsApart() throws {
         let more = """
             , "secondsPerForward": {"median": 0.5, "least": 0.5, "greatest": 0.5}, "imbalance": 1.5, "slowestRank": 1,
-            "criticalPathSeconds": 0.25, "predictedSeconds": 1,
+            "criticalPathSeconds": 0.25, "predictedSeconds": 1, "predictedCriticalPathSeconds": 0.5,
             "ranks": [{"rank": 0, "host": "a", "seconds": {"mlp": 0.1, "rest": 0}, "waitSeconds": 0.4},
                       {"rank": 1, "host": "b", "seconds": {"mlp": 0.4, "rest": 0.1}, "waitSeconds": 0}]
             """
@@ -47,6 +47,7 @@ import Testing
         #expect(row.phaseSecondsPerToken == ["mlp": 0.25, "rest": 0.05, "wait": 0.2])
         #expect(row.speedUp == nil && row.imbalance == 1.5 && row.slowestRank == 1)
         #expect(row.criticalPathSecondsPerToken == 0.25 && row.predictedSecondsPerToken == 1)
+        #expect(row.predictedCriticalPathSecondsPerToken == 0.5)
     }
 
     @Test func aFailureIsARowUnlessTheRunIsThere() throws {
