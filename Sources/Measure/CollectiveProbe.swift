@@ -138,8 +138,9 @@ struct CollectiveProbe {
     /// As in a model every rank reads memory before each, and little of what MPI and the system need is in caches then.
     /// What waits for every rank runs again and again without barriers, so that in the mean over the ranks stages and
     /// collectives follow each other without a gap: from a barrier, which ranks leave one after the other, the time
-    /// would hold the wait for the last one too. The root of a broadcast waits for nobody; each stage before one starts
-    /// at a barrier, and the slowest rank's time counts.
+    /// would hold the wait for the last one too. The root of a broadcast waits for nobody, and what it
+    /// sends arrives during another rank's stage: each starts at a barrier after the stages, and the slowest rank's time
+    /// counts.
     private func median(
         _ operation: CollectiveProfile.Operation, byteCount: Int, in group: Communicator, _ stage: StageReading?
     ) throws(MPIError) -> Double {
@@ -152,10 +153,14 @@ struct CollectiveProbe {
         func once() throws(MPIError) -> (stage: Double, all: Double) {
             var span = whole.mutableSpan
             var partSpan = part.mutableSpan
-            if startsAtBarrier { try group.barrier() }
-            let start = ContinuousClock.now
+            var start = ContinuousClock.now
             stage?.read()
-            let middle = ContinuousClock.now
+            var middle = ContinuousClock.now
+            if startsAtBarrier {
+                try group.barrier()
+                start = .now
+                middle = start
+            }
             switch operation {
             case .allReduce: try group.allReduce(&span, .sum)
             case .allGather: try group.allGather(inPlace: &span, parts: parts)

@@ -12,6 +12,7 @@ struct RankProbe {
     let pool: Pool
     let instructionSet: InstructionSet
     private let cores: Int
+    private let sharesCores: Bool
     private let coreMates: [Int]
     private let memoryByteCount: Int
 
@@ -30,6 +31,7 @@ struct RankProbe {
         cores = try world.fairCores()
         let threads = settings.threads ?? cores
         pool = Pool(threads: threads, cores: try world.distinctCores(threads: threads))
+        sharesCores = try world.sharesCores(threads: threads)
         coreMates = try world.ranksOnSameCores(threads: threads)
         memoryByteCount = try world.freeMemoryByShare([Double](repeating: 1, count: world.size))?[world.rank] ?? 0
         instructionSet = try world.together { try InstructionSet.best }
@@ -37,7 +39,7 @@ struct RankProbe {
 
     /// Whether threads of the job take turns on cores of any rank's host; to be called on every rank.
     func anySharesCores() throws(MPIError) -> Bool {
-        try world.gatherStrings(coreMates.isEmpty ? "no" : "yes").contains("yes")
+        try world.gatherStrings(sharesCores ? "yes" : "no").contains("yes")
     }
 
     /// Measures everything in one window each; to be called on every rank, in every round.
@@ -52,7 +54,7 @@ struct RankProbe {
     var profile: RankProfile {
         RankProfile(
             host: world.host, cores: cores, threads: pool.threads,
-            coreShare: coreMates.isEmpty ? 1 : stopwatch.coreShare, coreMates: coreMates.isEmpty ? nil : coreMates,
+            coreShare: sharesCores ? stopwatch.coreShare : 1, coreMates: coreMates.isEmpty ? nil : coreMates,
             instructionSet: instructionSet.rawValue, memoryByteCount: memoryByteCount, readBandwidth: readBandwidth,
             readSpread: windows.spread(Self.reading), peaks: peakProfiles, products: productProfiles,
             attention: attentionProfiles, secondsPerElement: secondsPerElement, secondsPerLayer: secondsPerLayer)

@@ -75,7 +75,7 @@ extension ScalingReport {
         let rows = rows.filter { $0.test == test }
         let titles = [
             "ranks", "division", "threads", "tokens/s", "least", "greatest", "speed-up", "imbalance", "slowest rank",
-            "critical path, tokens/s (computed)", "predicted, tokens/s", "critical path, predicted",
+            "critical path, tokens/s (computed)", "predicted, tokens/s", "critical path, predicted, tokens/s",
         ]
         let cells = rows.map { row in
             [

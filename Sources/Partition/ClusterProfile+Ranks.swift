@@ -21,12 +21,22 @@ extension ClusterProfile {
     /// A rank with the time that its cores have for it where only some of the ranks run.
     private func withCores(of kept: [Int], _ number: Int) -> RankProfile {
         var rank = ranks[number]
-        guard let mates = rank.coreMates else { return rank }
+        guard let mates = rank.coreMates, !mates.allSatisfy(kept.contains) else { return renumbered(rank, kept) }
         func threads(_ mates: [Int]) -> Double { Double(mates.reduce(rank.threads) { $0 + ranks[$1].threads }) }
-        let share = min(1, rank.coreShare * threads(mates) / threads(mates.filter(kept.contains)))
+        let room = rank.coreShare * threads(mates) / threads(mates.filter(kept.contains))
+        let share = min(1, room)
         rank = rank.faster(reading: share / rank.coreShare, computing: share / rank.coreShare)
         rank.coreShare = share
-        let numbers = kept.indices.filter { mates.contains(kept[$0]) }
+        if room > Self.wholeCore { rank.coreMates = nil }
+        return renumbered(rank, kept)
+    }
+
+    // Shares are measured.
+    private static let wholeCore = 0.95
+
+    private func renumbered(_ rank: RankProfile, _ kept: [Int]) -> RankProfile {
+        var rank = rank
+        let numbers = rank.coreMates.map { mates in kept.indices.filter { mates.contains(kept[$0]) } } ?? []
         rank.coreMates = numbers.isEmpty ? nil : numbers
         return rank
     }

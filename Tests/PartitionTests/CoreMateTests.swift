@@ -34,7 +34,7 @@ import Testing
         #expect(three.ranks.allSatisfy { abs($0.coreShare - 1 / 3.0) < 1e-12 && abs($0.readBandwidth - 4e9 / 3) < 1 })
         // Four ranks on two cores: two of them take no turns, and are not faster than a core.
         let two = try profile(othersOf(4), share: 0.5).first(2, path: "")
-        #expect(two.ranks.allSatisfy { $0.coreShare == 1 && $0.readBandwidth == 2e9 })
+        #expect(two.ranks.allSatisfy { $0.coreShare == 1 && $0.readBandwidth == 2e9 && $0.coreMates == nil })
     }
 
     @Test func ranksOnOtherCoresDoNotCount() throws {
