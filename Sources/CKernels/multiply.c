@@ -29,11 +29,6 @@ static void multiply_portable(const multiply *m, const product *p, size_t first,
 
 enum {
     WIDEST_TILE = 24,
-    // A matrix of more bytes flows past the caches: its rows are read one after the other and fetched so many bytes
-    // ahead. Inputs of more bytes than this leave the first cache meanwhile, and several rows share each load of them.
-    CACHED_BYTES = 1 << 20,
-    BYTES_AHEAD = 1 << 16,
-    INPUT_BYTES = 1 << 14,
     // The inputs of so many tokens stay in the second cache while rows pass.
     DIRECT_TOKENS = 24,
     // A panel, its tokens' inputs and their sums share the second cache; a tile's inputs stay in the first.
@@ -115,18 +110,26 @@ INLINE void direct_tile(
 }
 
 #if HAS_NEON
+enum {
+    // A matrix of more bytes flows past the caches: its rows are read one after the other and fetched so many bytes
+    // ahead. Inputs of more bytes than this leave the first cache meanwhile, and several rows share each load of them.
+    CACHED_BYTES = 1 << 20,
+    BYTES_AHEAD = 1 << 16,
+    INPUT_BYTES = 1 << 14,
+};
+
 /// One token.
-INLINE void multiply_single(const multiply *m, const product *p, size_t first, size_t last, const int encoding)
+INLINE void multiply_single(
+    const multiply *m, const product *p, size_t first, size_t last, const int rows, const int encoding)
 {
-    enum { ROWS = 4 };
     const int flows = p->rows * p->row_byte_stride > CACHED_BYTES
                       && (encoding != LOCKSTEP_F32 || p->columns * sizeof(float) <= INPUT_BYTES);
     if (flows)
         for (size_t row = first; row < last; row++)
             direct_tile(m, p, row, last, 0, BYTES_AHEAD, 1, 1, encoding);
     else
-        for (size_t row = first; row < last; row += ROWS)
-            direct_tile(m, p, row, last, 0, ROWS * p->row_byte_stride, ROWS, 1, encoding);
+        for (size_t row = first; row < last; row += (size_t)rows)
+            direct_tile(m, p, row, last, 0, (size_t)rows * p->row_byte_stride, rows, 1, encoding);
 }
 #endif
 
@@ -261,22 +264,20 @@ INLINE void multiply_rows(
     target static void name(const multiply *m, const product *p, size_t first, size_t last)                            \
     {                                                                                                                  \
         if (p->encoding == LOCKSTEP_F32)                                                                               \
-            form(m, p, first, last, __VA_ARGS__ LOCKSTEP_F32);                                                         \
+            form(m, p, first, last, __VA_ARGS__, LOCKSTEP_F32);                                                        \
         else if (p->encoding == LOCKSTEP_BF16)                                                                         \
-            form(m, p, first, last, __VA_ARGS__ LOCKSTEP_BF16);                                                        \
+            form(m, p, first, last, __VA_ARGS__, LOCKSTEP_BF16);                                                       \
         else                                                                                                           \
-            form(m, p, first, last, __VA_ARGS__ LOCKSTEP_F16);                                                         \
+            form(m, p, first, last, __VA_ARGS__, LOCKSTEP_F16);                                                        \
     }
-
-#define ARGUMENTS(...) __VA_ARGS__,
 
 // Tiles of rows x tokens fill the vector registers with sums.
 #if HAS_AVX
-MULTIPLY(multiply_avx2, AVX2, multiply_rows, ARGUMENTS(12, 1, 2, 3))
-MULTIPLY(multiply_avx512, AVX512, multiply_rows, ARGUMENTS(32, 0, 6, 4))
+MULTIPLY(multiply_avx2, AVX2, multiply_rows, 12, 1, 2, 3)
+MULTIPLY(multiply_avx512, AVX512, multiply_rows, 32, 0, 6, 4)
 #else
-MULTIPLY(multiply_neon, NEON, multiply_rows, ARGUMENTS(12, 1, 2, 2))
-MULTIPLY(multiply_single_neon, NEON, multiply_single, )
+MULTIPLY(multiply_neon, NEON, multiply_rows, 12, 1, 2, 2)
+MULTIPLY(multiply_single_neon, NEON, multiply_single, 4)
 #endif
 
 #endif

@@ -59,7 +59,7 @@ internal import CKernels
     package func withPanelBytes(
         _ range: Range<Int>, _ body: (_ bytes: UnsafeMutableRawBufferPointer) -> Void
     ) {
-        guard case .grouped = encoding else { preconditionFailure("Only grouped encodings lie in panels.") }
+        precondition(encoding.isGrouped, "Only grouped encodings lie in panels.")
         let panels = (rows + Grouping.panelRows - 1) / Grouping.panelRows
         precondition(range.lowerBound >= 0 && range.upperBound <= panels, "The panels must lie in the matrix.")
         let bytes = unsafe UnsafeMutableRawBufferPointer(

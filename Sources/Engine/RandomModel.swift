@@ -19,8 +19,7 @@ public struct RandomModel: Sendable {
 
     private func encoding(of weight: Weight) -> Encoding {
         if weight.isVector { return .f32 }
-        guard case .grouped = encoding, weight.isSensitive else { return encoding }
-        return .bf16
+        return encoding.isGrouped && weight.isSensitive ? .bf16 : encoding
     }
 
     /// Agrees on a plan and draws every rank's slices; to be called on every rank.

@@ -31,28 +31,32 @@ extension Communicator {
         return CoreShare.isCrowded(threads: counts, allowed: lists)
     }
 
-    /// The other ranks of this host that may run on cores of this one's, in increasing order; none where
-    /// ``sharesCores(threads:)`` is false. All ranks of the job call it, each with its number of threads.
-    public func ranksOnSameCores(threads: Int) throws(MPIError) -> [Int] {
-        let isCrowded = try sharesCores(threads: threads)
-        let hosts = try gatherStrings("\(ranksOfThisHost().reporter)")
-        let lists = try gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed)
+    /// The other ranks of this host that may run on cores of this one's, in increasing order; all ranks of the job call
+    /// it.
+    public func ranksOnSameCores() throws(MPIError) -> [Int] {
+        let (hosts, lists) = try hostsAndCores()
         let own = Set(lists[rank])
         return (0..<size).filter { other in
-            isCrowded && other != rank && hosts[other] == hosts[rank] && !own.isDisjoint(with: lists[other])
+            other != rank && hosts[other] == hosts[rank] && !own.isDisjoint(with: lists[other])
         }
     }
 
     /// Whether a rank and this one can each have a core of its own while the others of the job sleep, for every rank;
     /// all ranks of the job call it.
     public func ranksOnOtherCores() throws(MPIError) -> [Bool] {
-        let hosts = try gatherStrings("\(ranksOfThisHost().reporter)")
-        let lists = try gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed)
+        let (hosts, lists) = try hostsAndCores()
         return (0..<size).map { other in
             other != rank
                 && (hosts[other] != hosts[rank]
                     || !CoreShare.isCrowded(threads: [1, 1], allowed: [lists[rank], lists[other]]))
         }
+    }
+
+    /// What all ranks of a host and no others have in common, and the cores that a rank may run on, of every rank; all
+    /// ranks of the job call it.
+    private func hostsAndCores() throws(MPIError) -> (hosts: [String], cores: [[Int]]) {
+        let hosts = try gatherStrings("\(ranksOfThisHost().reporter)")
+        return (hosts, try gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed))
     }
 }
 

@@ -36,7 +36,7 @@ extension Activity {
 
     private var prediction: String? {
         predictedSeconds.map { seconds in
-            "predicted \(Self.milliseconds(seconds)) ms; measured \(Figure.percent(secondsPerForward / seconds)) of it"
+            Self.comparison(predicted: seconds, measured: secondsPerForward)
         }
     }
 
@@ -59,6 +59,11 @@ extension Activity {
 
     private static func times(_ seconds: [Phase: Double], _ waitSeconds: Double) -> [String] {
         Phase.allCases.map { milliseconds(seconds[$0] ?? 0) } + [milliseconds(waitSeconds)]
+    }
+
+    /// Seconds of a forward beside what was predicted.
+    static func comparison(predicted: Double, measured: Double) -> String {
+        "predicted \(milliseconds(predicted)) ms; measured \(Figure.percent(measured / predicted)) of it"
     }
 
     static func milliseconds(_ seconds: Double) -> String { Figure.decimal(seconds * 1000, 3) }

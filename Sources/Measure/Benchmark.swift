@@ -40,9 +40,7 @@ public struct Benchmark: Sendable {
     ///   - model: what the report calls the model.
     ///   - isPredicted: whether there is a profile to predict from; the same on every rank.
     /// - Returns: the report on rank 0, nil on the others.
-    public func run(
-        _ session: Session, model: String, isPredicted: Bool = false
-    ) throws -> BenchmarkReport? {
+    public func run(_ session: Session, model: String, isPredicted: Bool = false) throws -> BenchmarkReport? {
         let check = try OutputCheck.run(session, tolerance: tolerance)
         let errors = session.isLead ? try session.measureErrors() : []
         try Self.check(errors)

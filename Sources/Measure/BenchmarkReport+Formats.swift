@@ -104,7 +104,7 @@ extension BenchmarkReport.Test {
                 "; critical path \(Activity.milliseconds(predicted)) ms, computed "
                 + "\(Figure.percent(computed / predicted)) of it"
         }
-        return "from the machines' speeds in this run, predicted \(Activity.milliseconds(seconds)) ms; measured "
-            + "\(Figure.percent(secondsPerForward.median / seconds)) of it" + path
+        return "from the machines' speeds in this run, "
+            + Activity.comparison(predicted: seconds, measured: secondsPerForward.median) + path
     }
 }

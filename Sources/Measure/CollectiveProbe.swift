@@ -138,9 +138,8 @@ struct CollectiveProbe {
     /// As in a model every rank reads memory before each, and little of what MPI and the system need is in caches then.
     /// What waits for every rank runs again and again without barriers, so that in the mean over the ranks stages and
     /// collectives follow each other without a gap: from a barrier, which ranks leave one after the other, the time
-    /// would hold the wait for the last one too. The root of a broadcast waits for nobody, and what it
-    /// sends arrives during another rank's stage: each starts at a barrier after the stages, and the slowest rank's time
-    /// counts.
+    /// would hold the wait for the last one too. The root of a broadcast waits for nobody, and what it sends arrives
+    /// during another rank's stage: each starts at a barrier after the stages, and the slowest rank's time counts.
     private func median(
         _ operation: CollectiveProfile.Operation, byteCount: Int, in group: Communicator, _ stage: StageReading?
     ) throws(MPIError) -> Double {
@@ -150,35 +149,32 @@ struct CollectiveProbe {
         // Zeros stay what they are, however often they are summed.
         var whole = [Float](repeating: 0, count: count)
         var part = [Float](repeating: 0, count: parts.counts[group.rank])
-        func once() throws(MPIError) -> (stage: Double, all: Double) {
+        func once() throws(MPIError) -> (stage: Double, exchange: Double) {
             var span = whole.mutableSpan
             var partSpan = part.mutableSpan
-            var start = ContinuousClock.now
-            stage?.read()
-            var middle = ContinuousClock.now
-            if startsAtBarrier {
-                try group.barrier()
-                start = .now
-                middle = start
-            }
+            let reading = ContinuousClock().measure { stage?.read() } / .seconds(1)
+            if startsAtBarrier { try group.barrier() }
+            let start = ContinuousClock.now
             switch operation {
             case .allReduce: try group.allReduce(&span, .sum)
             case .allGather: try group.allGather(inPlace: &span, parts: parts)
             case .reduceScatter: try group.reduceScatter(span.span, into: &partSpan, parts: parts, .sum)
             case .broadcast: try group.broadcast(&span, from: 0)
             }
-            return ((middle - start) / .seconds(1), (ContinuousClock.now - start) / .seconds(1))
+            return (reading, (ContinuousClock.now - start) / .seconds(1))
         }
         _ = try once()
         // Rank 0 says how often.
-        var repeats = [Int32(stopwatch.repeats(seconds: try once().all))]
+        let trial = try once()
+        var repeats = [Int32(stopwatch.repeats(seconds: trial.stage + trial.exchange))]
         var number = repeats.mutableSpan
         try group.broadcast(&number, from: 0)
         var (stages, times) = ([Double](), [Double]())
         for _ in 0..<repeats[0] {
-            let (stage, all) = try once()
-            stages.append(stage)
-            times.append(all)
+            let (stage, exchange) = try once()
+            let counted = startsAtBarrier ? 0 : stage
+            stages.append(counted)
+            times.append(counted + exchange)
         }
         var stageSpan = stages.mutableSpan
         var timeSpan = times.mutableSpan

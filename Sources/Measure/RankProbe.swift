@@ -32,7 +32,8 @@ struct RankProbe {
         let threads = settings.threads ?? cores
         pool = Pool(threads: threads, cores: try world.distinctCores(threads: threads))
         sharesCores = try world.sharesCores(threads: threads)
-        coreMates = try world.ranksOnSameCores(threads: threads)
+        let neighbours = try world.ranksOnSameCores()
+        coreMates = sharesCores ? neighbours : []
         memoryByteCount = try world.freeMemoryByShare([Double](repeating: 1, count: world.size))?[world.rank] ?? 0
         instructionSet = try world.together { try InstructionSet.best }
     }

@@ -5,10 +5,9 @@ extension ClusterProfile {
     /// Collectives stay those that were measured: of the first so many ranks, whichever these are. But where ranks
     /// took turns and none does any more, they are those computed for ranks with cores of their own.
     func keeping(_ kept: [Int]) -> ClusterProfile {
-        let shared = ranks.contains { $0.coreMates != nil }
         var profile = self
         profile.ranks = kept.map { withCores(of: kept, $0) }
-        if shared, profile.ranks.allSatisfy({ $0.coreMates == nil }), let alone { profile.collectives = alone.collectives }
+        if takesTurns, !profile.takesTurns, let alone { profile.collectives = alone.collectives }
         profile.links = links.compactMap { link in
             guard let from = kept.firstIndex(of: link.from), let to = kept.firstIndex(of: link.to) else { return nil }
             var link = link
@@ -18,28 +17,27 @@ extension ClusterProfile {
         return profile
     }
 
+    /// Whether any ranks are known to take turns on cores.
+    private var takesTurns: Bool { ranks.contains { $0.coreMates != nil } }
+
     /// A rank with the time that its cores have for it where only some of the ranks run.
     private func withCores(of kept: [Int], _ number: Int) -> RankProfile {
         var rank = ranks[number]
-        guard let mates = rank.coreMates, !mates.allSatisfy(kept.contains) else { return renumbered(rank, kept) }
+        guard let mates = rank.coreMates else { return rank }
+        let left = kept.indices.filter { mates.contains(kept[$0]) }
+        rank.coreMates = left.isEmpty ? nil : left
+        guard !mates.allSatisfy(kept.contains) else { return rank }
         func threads(_ mates: [Int]) -> Double { Double(mates.reduce(rank.threads) { $0 + ranks[$1].threads }) }
         let room = rank.coreShare * threads(mates) / threads(mates.filter(kept.contains))
         let share = min(1, room)
         rank = rank.faster(reading: share / rank.coreShare, computing: share / rank.coreShare)
         rank.coreShare = share
         if room > Self.wholeCore { rank.coreMates = nil }
-        return renumbered(rank, kept)
+        return rank
     }
 
     // Shares are measured.
     private static let wholeCore = 0.95
-
-    private func renumbered(_ rank: RankProfile, _ kept: [Int]) -> RankProfile {
-        var rank = rank
-        let numbers = rank.coreMates.map { mates in kept.indices.filter { mates.contains(kept[$0]) } } ?? []
-        rank.coreMates = numbers.isEmpty ? nil : numbers
-        return rank
-    }
 
     /// The profile of the first so many ranks.
     ///

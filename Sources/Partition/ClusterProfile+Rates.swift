@@ -30,9 +30,7 @@ extension RankProfile {
         guard let nearest else { preconditionFailure("a checked profile lists attention") }
         return nearest
     }
-}
 
-extension RankProfile {
     /// The rank as if it read memory, weights of many tokens included, so many times as fast, computed so many times as
     /// fast, and, where `multiplying` says so, multiplied many tokens by another factor.
     package func faster(

@@ -36,8 +36,8 @@ public struct RankProfile: Sendable, Hashable, Codable {
     /// A profile of these measurements.
     public init(
         host: String, cores: Int, threads: Int, coreShare: Double = 1, coreMates: [Int]? = nil, instructionSet: String,
-        memoryByteCount: Int, readBandwidth: Double, readSpread: Double = 0, peaks: [PeakProfile] = [], products: [ProductProfile],
-        attention: [AttentionProfile], secondsPerElement: Double, secondsPerLayer: Double
+        memoryByteCount: Int, readBandwidth: Double, readSpread: Double = 0, peaks: [PeakProfile] = [],
+        products: [ProductProfile], attention: [AttentionProfile], secondsPerElement: Double, secondsPerLayer: Double
     ) {
         self.host = host
         self.cores = cores

@@ -25,7 +25,7 @@ struct SliceLoader: Sendable {
 
     /// Bytes of rows on their way that a thread needs room for.
     var windowByteCount: Int {
-        guard case .grouped = matrix.encoding else { return 0 }
+        guard matrix.encoding.isGrouped else { return 0 }
         return readers.reduce(0) { $0 + RowWindow.capacity($1, step: step) * stride(of: $1) }
     }
 

@@ -1,9 +1,8 @@
 import Engine
 import Foundation
+import Measure
 import Partition
 import Testing
-
-import Measure
 
 @Suite struct BenchmarkReportTests {
     @Test func theMedianLiesBetweenTheMiddleTwo() {
