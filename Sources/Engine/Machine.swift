@@ -34,20 +34,32 @@ extension Session {
     ///
     /// - Returns: in rank order, on every rank.
     public func measureMachines() throws(MPIError) -> [Machine] {
-        let operations = bench.operations
         try communicator.barrier()
-        var figures = [try communicator.together { try readBandwidths().last ?? 0 }]
+        let best = try communicator.together { try readBandwidths().last ?? 0 }
+        let bandwidths = try gather([best])
+        let peaks = try measurePeaks()
+        return try machines().enumerated().map { rank, machine in
+            var machine = machine
+            machine.readBandwidth = bandwidths[rank]
+            machine.peaks = peaks[rank]
+            return machine
+        }
+    }
+
+    /// Measures what all ranks compute in registers at the same time, at best; to be called on every rank.
+    ///
+    /// - Returns: multiplications and additions per second of each rank, in rank order, on every rank; zero where the
+    ///   processor has no instruction for it.
+    public func measurePeaks() throws(MPIError) -> [[Factors: Double]] {
+        var figures: [Double] = []
         for factors in Factors.allCases {
             try communicator.barrier()
-            figures.append(operations.measurePeak(factors) ?? 0)
+            figures.append(bench.operations.measurePeak(factors) ?? 0)
         }
         let all = try gather(figures)
-        return try machines().enumerated().map { rank, machine in
+        return (0..<rankCount).map { rank in
             let own = all[rank * figures.count..<(rank + 1) * figures.count]
-            var machine = machine
-            machine.readBandwidth = own.first ?? 0
-            machine.peaks = Dictionary(uniqueKeysWithValues: zip(Factors.allCases, own.dropFirst()))
-            return machine
+            return Dictionary(uniqueKeysWithValues: zip(Factors.allCases, own))
         }
     }
 

@@ -22,13 +22,14 @@ extension Communicator {
         return CoreShare.distinct(threads: counts, allowed: lists, siblings: CoreShare.siblings)?[neighbours.rank]
     }
 
-    /// Whether threads of the job must take turns on a core of this rank's host; all ranks of the job call it, each
-    /// with its number of threads.
+    /// Whether threads of the job must take turns on cores that this rank may run on, or on those of ranks that may
+    /// run on some of its; all ranks of the job call it, each with its number of threads.
     public func sharesCores(threads: Int) throws(MPIError) -> Bool {
         let neighbours = try ranksOfThisHost()
         let lists = try neighbours.gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed)
         let counts = try neighbours.gatherStrings("\(threads)").map { Int($0) ?? 1 }
-        return CoreShare.isCrowded(threads: counts, allowed: lists)
+        let near = CoreShare.connected(to: neighbours.rank, allowed: lists)
+        return CoreShare.isCrowded(threads: near.map { counts[$0] }, allowed: near.map { lists[$0] })
     }
 
     /// The other ranks of this host that may run on cores of this one's, in increasing order; all ranks of the job call
@@ -41,14 +42,17 @@ extension Communicator {
         }
     }
 
-    /// Whether a rank and this one can each have a core of its own while the others of the job sleep, for every rank;
-    /// all ranks of the job call it.
-    public func ranksOnOtherCores() throws(MPIError) -> [Bool] {
+    /// Whether every thread of a rank and of this one can have a core of its own while the others of the job sleep, for
+    /// every rank; all ranks of the job call it, each with its number of threads.
+    public func ranksOnOtherCores(threads: Int) throws(MPIError) -> [Bool] {
         let (hosts, lists) = try hostsAndCores()
+        let counts = try gatherStrings("\(threads)").map { Int($0) ?? 1 }
+        func isCrowded(_ ranks: [Int]) -> Bool {
+            CoreShare.isCrowded(threads: ranks.map { counts[$0] }, allowed: ranks.map { lists[$0] })
+        }
         return (0..<size).map { other in
-            other != rank
-                && (hosts[other] != hosts[rank]
-                    || !CoreShare.isCrowded(threads: [1, 1], allowed: [lists[rank], lists[other]]))
+            guard other != rank else { return false }
+            return hosts[other] == hosts[rank] ? !isCrowded([rank, other]) : !isCrowded([rank]) && !isCrowded([other])
         }
     }
 
@@ -127,6 +131,18 @@ extension CoreShare {
             }
         }
         return threads.indices.map { rank in matching.owners.filter { $0.value == rank }.keys.sorted() }
+    }
+
+    /// A rank of a host, the ranks that may run on its cores, those that may run on theirs, and so on, in increasing
+    /// order, where `allowed` lists the cores that each rank may run on.
+    package static func connected(to rank: Int, allowed: [[Int]]) -> [Int] {
+        var (found, cores) = ([rank], Set(allowed[rank]))
+        while true {
+            let more = allowed.indices.filter { !found.contains($0) && !cores.isDisjoint(with: allowed[$0]) }
+            guard !more.isEmpty else { return found.sorted() }
+            found += more
+            cores.formUnion(more.flatMap { allowed[$0] })
+        }
     }
 
     /// Whether the threads of a host's ranks cannot all have a core of their own, where `allowed` lists the cores that

@@ -33,8 +33,8 @@ public struct Benchmark: Sendable {
 
     /// Checks the output, measures the machines, then the model, then the machines again; to be called on every rank.
     ///
-    /// Reading is measured before and after every repetition of every test as well: on a shared machine it changes
-    /// within seconds, and a test is held against what could be read around it.
+    /// Reading, and for predictions computing, is measured before and after every repetition of every test as well: on a
+    /// shared machine they change within seconds, and a test is held against what could be done around it.
     ///
     /// - Parameters:
     ///   - model: what the report calls the model.
@@ -45,21 +45,19 @@ public struct Benchmark: Sendable {
         let errors = session.isLead ? try session.measureErrors() : []
         try Self.check(errors)
         let before = try session.measureMachines()
-        let tests = try measure(session, readingToo: isPredicted || BenchmarkReport.readsMemory(session.plan))
+        let tests = try measure(
+            session, readingToo: isPredicted || BenchmarkReport.readsMemory(session.plan), peaksToo: isPredicted)
         let after = try session.measureMachines()
         guard let check else { return nil }
         let machines = zip(before, after).map { $0.best(with: $1) }
-        let peaks = zip(before, after).map { before, after in
-            before.peaks.merging(after.peaks) { ($0 + $1) / 2 }
-        }
         return BenchmarkReport(
             model: model, plan: session.plan, loading: session.loading, check: check, errors: errors,
             machines: machines, tests: tests,
-            predictions: tests.map { test in session.costModel.map { test.prediction($0, peaks: peaks) } },
+            predictions: tests.map { test in session.costModel.map(test.prediction) },
             departures: session.costModel.map { costModel in
                 costModel.profile.departures(
                     readings: tests.flatMap(\.readings) + [before, after].map { $0.map(\.readBandwidth) },
-                    peaks: [before, after].map { $0.map(\.peaks) })
+                    peaks: tests.flatMap(\.peaks) + [before, after].map { $0.map(\.peaks) })
             })
     }
 
@@ -78,7 +76,7 @@ public struct Benchmark: Sendable {
     }
 
     /// On every rank; the timings are there on rank 0.
-    private func measure(_ session: Session, readingToo: Bool) throws -> [TimedTest] {
+    private func measure(_ session: Session, readingToo: Bool, peaksToo: Bool) throws -> [TimedTest] {
         var tests = [TimedTest(kind: .prompt, batch: promptCount, firstPosition: 0, stepCount: 1)]
         var position = promptCount
         for batch in batches {
@@ -86,13 +84,16 @@ public struct Benchmark: Sendable {
             tests.append(TimedTest(kind: .steps, batch: batch, firstPosition: position, stepCount: count))
             position += batch * count
         }
-        var before = readingToo ? try session.measureReading() : []
+        func measureMoment() throws -> Moment {
+            try Moment(
+                readings: readingToo ? session.measureReading() : nil, peaks: peaksToo ? session.measurePeaks() : nil)
+        }
+        var before = try measureMoment()
         for _ in 0..<repeats {
             for index in tests.indices {
                 if let timing = try session.run({ try time(tests[index], $0) }) { tests[index].timings.append(timing) }
-                guard readingToo else { continue }
-                let after = try session.measureReading()
-                tests[index].readings.append(zip(before, after).map { ($0 + $1) / 2 })
+                let after = try measureMoment()
+                tests[index].moments.append(before.mean(with: after))
                 before = after
             }
         }
@@ -114,88 +115,6 @@ public struct Benchmark: Sendable {
 
     private func tokens(_ positions: Range<Int>, _ session: Session) -> [Int] {
         Verification.defaultTokens(vocabulary: session.plan.blueprint.vocabulary, positions: positions)
-    }
-}
-
-/// One kind of forward, and what its repetitions took.
-struct TimedTest {
-    enum Kind {
-        case prompt, steps
-    }
-
-    var kind: Kind
-    /// Tokens of one forward; of a prompt all, whatever its chunks.
-    var batch: Int
-    var firstPosition: Int
-    /// Forwards of one repetition.
-    var stepCount: Int
-    var timings: [Session.Timing] = []  // [repeats]
-    /// Bytes per second that each rank read around each repetition.
-    var readings: [[Double]] = []  // [repeats, ranks]
-
-    var name: String {
-        switch kind {
-        case .prompt: "prompt of \(batch)"
-        case .steps: batch == 1 ? "decoding" : "batch of \(batch)"
-        }
-    }
-
-    /// What a forward in the middle of a repetition takes.
-    ///
-    /// - Parameter peaks: operations per second of each rank before and after all tests, the mean.
-    func prediction(_ costModel: CostModel, peaks: [[Factors: Double]]) -> TimedPrediction {
-        let paces = peaks.indices.map { rank in
-            let readings = self.readings.map { $0[rank] }
-            return Pace(
-                of: costModel.profile.ranks[rank],
-                reading: readings.isEmpty ? nil : BenchmarkReport.Spread(readings).median, peaks: peaks[rank])
-        }
-        return TimedPrediction(
-            byProfile: prediction(costModel),
-            atPace: prediction(CostModel(costModel.plan, costModel.profile.at(paces))))
-    }
-
-    private func prediction(_ costModel: CostModel) -> Prediction {
-        switch kind {
-        case .prompt: costModel.prompt(tokens: batch)
-        case .steps: costModel.step(tokens: batch, firstPosition: firstPosition + batch * (stepCount / 2))
-        }
-    }
-
-    /// What one repetition exchanges by the plan.
-    func traffic(_ plan: Plan) -> Traffic {
-        switch kind {
-        case .prompt: plan.promptTraffic(tokens: batch)
-        case .steps:
-            (0..<stepCount).reduce(Traffic.none) { traffic, _ in
-                traffic + plan.stepTraffic(tokens: batch, choosesToken: true)
-            }
-        }
-    }
-
-    /// Bytes of experts that all ranks are to read in one repetition; nil where there are none.
-    func expertByteCount(_ plan: Plan) -> Int? {
-        switch kind {
-        case .prompt: plan.expertByteCount(forwards: plan.chunks(ofPrompt: batch))
-        case .steps: plan.expertByteCount(forwards: Array(repeating: batch, count: stepCount))
-        }
-    }
-
-    /// What a rank reads and computes in one repetition.
-    func work(_ plan: Plan, rank: Int) -> Work {
-        switch kind {
-        case .prompt:
-            return stride(from: 0, to: batch, by: plan.policy.chunk).reduce(Work()) { work, first in
-                let count = min(plan.policy.chunk, batch - first)
-                return work
-                    + plan.work(
-                        rank: rank, tokens: count, firstPosition: first, logitRows: first + count == batch ? 1 : 0)
-            }
-        case .steps:
-            return (0..<stepCount).reduce(Work()) { work, step in
-                work + plan.work(rank: rank, tokens: batch, firstPosition: firstPosition + step * batch, logitRows: 1)
-            }
-        }
     }
 }
 

@@ -9,24 +9,33 @@ struct CollectiveProbe {
     private let stage: StageReading?
     /// The first 2, 3, ... ranks.
     private let groups: [Group]
-    /// Where ranks of the job share cores: a rank and another that have cores of their own.
-    private let pairs: [Group]
+    /// Where ranks of the job share cores: a rank and another that have cores of their own, with and without stages.
+    private let pairs: [(afterStage: Group, alone: Group)]
 
     /// Ranks that are measured together, while the rest sleeps.
     private struct Group {
         let name: String
         let ranks: [Int]
-        /// Whether they may have to share cores: what each reads would be counted as what the others wait for.
-        let takesTurns: Bool
+        /// Whether each reads memory before every collective; not where they may have to share cores: what one reads
+        /// would be counted as what the others wait for.
+        let hasStages: Bool
         /// What they exchange by; nil on the rest.
         let communicator: Communicator?
 
         /// To be called on every rank.
-        init(_ name: String, _ ranks: [Int], takesTurns: Bool, of world: Communicator) throws(MPIError) {
+        init(_ name: String, _ ranks: [Int], hasStages: Bool, of world: Communicator) throws(MPIError) {
             let isIn = ranks.contains(world.rank)
             let part = try world.split(color: isIn ? 0 : 1, key: world.rank)
-            (self.name, self.ranks, self.takesTurns, communicator) = (name, ranks, takesTurns, isIn ? part : nil)
+            (self.name, self.ranks, self.hasStages, communicator) = (name, ranks, hasStages, isIn ? part : nil)
         }
+
+        private init(_ name: String, hasStages: Bool, as group: Group) {
+            (self.name, self.hasStages) = (name, hasStages)
+            (ranks, communicator) = (group.ranks, group.communicator)
+        }
+
+        /// The same ranks, again and again without stages.
+        var withoutStages: Group { Group("\(name) without stages", hasStages: false, as: self) }
     }
 
     // No message takes less.
@@ -34,40 +43,48 @@ struct CollectiveProbe {
     private static let byteCounts = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20]
 
     /// Measurements that ``measure()`` announces.
-    var measurementCount: Int { (groups.count + pairs.count) * CollectiveProfile.Operation.allCases.count }
+    var measurementCount: Int { (groups.count + 2 * pairs.count) * CollectiveProfile.Operation.allCases.count }
 
     /// To be called on every rank.
     ///
     /// - Parameters:
+    ///   - threads: of this rank.
     ///   - sharesCores: whether any rank of the job shares its cores.
     ///   - stage: what this rank does before each collective; nil where it is the only one.
     init(
-        world: Communicator, stopwatch: Stopwatch, sharesCores: Bool, stage: StageReading?
+        world: Communicator, stopwatch: Stopwatch, threads: Int, sharesCores: Bool, stage: StageReading?
     ) throws(MPIError) {
         (self.world, self.stopwatch, self.stage) = (world, stopwatch, stage)
         var groups: [Group] = []
         for count in 2..<max(2, world.size + 1) {
-            groups.append(try Group("\(count) ranks", Array(0..<count), takesTurns: sharesCores, of: world))
+            groups.append(try Group("\(count) ranks", Array(0..<count), hasStages: !sharesCores, of: world))
         }
         self.groups = groups
-        pairs = sharesCores ? try Self.pairs(world) : []
+        pairs = sharesCores ? try Self.pairs(world, threads: threads) : []
     }
 
     /// Pairs of the first rank that is in any.
-    private static func pairs(_ world: Communicator) throws(MPIError) -> [Group] {
-        let others = try world.ranksOnOtherCores().map { $0 ? "1" : "0" }.joined()
-        let tables = try world.gatherStrings(others).map { $0.map { $0 == "1" } }
-        guard let from = tables.firstIndex(where: { $0.contains(true) }) else { return [] }
-        var pairs: [Group] = []
-        for to in tables.indices where tables[from][to] {
-            pairs.append(try Group("a pair with rank \(to)", [from, to], takesTurns: false, of: world))
+    private static func pairs(
+        _ world: Communicator, threads: Int
+    ) throws(MPIError) -> [(afterStage: Group, alone: Group)] {
+        func table(threads: Int) throws(MPIError) -> [[Bool]] {
+            let others = try world.ranksOnOtherCores(threads: threads).map { $0 ? "1" : "0" }.joined()
+            return try world.gatherStrings(others).map { $0.map { $0 == "1" } }
+        }
+        // Who exchanges is one thread, and who reads all threads.
+        let (exchanging, reading) = (try table(threads: 1), try table(threads: threads))
+        guard let from = exchanging.firstIndex(where: { $0.contains(true) }) else { return [] }
+        var pairs: [(afterStage: Group, alone: Group)] = []
+        for to in exchanging.indices where exchanging[from][to] {
+            let pair = try Group("a pair with rank \(to)", [from, to], hasStages: reading[from][to], of: world)
+            pairs.append((pair, pair.withoutStages))
         }
         return pairs
     }
 
     /// Measures every operation; to be called on every rank, in every round.
     func measure() throws(MPIError) {
-        for group in groups + pairs {
+        for group in groups + pairs.flatMap({ [$0.afterStage, $0.alone] }) {
             for operation in CollectiveProfile.Operation.allCases { try measure(operation, group) }
         }
     }
@@ -78,7 +95,7 @@ struct CollectiveProbe {
         if let communicator = group.communicator {
             for (index, byteCount) in Self.byteCounts.enumerated() {
                 seconds[index] = try median(
-                    operation, byteCount: byteCount, in: communicator, group.takesTurns ? nil : stage)
+                    operation, byteCount: byteCount, in: communicator, group.hasStages ? stage : nil)
             }
         }
         try world.barrierPatiently()
@@ -122,15 +139,18 @@ struct CollectiveProbe {
     /// By the slowest pair of every operation and size, for which a round waits; nil without a pair.
     private var rounds: Rounds? {
         guard !pairs.isEmpty else { return nil }
-        return Rounds(
-            pairs: CollectiveProfile.Operation.allCases.map { operation in
-                let ofPairs = pairs.map { profile(operation, $0).points }
-                let slowest = Self.byteCounts.indices.map { index in
-                    CollectiveProfile.Point(
-                        byteCount: Self.byteCounts[index], seconds: ofPairs.map { $0[index].seconds }.max() ?? 0)
-                }
-                return CollectiveProfile(operation, rankCount: 2, slowest)
-            })
+        return Rounds(pairs: slowest(of: pairs.map(\.alone)), afterStage: slowest(of: pairs.map(\.afterStage)))
+    }
+
+    private func slowest(of pairs: [Group]) -> [CollectiveProfile] {
+        CollectiveProfile.Operation.allCases.map { operation in
+            let ofPairs = pairs.map { profile(operation, $0).points }
+            let slowest = Self.byteCounts.indices.map { index in
+                CollectiveProfile.Point(
+                    byteCount: Self.byteCounts[index], seconds: ofPairs.map { $0[index].seconds }.max() ?? 0)
+            }
+            return CollectiveProfile(operation, rankCount: 2, slowest)
+        }
     }
 
     /// What a collective adds to the slowest rank's stage before it, the median.

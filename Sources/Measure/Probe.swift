@@ -47,7 +47,7 @@ public struct Probe {
             let rank = try RankProbe(self, stopwatch)
             let links = LinkProbe(world: world, stopwatch: stopwatch)
             let collectives = try CollectiveProbe(
-                world: world, stopwatch: stopwatch, sharesCores: try rank.anySharesCores(),
+                world: world, stopwatch: stopwatch, threads: rank.pool.threads, sharesCores: try rank.anySharesCores(),
                 stage: world.size > 1 ? try world.together { try rank.stage() } : nil)
             stopwatch.announce(
                 RankProbe.measurementCount + LinkProbe.measurementCount(ranks: world.size)

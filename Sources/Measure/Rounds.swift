@@ -6,16 +6,31 @@ package import Partition
 ///
 /// Of several algorithms the fastest counts; MPI, which goes by tables, may choose another. The algorithms: Thakur,
 /// Rabenseifner and Gropp, Optimization of Collective Communication Operations in MPICH, 2005.
+///
+/// What a stage of a model has driven out of caches comes back once, whatever the number of rounds.
 package struct Rounds: Sendable {
     private let pairs: [CollectiveProfile.Operation: CollectiveProfile]
+    private let afterStage: [CollectiveProfile.Operation: CollectiveProfile]
 
-    /// - Parameter pairs: every operation of two ranks.
-    package init(pairs: [CollectiveProfile]) {
-        self.pairs = Dictionary(uniqueKeysWithValues: pairs.map { ($0.operation, $0) })
+    /// - Parameters:
+    ///   - pairs: every operation of two ranks, again and again.
+    ///   - afterStage: the same, each after reading memory as a stage of a model does.
+    package init(pairs: [CollectiveProfile], afterStage: [CollectiveProfile]) {
+        func byOperation(_ all: [CollectiveProfile]) -> [CollectiveProfile.Operation: CollectiveProfile] {
+            Dictionary(uniqueKeysWithValues: all.map { ($0.operation, $0) })
+        }
+        (self.pairs, self.afterStage) = (byOperation(pairs), byOperation(afterStage))
     }
 
-    /// Seconds of a collective of so many ranks, at least two, and bytes.
+    /// Seconds of a collective of so many ranks, at least two, and bytes, after a stage.
     package func seconds(_ operation: CollectiveProfile.Operation, rankCount: Int, byteCount: Int) -> Double {
+        let cold = afterStage[operation]?.seconds(byteCount: byteCount) ?? 0
+        let refill = max(0, cold - pair(operation, Double(byteCount)))
+        return refill + roundsAlone(operation, rankCount: rankCount, byteCount: byteCount)
+    }
+
+    /// As again and again, without a stage between.
+    private func roundsAlone(_ operation: CollectiveProfile.Operation, rankCount: Int, byteCount: Int) -> Double {
         let (ranks, bytes) = (rankCount, Double(byteCount))
         guard ranks > 2 else { return operation == .allReduce ? sum(bytes) : pair(operation, bytes) }
         switch operation {

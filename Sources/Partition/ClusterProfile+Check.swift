@@ -9,10 +9,12 @@ extension ClusterProfile {
         try check.require(!ranks.isEmpty, "ranks", "at least one", "none")
         for (number, rank) in ranks.enumerated() {
             try check.check(rank, "ranks[\(number)]")
-            for mate in rank.coreMates ?? [] {
+            if let mates = rank.coreMates {
                 try check.require(
-                    ranks.indices.contains(mate) && mate != number, "ranks[\(number)].coreMates",
-                    "other ranks, of 0 to \(ranks.count - 1)", "\(mate)")
+                    !mates.isEmpty && Set(mates).count == mates.count
+                        && mates.allSatisfy { ranks.indices.contains($0) && $0 != number },
+                    "ranks[\(number)].coreMates", "other ranks, of 0 to \(ranks.count - 1), each once, or no such key",
+                    "\(mates)")
             }
         }
         for (number, link) in links.enumerated() { try check.check(link, "links[\(number)]", rankCount: ranks.count) }

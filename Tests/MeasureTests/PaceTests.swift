@@ -52,6 +52,49 @@ import Testing
         #expect(after.secondsPerElement == 2 && after.secondsPerLayer == 4)
     }
 
+    @Test func aTestIsPredictedAtThePaceOfItsMedianMoment() throws {
+        let blueprint = try Blueprint(
+            configuration: """
+                {"architectures": ["LlamaForCausalLM"], "hidden_size": 32, "num_hidden_layers": 2,
+                 "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 64,
+                 "vocab_size": 48, "max_position_embeddings": 64}
+                """)
+        let plan = try Plan(blueprint, policy: Policy(shares: [1], context: 32, chunk: 8), encoding: { _ in .bf16 })
+        var rank = rank(.avx512)
+        let profile = profile(rank)
+        func prediction(_ kind: TimedTest.Kind, _ moments: [Moment], _ profile: ClusterProfile) -> TimedPrediction {
+            var test = TimedTest(kind: kind, batch: kind == .prompt ? 8 : 1, firstPosition: 8, stepCount: 4)
+            test.moments = moments
+            return test.prediction(CostModel(plan, profile))
+        }
+        func moment(_ reading: Double, _ computing: Double) -> Moment {
+            let peaks: [Factors: Double] = [.f32: 10, .bf16: 20, .int8: 40]
+            return Moment(readings: [100 * reading], peaks: [peaks.mapValues { $0 * computing }])
+        }
+        for kind in [TimedTest.Kind.prompt, .steps] {
+            // Without figures nothing changes, and what is twice as fast takes half of the time.
+            let none = prediction(kind, [Moment(readings: nil, peaks: nil)], profile)
+            #expect(none.atPace.seconds == none.byProfile.seconds && none.byProfile.seconds > 0)
+            let twice = prediction(kind, [moment(9, 9), moment(2, 2), moment(0.5, 1)], profile)
+            #expect(twice.byProfile.seconds == none.byProfile.seconds)
+            #expect(abs(twice.atPace.seconds / none.byProfile.seconds - 0.5) < 1e-9)
+        }
+        // Memory counts for a token, arithmetic for a prompt, where calls, elements and layers cost nothing.
+        (rank.secondsPerElement, rank.secondsPerLayer) = (0, 0)
+        rank.products = rank.products.map { product in
+            ProductProfile(
+                encoding: product.encoding, math: product.math, tokenBytesPerSecond: product.tokenBytesPerSecond,
+                tokenSeconds: 0, chunkOperationsPerSecond: product.chunkOperationsPerSecond)
+        }
+        let ideal = self.profile(rank)
+        func gain(_ kind: TimedTest.Kind, _ moment: Moment) -> Double {
+            let prediction = prediction(kind, [moment], ideal)
+            return prediction.byProfile.seconds / prediction.atPace.seconds
+        }
+        #expect(gain(.steps, moment(4, 1)) > gain(.steps, moment(1, 4)))
+        #expect(gain(.prompt, moment(1, 4)) > gain(.prompt, moment(4, 1)))
+    }
+
     @Test func productsByTilesGoAsFastAsWhatFillsThem() {
         let before = rank(.amx)
         let pace = Pace(of: before, reading: 100, peaks: [.f32: 20, .bf16: 5, .int8: 160])

@@ -26,8 +26,13 @@ import Testing
         ("ranks[0].products[0].chunkSecondsPerResult", { $0.ranks[0].products[0].chunkSecondsPerResult = .nan }),
         ("ranks[0].products[0].chunkSecondsPerInput", { $0.ranks[0].products[0].chunkSecondsPerInput = -1 }),
         ("ranks[0].coreShare: expected a part above 0, at most 1", { $0.ranks[0].coreShare = 1.5 }),
-        ("ranks[1].coreMates: expected other ranks, of 0 to 1, found 1", { $0.ranks[1].coreMates = [0, 1] }),
+        (
+            "ranks[1].coreMates: expected other ranks, of 0 to 1, each once, or no such key, found [0, 1]",
+            { $0.ranks[1].coreMates = [0, 1] }
+        ),
         ("ranks[0].coreMates", { $0.ranks[0].coreMates = [2] }),
+        ("ranks[0].coreMates", { $0.ranks[0].coreMates = [1, 1] }),
+        ("ranks[0].coreMates", { $0.ranks[0].coreMates = [] }),
         ("ranks[0].readSpread", { $0.ranks[0].readSpread = -0.1 }),
         (
             "ranks[0].peaks[0].operationsPerSecond",
