@@ -59,24 +59,25 @@ extension Operations {
     }
 
     /// The multiplications and additions per second that all threads together do in registers, at best; nil where the
-    /// processor has no instruction for it. Takes about `seconds`: the longer, the surer is a moment without disturbance.
+    /// processor has no instruction for it. Takes about `seconds`: the longer, the surer is a moment without
+    /// disturbance.
     public func measurePeak(_ factors: Factors, seconds: Double = 0.1) -> Double? {
         let operations = lockstep_peak_operations(instructionSet.code, factors.code(instructionSet))
         guard operations > 0 else { return nil }
         var rounds = 1 << 12
         var elapsed = 0.0
-        while elapsed < Self.shortRun / 4 {
+        while elapsed < Self.shortRunSeconds / 4 {
             rounds *= 2
             elapsed = run(rounds: rounds, factors)
         }
-        rounds = max(1, Int(Double(rounds) * Self.shortRun / elapsed))
-        let runs = max(1, Int(seconds / Self.shortRun))
+        rounds = max(1, Int(Double(rounds) * Self.shortRunSeconds / elapsed))
+        let runs = max(1, Int(seconds / Self.shortRunSeconds))
         let best = (0..<runs).map { _ in run(rounds: rounds, factors) }.min() ?? elapsed
         return Double(operations) * Double(rounds) * Double(pool.threads) / best
     }
 
     // One of several so short runs is disturbed by nobody.
-    private static let shortRun = 2.5e-3
+    private static let shortRunSeconds = 2.5e-3
 
     private func run(rounds: Int, _ factors: Factors) -> Double {
         var digests = [UInt64](repeating: 0, count: pool.threads * 8)

@@ -35,8 +35,8 @@ extension Session {
     /// - Returns: in rank order, on every rank.
     public func measureMachines() throws(MPIError) -> [Machine] {
         try communicator.barrier()
-        let best = try communicator.together { try readBandwidths().last ?? 0 }
-        let bandwidths = try gather([best])
+        let bandwidth = try communicator.together { try readBandwidths().last ?? 0 }
+        let bandwidths = try gather([bandwidth])
         let peaks = try measurePeaks()
         return try machines().enumerated().map { rank, machine in
             var machine = machine

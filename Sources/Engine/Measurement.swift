@@ -8,7 +8,7 @@ public struct Measurement: Sendable, Hashable {
         public var host: String
         /// Its threads.
         public var threads: Int
-        /// Whether threads of the job take turns on a core of its host.
+        /// Whether its threads must take turns on cores.
         public var sharesCores: Bool
         /// Seconds of each phase; communication without waiting.
         public var seconds: [Phase: Double]

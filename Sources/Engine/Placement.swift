@@ -18,7 +18,7 @@ struct Placement {
     let cores: [Int]?
     /// Makes this rank look slow; nil for its own speed.
     let slowdown: Slowdown?
-    /// Whether threads of the job take turns on a core of this rank's host.
+    /// Whether this rank's threads must take turns on cores.
     let sharesCores: Bool
 
     /// - Parameter encodings: how each weight is stored, by its name; f32 where it is not named.

@@ -18,7 +18,7 @@ public final class Session {
     /// What loading took.
     public internal(set) var loading: Loading
     let communicator: Communicator
-    /// Whether threads of the job take turns on a core of this rank's host.
+    /// Whether this rank's threads must take turns on cores.
     let sharesCores: Bool
     let transformer: Transformer
     let state: SequenceState

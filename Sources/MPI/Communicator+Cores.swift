@@ -22,24 +22,26 @@ extension Communicator {
         return CoreShare.distinct(threads: counts, allowed: lists, siblings: CoreShare.siblings)?[neighbours.rank]
     }
 
-    /// Whether threads of the job must take turns on cores that this rank may run on, or on those of ranks that may
-    /// run on some of its; all ranks of the job call it, each with its number of threads.
+    /// Whether this rank's threads must take turns on cores, with those of other ranks or with each other; all ranks of
+    /// the job call it, each with its number of threads.
     public func sharesCores(threads: Int) throws(MPIError) -> Bool {
         let neighbours = try ranksOfThisHost()
         let lists = try neighbours.gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed)
         let counts = try neighbours.gatherStrings("\(threads)").map { Int($0) ?? 1 }
-        let near = CoreShare.connected(to: neighbours.rank, allowed: lists)
-        return CoreShare.isCrowded(threads: near.map { counts[$0] }, allowed: near.map { lists[$0] })
+        return CoreShare.crowded(threads: counts, allowed: lists).contains(neighbours.rank)
     }
 
-    /// The other ranks of this host that may run on cores of this one's, in increasing order; all ranks of the job call
-    /// it.
-    public func ranksOnSameCores() throws(MPIError) -> [Int] {
+    /// The other ranks that must take turns on cores of this one's, if it must itself, in increasing order; all ranks
+    /// of the job call it, each with its number of threads.
+    public func ranksSharingCores(threads: Int) throws(MPIError) -> [Int] {
         let (hosts, lists) = try hostsAndCores()
+        let counts = try gatherStrings("\(threads)").map { Int($0) ?? 1 }
+        let ranks = (0..<size).filter { hosts[$0] == hosts[rank] }
+        let crowded = Set(
+            CoreShare.crowded(threads: ranks.map { counts[$0] }, allowed: ranks.map { lists[$0] }).map { ranks[$0] })
+        guard crowded.contains(rank) else { return [] }
         let own = Set(lists[rank])
-        return (0..<size).filter { other in
-            other != rank && hosts[other] == hosts[rank] && !own.isDisjoint(with: lists[other])
-        }
+        return ranks.filter { $0 != rank && crowded.contains($0) && !own.isDisjoint(with: lists[$0]) }
     }
 
     /// Whether every thread of a rank and of this one can have a core of its own while the others of the job sleep, for
@@ -47,12 +49,14 @@ extension Communicator {
     public func ranksOnOtherCores(threads: Int) throws(MPIError) -> [Bool] {
         let (hosts, lists) = try hostsAndCores()
         let counts = try gatherStrings("\(threads)").map { Int($0) ?? 1 }
-        func isCrowded(_ ranks: [Int]) -> Bool {
-            CoreShare.isCrowded(threads: ranks.map { counts[$0] }, allowed: ranks.map { lists[$0] })
+        func hasRoom(_ ranks: [Int]) -> Bool {
+            CoreShare.crowded(threads: ranks.map { counts[$0] }, allowed: ranks.map { lists[$0] }).isEmpty
         }
+        // Where the system does not tell, another host is taken to have cores enough.
+        func hasRoomAlone(_ rank: Int) -> Bool { lists[rank].isEmpty || hasRoom([rank]) }
         return (0..<size).map { other in
             guard other != rank else { return false }
-            return hosts[other] == hosts[rank] ? !isCrowded([rank, other]) : !isCrowded([rank]) && !isCrowded([other])
+            return hosts[other] == hosts[rank] ? hasRoom([rank, other]) : hasRoomAlone(rank) && hasRoomAlone(other)
         }
     }
 
@@ -127,31 +131,21 @@ extension CoreShare {
             allowed: allowed, order: cores.sorted { (place[$0] ?? 0, $0) < (place[$1] ?? 0, $1) })
         for (rank, count) in threads.enumerated() {
             for _ in 0..<count {
-                guard matching.addCore(for: rank) else { return nil }
+                guard matching.addCore(for: rank) == nil else { return nil }
             }
         }
         return threads.indices.map { rank in matching.owners.filter { $0.value == rank }.keys.sorted() }
     }
 
-    /// A rank of a host, the ranks that may run on its cores, those that may run on theirs, and so on, in increasing
-    /// order, where `allowed` lists the cores that each rank may run on.
-    package static func connected(to rank: Int, allowed: [[Int]]) -> [Int] {
-        var (found, cores) = ([rank], Set(allowed[rank]))
-        while true {
-            let more = allowed.indices.filter { !found.contains($0) && !cores.isDisjoint(with: allowed[$0]) }
-            guard !more.isEmpty else { return found.sorted() }
-            found += more
-            cores.formUnion(more.flatMap { allowed[$0] })
-        }
-    }
-
-    /// Whether the threads of a host's ranks cannot all have a core of their own, where `allowed` lists the cores that
-    /// each rank may run on.
-    package static func isCrowded(threads: [Int], allowed: [[Int]]) -> Bool {
+    /// The ranks of a host whose threads cannot all have a core of their own, where `allowed` lists the cores that each
+    /// rank may run on; empty where all can.
+    package static func crowded(threads: [Int], allowed: [[Int]]) -> Set<Int> {
         var matching = CoreMatching(allowed: allowed, order: Set(allowed.joined()).sorted())
-        return threads.enumerated().contains { rank, count in
-            !(0..<count).allSatisfy { _ in matching.addCore(for: rank) }
+        var crowded: Set<Int> = []
+        for (rank, count) in threads.enumerated() {
+            for _ in 0..<count { crowded.formUnion(matching.addCore(for: rank) ?? []) }
         }
+        return crowded
     }
 }
 
@@ -166,9 +160,13 @@ private struct CoreMatching {
         self.order = order
     }
 
-    mutating func addCore(for rank: Int) -> Bool {
+    /// Finds a core for one more thread of a rank.
+    ///
+    /// - Returns: nil, or where there is none the rank and those that have all the cores which it could have got.
+    mutating func addCore(for rank: Int) -> Set<Int>? {
         var tried: Set<Int> = []
-        return addCore(for: rank, &tried)
+        guard !addCore(for: rank, &tried) else { return nil }
+        return Set(tried.compactMap { owners[$0] }).union([rank])
     }
 
     /// Takes a free core, or one whose owner can have another instead.

@@ -33,8 +33,8 @@ public struct Benchmark: Sendable {
 
     /// Checks the output, measures the machines, then the model, then the machines again; to be called on every rank.
     ///
-    /// Reading, and for predictions computing, is measured before and after every repetition of every test as well: on a
-    /// shared machine they change within seconds, and a test is held against what could be done around it.
+    /// Reading, and for predictions computing, is measured before and after every repetition of every test as well: on
+    /// a shared machine they change within seconds, and a test is held against what could be done around it.
     ///
     /// - Parameters:
     ///   - model: what the report calls the model.
@@ -84,16 +84,17 @@ public struct Benchmark: Sendable {
             tests.append(TimedTest(kind: .steps, batch: batch, firstPosition: position, stepCount: count))
             position += batch * count
         }
-        func measureMoment() throws -> Moment {
-            try Moment(
-                readings: readingToo ? session.measureReading() : nil, peaks: peaksToo ? session.measurePeaks() : nil)
+        func measureRates() throws -> MachineRates {
+            try MachineRates(
+                readBandwidths: readingToo ? session.measureReading() : nil,
+                peaks: peaksToo ? session.measurePeaks() : nil)
         }
-        var before = try measureMoment()
+        var before = try measureRates()
         for _ in 0..<repeats {
             for index in tests.indices {
                 if let timing = try session.run({ try time(tests[index], $0) }) { tests[index].timings.append(timing) }
-                let after = try measureMoment()
-                tests[index].moments.append(before.mean(with: after))
+                let after = try measureRates()
+                tests[index].rates.append(before.mean(with: after))
                 before = after
             }
         }

@@ -104,7 +104,7 @@ extension BenchmarkReport.Test {
                 "; critical path \(Activity.milliseconds(predicted)) ms, computed "
                 + "\(Figure.percent(computed / predicted)) of it"
         }
-        return "from the machines' speeds in this run, "
+        return "from the machines' speeds around this test, "
             + Activity.comparison(predicted: seconds, measured: secondsPerForward.median) + path
     }
 }

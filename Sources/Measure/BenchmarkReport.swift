@@ -65,8 +65,8 @@ public struct BenchmarkReport: Sendable, Hashable, Codable {
         public var predictedSeconds: Double?
         /// The seconds that were predicted for the critical path; nil where there is none.
         public var predictedCriticalPathSeconds: Double?
-        /// What would have been predicted for a forward had the machines read memory when they were measured as fast as
-        /// around this test, and computed as fast as before and after all tests.
+        /// What would have been predicted for a forward had the machines read memory and computed, when they were
+        /// measured, as fast as around this test: of each rank's rates the medians over the repetitions.
         public var predictedSecondsAtPace: Double?
         /// The same for the critical path.
         public var predictedCriticalPathSecondsAtPace: Double?

@@ -9,8 +9,8 @@ struct CollectiveProbe {
     private let stage: StageReading?
     /// The first 2, 3, ... ranks.
     private let groups: [Group]
-    /// Where ranks of the job share cores: a rank and another that have cores of their own, with and without stages.
-    private let pairs: [(afterStage: Group, alone: Group)]
+    /// Where ranks of the job share cores: a rank and another that have cores of their own.
+    private let pairs: [Pair]
 
     /// Ranks that are measured together, while the rest sleeps.
     private struct Group {
@@ -29,21 +29,40 @@ struct CollectiveProbe {
             (self.name, self.ranks, self.hasStages, communicator) = (name, ranks, hasStages, isIn ? part : nil)
         }
 
-        private init(_ name: String, hasStages: Bool, as group: Group) {
-            (self.name, self.hasStages) = (name, hasStages)
-            (ranks, communicator) = (group.ranks, group.communicator)
+        /// The same ranks, after stages.
+        var afterStages: Group {
+            Group("\(name) after stages", ranks, hasStages: true, communicator)
         }
 
-        /// The same ranks, again and again without stages.
-        var withoutStages: Group { Group("\(name) without stages", hasStages: false, as: self) }
+        private init(_ name: String, _ ranks: [Int], hasStages: Bool, _ communicator: Communicator?) {
+            (self.name, self.ranks, self.hasStages, self.communicator) = (name, ranks, hasStages, communicator)
+        }
+    }
+
+    /// Two ranks that have cores of their own.
+    private struct Pair {
+        /// Again and again.
+        let alone: Group
+        /// After stages; nil where all threads of both, which read then, would have to take turns.
+        let afterStages: Group?
     }
 
     // No message takes less.
     private static let leastSeconds = 1e-7
     private static let byteCounts = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20]
+    /// What stages add to collectives of pairs is measured for so many bytes, and that of more taken to be the same.
+    private static let coldByteCounts = byteCounts.filter { $0 <= 256 << 10 }
 
     /// Measurements that ``measure()`` announces.
-    var measurementCount: Int { (groups.count + 2 * pairs.count) * CollectiveProfile.Operation.allCases.count }
+    var measurementCount: Int { measurements.count * CollectiveProfile.Operation.allCases.count }
+
+    /// What is measured of every operation; both of a pair are next to each other, as links drift.
+    private var measurements: [(group: Group, byteCounts: [Int])] {
+        groups.map { ($0, Self.byteCounts) }
+            + pairs.flatMap { pair in
+                [(pair.alone, Self.byteCounts)] + (pair.afterStages.map { [($0, Self.coldByteCounts)] } ?? [])
+            }
+    }
 
     /// To be called on every rank.
     ///
@@ -64,9 +83,7 @@ struct CollectiveProbe {
     }
 
     /// Pairs of the first rank that is in any.
-    private static func pairs(
-        _ world: Communicator, threads: Int
-    ) throws(MPIError) -> [(afterStage: Group, alone: Group)] {
+    private static func pairs(_ world: Communicator, threads: Int) throws(MPIError) -> [Pair] {
         func table(threads: Int) throws(MPIError) -> [[Bool]] {
             let others = try world.ranksOnOtherCores(threads: threads).map { $0 ? "1" : "0" }.joined()
             return try world.gatherStrings(others).map { $0.map { $0 == "1" } }
@@ -74,26 +91,28 @@ struct CollectiveProbe {
         // Who exchanges is one thread, and who reads all threads.
         let (exchanging, reading) = (try table(threads: 1), try table(threads: threads))
         guard let from = exchanging.firstIndex(where: { $0.contains(true) }) else { return [] }
-        var pairs: [(afterStage: Group, alone: Group)] = []
+        var pairs: [Pair] = []
         for to in exchanging.indices where exchanging[from][to] {
-            let pair = try Group("a pair with rank \(to)", [from, to], hasStages: reading[from][to], of: world)
-            pairs.append((pair, pair.withoutStages))
+            let alone = try Group("a pair with rank \(to)", [from, to], hasStages: false, of: world)
+            pairs.append(Pair(alone: alone, afterStages: reading[from][to] ? alone.afterStages : nil))
         }
         return pairs
     }
 
     /// Measures every operation; to be called on every rank, in every round.
     func measure() throws(MPIError) {
-        for group in groups + pairs.flatMap({ [$0.afterStage, $0.alone] }) {
-            for operation in CollectiveProfile.Operation.allCases { try measure(operation, group) }
+        for operation in CollectiveProfile.Operation.allCases {
+            for (group, byteCounts) in measurements { try measure(operation, group, byteCounts) }
         }
     }
 
-    private func measure(_ operation: CollectiveProfile.Operation, _ group: Group) throws(MPIError) {
+    private func measure(
+        _ operation: CollectiveProfile.Operation, _ group: Group, _ byteCounts: [Int]
+    ) throws(MPIError) {
         stopwatch.begin("\(operation.rawValue) of \(group.name)")
-        var seconds = [Double](repeating: 0, count: Self.byteCounts.count)
+        var seconds = [Double](repeating: 0, count: byteCounts.count)
         if let communicator = group.communicator {
-            for (index, byteCount) in Self.byteCounts.enumerated() {
+            for (index, byteCount) in byteCounts.enumerated() {
                 seconds[index] = try median(
                     operation, byteCount: byteCount, in: communicator, group.hasStages ? stage : nil)
             }
@@ -101,7 +120,7 @@ struct CollectiveProbe {
         try world.barrierPatiently()
         var span = seconds.mutableSpan
         try world.broadcast(&span, from: group.ranks[0])
-        for (byteCount, seconds) in zip(Self.byteCounts, seconds) {
+        for (byteCount, seconds) in zip(byteCounts, seconds) {
             stopwatch.windows.add(seconds, to: Self.name(operation, group, byteCount))
         }
     }
@@ -136,20 +155,28 @@ struct CollectiveProbe {
             operation, rankCount: group.ranks.count, spread: names.map(stopwatch.windows.spread).max() ?? 0, points)
     }
 
-    /// By the slowest pair of every operation and size, for which a round waits; nil without a pair.
+    /// By the slowest pair of every operation and size, for which a round waits, and by the one to which a stage adds
+    /// most; nil without a pair.
     private var rounds: Rounds? {
         guard !pairs.isEmpty else { return nil }
-        return Rounds(pairs: slowest(of: pairs.map(\.alone)), afterStage: slowest(of: pairs.map(\.afterStage)))
-    }
-
-    private func slowest(of pairs: [Group]) -> [CollectiveProfile] {
-        CollectiveProfile.Operation.allCases.map { operation in
-            let ofPairs = pairs.map { profile(operation, $0).points }
-            let slowest = Self.byteCounts.indices.map { index in
-                CollectiveProfile.Point(
-                    byteCount: Self.byteCounts[index], seconds: ofPairs.map { $0[index].seconds }.max() ?? 0)
+        func seconds(_ operation: CollectiveProfile.Operation, _ group: Group, _ byteCount: Int) -> Double {
+            stopwatch.windows.median(Self.name(operation, group, byteCount))
+        }
+        return Rounds(
+            pairs: CollectiveProfile.Operation.allCases.map { operation in
+                let slowest = Self.byteCounts.map { byteCount in
+                    CollectiveProfile.Point(
+                        byteCount: byteCount,
+                        seconds: pairs.map { seconds(operation, $0.alone, byteCount) }.max() ?? 0)
+                }
+                return CollectiveProfile(operation, rankCount: 2, slowest)
             }
-            return CollectiveProfile(operation, rankCount: 2, slowest)
+        ) { operation, byteCount in
+            let cold = Self.coldByteCounts.last { $0 <= byteCount } ?? Self.coldByteCounts[0]
+            let added = pairs.compactMap { pair in
+                pair.afterStages.map { seconds(operation, $0, cold) - seconds(operation, pair.alone, cold) }
+            }
+            return max(0, added.max() ?? 0)
         }
     }
 

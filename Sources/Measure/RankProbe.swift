@@ -32,13 +32,12 @@ struct RankProbe {
         let threads = settings.threads ?? cores
         pool = Pool(threads: threads, cores: try world.distinctCores(threads: threads))
         sharesCores = try world.sharesCores(threads: threads)
-        let neighbours = try world.ranksOnSameCores()
-        coreMates = sharesCores ? neighbours : []
+        coreMates = try world.ranksSharingCores(threads: threads)
         memoryByteCount = try world.freeMemoryByShare([Double](repeating: 1, count: world.size))?[world.rank] ?? 0
         instructionSet = try world.together { try InstructionSet.best }
     }
 
-    /// Whether threads of the job take turns on cores of any rank's host; to be called on every rank.
+    /// Whether any rank must take turns on cores; to be called on every rank.
     func anySharesCores() throws(MPIError) -> Bool {
         try world.gatherStrings(sharesCores ? "yes" : "no").contains("yes")
     }

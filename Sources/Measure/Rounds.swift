@@ -8,25 +8,24 @@ package import Partition
 /// Rabenseifner and Gropp, Optimization of Collective Communication Operations in MPICH, 2005.
 ///
 /// What a stage of a model has driven out of caches comes back once, whatever the number of rounds.
-package struct Rounds: Sendable {
+package struct Rounds {
     private let pairs: [CollectiveProfile.Operation: CollectiveProfile]
-    private let afterStage: [CollectiveProfile.Operation: CollectiveProfile]
+    private let coldCacheSeconds: (_ operation: CollectiveProfile.Operation, _ byteCount: Int) -> Double
 
     /// - Parameters:
     ///   - pairs: every operation of two ranks, again and again.
-    ///   - afterStage: the same, each after reading memory as a stage of a model does.
-    package init(pairs: [CollectiveProfile], afterStage: [CollectiveProfile]) {
-        func byOperation(_ all: [CollectiveProfile]) -> [CollectiveProfile.Operation: CollectiveProfile] {
-            Dictionary(uniqueKeysWithValues: all.map { ($0.operation, $0) })
-        }
-        (self.pairs, self.afterStage) = (byOperation(pairs), byOperation(afterStage))
+    ///   - coldCacheSeconds: what reading memory before it, as a stage of a model does, adds to an operation.
+    package init(
+        pairs: [CollectiveProfile],
+        coldCacheSeconds: @escaping (_ operation: CollectiveProfile.Operation, _ byteCount: Int) -> Double
+    ) {
+        self.pairs = Dictionary(uniqueKeysWithValues: pairs.map { ($0.operation, $0) })
+        self.coldCacheSeconds = coldCacheSeconds
     }
 
     /// Seconds of a collective of so many ranks, at least two, and bytes, after a stage.
     package func seconds(_ operation: CollectiveProfile.Operation, rankCount: Int, byteCount: Int) -> Double {
-        let cold = afterStage[operation]?.seconds(byteCount: byteCount) ?? 0
-        let refill = max(0, cold - pair(operation, Double(byteCount)))
-        return refill + roundsAlone(operation, rankCount: rankCount, byteCount: byteCount)
+        coldCacheSeconds(operation, byteCount) + roundsAlone(operation, rankCount: rankCount, byteCount: byteCount)
     }
 
     /// As again and again, without a stage between.

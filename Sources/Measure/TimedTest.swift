@@ -1,27 +1,7 @@
 import Blueprint
-package import Compute
+import Compute
 package import Engine
 package import Partition
-
-/// What the machines of all ranks could do around a repetition of a test.
-package struct Moment: Sendable, Hashable {
-    /// Bytes per second that were read; nil where they were not measured.
-    package var readings: [Double]?  // [ranks]
-    /// Operations per second in registers; nil where they were not measured.
-    package var peaks: [[Factors: Double]]?  // [ranks]
-
-    /// A moment of these figures, of every rank.
-    package init(readings: [Double]?, peaks: [[Factors: Double]]?) {
-        (self.readings, self.peaks) = (readings, peaks)
-    }
-
-    /// The mean of both; the same must have been measured in both.
-    func mean(with other: Moment) -> Moment {
-        Moment(
-            readings: readings.map { zip($0, other.readings ?? []).map { ($0 + $1) / 2 } },
-            peaks: peaks.map { zip($0, other.peaks ?? []).map { $0.merging($1) { ($0 + $1) / 2 } } })
-    }
-}
 
 /// One kind of forward, and what its repetitions took.
 package struct TimedTest: Sendable {
@@ -44,7 +24,7 @@ package struct TimedTest: Sendable {
     /// What each repetition took.
     package var timings: [Session.Timing] = []  // [repeats]
     /// What could be done around each repetition.
-    package var moments: [Moment] = []  // [repeats]
+    package var rates: [MachineRates] = []  // [repeats]
 
     /// A test without repetitions yet.
     package init(kind: Kind, batch: Int, firstPosition: Int, stepCount: Int) {
@@ -52,10 +32,10 @@ package struct TimedTest: Sendable {
     }
 
     /// Bytes per second that each rank read around each repetition; empty where they were not measured.
-    var readings: [[Double]] { moments.compactMap(\.readings) }  // [repeats, ranks]
+    var readings: [[Double]] { rates.compactMap(\.readBandwidths) }  // [repeats, ranks]
 
     /// Operations per second of each rank around each repetition; empty where they were not measured.
-    var peaks: [[[Factors: Double]]] { moments.compactMap(\.peaks) }  // [repeats, ranks]
+    var peaks: [[[Factors: Double]]] { rates.compactMap(\.peaks) }  // [repeats, ranks]
 
     var name: String {
         switch kind {
@@ -64,7 +44,8 @@ package struct TimedTest: Sendable {
         }
     }
 
-    /// What a forward in the middle of a repetition takes, at the pace of the median moment of each rank.
+    /// What a forward in the middle of a repetition takes, from the profile and at the pace of each rank: of each of its
+    /// rates the median over the repetitions.
     package func prediction(_ costModel: CostModel) -> TimedPrediction {
         func median(_ figures: [Double]) -> Double? {
             figures.isEmpty ? nil : BenchmarkReport.Spread(figures).median
@@ -79,11 +60,11 @@ package struct TimedTest: Sendable {
                     }))
         }
         return TimedPrediction(
-            byProfile: prediction(costModel),
-            atPace: prediction(CostModel(costModel.plan, costModel.profile.at(paces))))
+            byProfile: forwardPrediction(costModel),
+            atPace: forwardPrediction(CostModel(costModel.plan, costModel.profile.at(paces))))
     }
 
-    private func prediction(_ costModel: CostModel) -> Prediction {
+    private func forwardPrediction(_ costModel: CostModel) -> Prediction {
         switch kind {
         case .prompt: costModel.prompt(tokens: batch)
         case .steps: costModel.step(tokens: batch, firstPosition: firstPosition + batch * (stepCount / 2))

@@ -40,6 +40,9 @@ package enum Figure {
         return String(text.reversed())
     }
 
+    /// A number of layers: `1 layer`, `2 layers`.
+    package static func layers(_ count: Int) -> String { count == 1 ? "1 layer" : "\(count) layers" }
+
     /// A list as people write it: `10, 9, 9`.
     package static func list(_ counts: [Int]) -> String { counts.map { "\($0)" }.joined(separator: ", ") }
 }

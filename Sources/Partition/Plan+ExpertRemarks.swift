@@ -24,12 +24,14 @@ extension Plan {
         let averages = "figures are averages, a token's choice may fall on one rank"
         switch cut {
         case .inside:
-            return "experts (\(mixtures.count) layers): \(what)cut inside every expert: all ranks work on every choice"
+            return "experts (\(Figure.layers(mixtures.count))): \(what)cut inside every expert: "
+                + "all ranks work on every choice"
         case .whole:
-            return "experts (\(mixtures.count) layers): \(what)whole on a rank: \(averages)"
+            return "experts (\(Figure.layers(mixtures.count))): \(what)whole on a rank: \(averages)"
         case .mixed:
             let layers = Self.list(runsOf: mixtures.compactMap(\.axis.layer))
-            return "experts (layers \(layers)): \(what)end to end over the ranks: \(division(experts)): \(averages)"
+            let place = mixtures.count == 1 ? "layer \(layers)" : "layers \(layers)"
+            return "experts (\(place)): \(what)end to end over the ranks: \(division(experts)): \(averages)"
         }
     }
 

@@ -20,14 +20,14 @@ extension Plan {
         let heads = headDealings.compactMap { dealing, heads in
             dealing.shape.grouping.map {
                 borderRemark(
-                    "\(name(heads[0].axis)) (\(heads.count) layers)", dealing.chosen, $0,
+                    "\(name(heads[0].axis)) (\(Figure.layers(heads.count)))", dealing.chosen, $0,
                     perUnit: dealing.shape.headSize, heads.map(\.last))
             }
         }
         let widths = widthDealings.compactMap { dealing, widths in
             dealing.shape.grouping.map {
                 borderRemark(
-                    "\(name(widths[0].axis)) (\(widths.count) layers)", dealing.dealing, $0, perUnit: 1,
+                    "\(name(widths[0].axis)) (\(Figure.layers(widths.count)))", dealing.dealing, $0, perUnit: 1,
                     widths.map(\.down))
             }
         }
@@ -53,8 +53,8 @@ extension Plan {
         let total = dealing.shape.width * widths.count
         let counts = (0..<rankCount).map { rank in widths.reduce(0) { $0 + split(of: $1.axis)[rank].count } }
         return
-            "\(name(widths[0].axis)) (\(widths.count) layers): \(dealing.shape.width) channels cannot meet the shares "
-            + "in a layer, so the remainder goes round the layers; of all \(Figure.grouped(total)) the ranks get "
-            + counts.map { Figure.percent(Double($0) / Double(total)) }.joined(separator: ", ")
+            "\(name(widths[0].axis)) (\(Figure.layers(widths.count))): \(dealing.shape.width) channels cannot meet the "
+            + "shares in a layer, so the remainder goes round the layers; of all \(Figure.grouped(total)) the ranks "
+            + "get " + counts.map { Figure.percent(Double($0) / Double(total)) }.joined(separator: ", ")
     }
 }

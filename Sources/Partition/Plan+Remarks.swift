@@ -44,7 +44,8 @@ extension Plan {
     /// How heads with states are cut.
     private func stateRemark(_ dealing: HeadDealing, _ layerCount: Int) -> String {
         let repeated = dealing.covered.repeatedUnitCount
-        return "state heads (\(layerCount) layers): \(Figure.list(dealing.heads.counts)) of \(dealing.shape.heads)"
+        return "state heads (\(Figure.layers(layerCount))): "
+            + "\(Figure.list(dealing.heads.counts)) of \(dealing.shape.heads)"
             + (repeated == 0
                 ? ", cut between the groups that read one of \(dealing.shape.coveredHeads) covered heads"
                 : ", cut inside groups: the ranks hold \(dealing.shape.coveredHeads + repeated) covered heads for the "
@@ -52,7 +53,7 @@ extension Plan {
     }
 
     private func cutRemark(_ dealing: HeadDealing, _ layerCount: Int) -> String {
-        let place = "attention (\(layerCount) layers): "
+        let place = "attention (\(Figure.layers(layerCount))): "
         let anywhere = "\(Figure.list(dealing.anywhere.counts)) heads"
         let onBorders = "\(Figure.list(dealing.onBorders.counts)) heads"
         guard dealing.anywhere.counts != dealing.onBorders.counts else {
@@ -80,8 +81,9 @@ extension Plan {
         guard repeated > 0 else { return nil }
         let cache = policy.cache.memoryByteCount(
             heads: 1, positions: cachedPositions(attention), headSize: attention.headSize)
-        return "key-value heads: in each of \(layerCount) layers the ranks hold \(heads + repeated) for the model's "
-            + "\(heads), because ranks that meet inside a group hold the same one "
+        let place = layerCount == 1 ? "in 1 layer" : "in each of \(layerCount) layers"
+        return "key-value heads: \(place) the ranks hold \(heads + repeated) for the model's \(heads), "
+            + "because ranks that meet inside a group hold the same one "
             + "(\(Figure.bytes(repeated * layerCount * cache)) more cache)"
     }
 

@@ -26,8 +26,8 @@ public struct PlanReport: Sendable, Hashable {
             }
         let wire = summary.wire == .f32 ? "" : ", wire \(summary.wire.rawValue)"
         return [
-            "model    \(model.architecture), \(model.layerCount) layers, \(Figure.grouped(model.parameterCount)) "
-                + "parameters, \(encodings)",
+            "model    \(model.architecture), \(Figure.layers(model.layerCount)), "
+                + "\(Figure.grouped(model.parameterCount)) parameters, \(encodings)",
             "plan     \(summary.rankCount) \(summary.rankCount == 1 ? "rank" : "ranks"), way \(summary.way.rawValue), "
                 + "split \(split)\(wire), context \(summary.context) in \(summary.cache.rawValue), "
                 + "chunk \(summary.chunk), math \(summary.math.rawValue), fingerprint \(summary.fingerprint)",

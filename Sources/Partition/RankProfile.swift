@@ -11,7 +11,7 @@ public struct RankProfile: Sendable, Hashable, Codable {
     /// The part of the time in which its threads had a core while all ranks computed: 1 where threads of the job do not
     /// take turns.
     public var coreShare: Double
-    /// The ranks of the profile that may run on cores of this one's and so take turns with it; absent where none do.
+    /// The ranks of the profile that must take turns with this one on cores; absent where none do.
     public var coreMates: [Int]?
     /// The instructions that its kernels use.
     public var instructionSet: String

@@ -36,6 +36,8 @@ extension LockstepTests {
                 var bytesPerToken: Double
                 var expertBytes: Count?
                 var phases: [String: Double]
+                var predictedSeconds: Double?
+                var predictedSecondsAtPace: Double?
             }
 
             struct Loading: Decodable {
@@ -116,6 +118,31 @@ extension LockstepTests {
                 #expect(abs(test.phases.values.reduce(0, +) - 1) < 1e-6)
                 #expect((test.phases["communication"] ?? 0 > 0) == (ranks > 1))
             }
+        }
+
+        @Test(arguments: [1, 2, 3]) func aProfilePredictsEveryTest(ranks: Int) throws {
+            let folder = try TemporaryFolder()
+            defer { withExtendedLifetime(folder) {} }
+            let path = folder.path("cluster.json")
+            let probe = try lockstep(ranks: ranks, ["probe", "-o", path, "--quick", "--threads", "1"])
+            #expect(probe.status == 0, "\(probe.errors)")
+            let report: Report = try decoded(ranks: ranks, Self.tiny + ["--cluster", path, "--json"])
+            #expect(report.tests.count == 3)
+            for test in report.tests {
+                #expect(try #require(test.predictedSeconds) > 0 && #require(test.predictedSecondsAtPace) > 0)
+            }
+            let without: Report = try decoded(ranks: ranks, Self.tiny + ["--json"])
+            #expect(without.tests.allSatisfy { $0.predictedSeconds == nil && $0.predictedSecondsAtPace == nil })
+        }
+
+        @Test func ranksWithUnlikeProfilesAreRefused() throws {
+            let program = Launch.product("lockstep")
+            let launch = try Launch.mpirun([
+                .init(ranks: 1, program: program, Self.tiny + ["--cluster", "cluster.json"]),
+                .init(ranks: 1, program: program, Self.tiny),
+            ])
+            #expect(launch.status != 0)
+            #expect(launch.errors.contains("--cluster: expected the same on all ranks"), "\(launch.errors)")
         }
 
         @Test(arguments: ["f32", "f16", "q8", "q4", "q4k", "q5k", "q6k"])

@@ -81,19 +81,20 @@ import Testing
 }
 
 @Suite struct CrowdedCoreTests {
-    @Test func ranksAreConnectedByCoresOverOthers() {
-        let allowed = [[0, 1], [2], [1, 2], [3], [3, 4], []]
-        #expect(CoreShare.connected(to: 0, allowed: allowed) == [0, 1, 2])
-        #expect(CoreShare.connected(to: 1, allowed: allowed) == [0, 1, 2])
-        #expect(CoreShare.connected(to: 4, allowed: allowed) == [3, 4])
-        #expect(CoreShare.connected(to: 5, allowed: allowed) == [5])
+    @Test func ranksAreCrowdedWhoseThreadsHaveFewerCores() {
+        #expect(CoreShare.crowded(threads: [2, 1], allowed: [[0, 1, 2], [0, 1, 2]]).isEmpty)
+        #expect(CoreShare.crowded(threads: [2, 2], allowed: [[0, 1, 2], [0, 1, 2]]) == [0, 1])
+        #expect(CoreShare.crowded(threads: [2], allowed: [[0]]) == [0])
+        #expect(CoreShare.crowded(threads: [1, 1, 1, 1], allowed: [[0, 1], [0, 1], [0, 1], [0, 1]]) == [0, 1, 2, 3])
     }
 
-    @Test func threadsAreCrowdedWhereNotEachHasACore() {
-        #expect(!CoreShare.isCrowded(threads: [2, 1], allowed: [[0, 1, 2], [0, 1, 2]]))
-        #expect(CoreShare.isCrowded(threads: [2, 2], allowed: [[0, 1, 2], [0, 1, 2]]))
-        // The one that may go elsewhere makes way.
-        #expect(!CoreShare.isCrowded(threads: [1, 1], allowed: [[0, 1], [0]]))
+    @Test func whoeverHasOtherCoresIsNotCrowded() {
+        #expect(CoreShare.crowded(threads: [1, 1, 1], allowed: [[0], [1], [1]]) == [1, 2])
+        // The one that may go elsewhere makes way, in whatever order they come.
+        #expect(CoreShare.crowded(threads: [1, 1], allowed: [[0, 1], [0]]).isEmpty)
+        #expect(CoreShare.crowded(threads: [1, 1, 1], allowed: [[0], [0], [0, 1]]) == [0, 1])
+        #expect(CoreShare.crowded(threads: [1, 1, 1], allowed: [[0, 1], [0], [0]]) == [1, 2])
+        #expect(CoreShare.crowded(threads: [2, 1, 1], allowed: [[0, 1, 2], [3], [3]]) == [1, 2])
     }
 }
 

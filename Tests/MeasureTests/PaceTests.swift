@@ -52,47 +52,80 @@ import Testing
         #expect(after.secondsPerElement == 2 && after.secondsPerLayer == 4)
     }
 
-    @Test func aTestIsPredictedAtThePaceOfItsMedianMoment() throws {
+    private func plan(shares: [Double]) throws -> Plan {
         let blueprint = try Blueprint(
             configuration: """
                 {"architectures": ["LlamaForCausalLM"], "hidden_size": 32, "num_hidden_layers": 2,
                  "num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 64,
                  "vocab_size": 48, "max_position_embeddings": 64}
                 """)
-        let plan = try Plan(blueprint, policy: Policy(shares: [1], context: 32, chunk: 8), encoding: { _ in .bf16 })
+        return try Plan(blueprint, policy: Policy(shares: shares, context: 32, chunk: 8), encoding: { _ in .bf16 })
+    }
+
+    private func prediction(
+        _ kind: TimedTest.Kind, _ rates: [MachineRates], _ profile: ClusterProfile
+    ) throws -> TimedPrediction {
+        var test = TimedTest(kind: kind, batch: kind == .prompt ? 8 : 1, firstPosition: 8, stepCount: 4)
+        test.rates = rates
+        return test.prediction(CostModel(try plan(shares: profile.ranks.map { _ in 1 }), profile))
+    }
+
+    /// Rates of ranks that read and compute so many times what their profile says.
+    private func rates(_ factors: (reading: Double, computing: Double)...) -> MachineRates {
+        MachineRates(
+            readBandwidths: factors.map { 100 * $0.reading },
+            peaks: factors.map { [.f32: 10 * $0.computing, .bf16: 20 * $0.computing, .int8: 40 * $0.computing] })
+    }
+
+    @Test(arguments: [TimedTest.Kind.prompt, .steps])
+    func aTestIsPredictedAtTheMedianOfEachRate(kind: TimedTest.Kind) throws {
+        let profile = profile(rank(.avx512))
+        // Without figures nothing changes, and what is twice as fast takes half of the time.
+        let none = try prediction(kind, [MachineRates(readBandwidths: nil, peaks: nil)], profile)
+        #expect(none.atPace.seconds == none.byProfile.seconds && none.byProfile.seconds > 0)
+        let twice = try prediction(kind, [rates((9, 2)), rates((2, 9)), rates((0.5, 1))], profile)
+        #expect(twice.byProfile.seconds == none.byProfile.seconds)
+        #expect(abs(twice.atPace.seconds / none.byProfile.seconds - 0.5) < 1e-9)
+    }
+
+    @Test func eachRankHasItsOwnRates() throws {
+        var both = profile(rank(.avx512))
+        both.ranks.append(rank(.avx512))
+        both.collectives = CollectiveProfile.Operation.allCases.map {
+            CollectiveProfile(
+                operation: $0, rankCount: 2, latencySeconds: 0, bytesPerSecond: 1e12, fitError: 0, points: [])
+        }
+        let found = try prediction(.steps, [rates((1, 1), (0.25, 0.25))], both)
+        func computing(_ prediction: Prediction, _ rank: Int) -> Double {
+            prediction.ranks[rank].seconds.filter { $0.key != .communication }.values.reduce(0, +)
+        }
+        #expect(abs(computing(found.atPace, 0) / computing(found.byProfile, 0) - 1) < 1e-9)
+        #expect(abs(computing(found.atPace, 1) / computing(found.byProfile, 1) - 4) < 1e-9)
+    }
+
+    @Test func memoryCountsForATokenAndArithmeticForAPrompt() throws {
+        // Where calls, elements and layers cost nothing.
         var rank = rank(.avx512)
-        let profile = profile(rank)
-        func prediction(_ kind: TimedTest.Kind, _ moments: [Moment], _ profile: ClusterProfile) -> TimedPrediction {
-            var test = TimedTest(kind: kind, batch: kind == .prompt ? 8 : 1, firstPosition: 8, stepCount: 4)
-            test.moments = moments
-            return test.prediction(CostModel(plan, profile))
-        }
-        func moment(_ reading: Double, _ computing: Double) -> Moment {
-            let peaks: [Factors: Double] = [.f32: 10, .bf16: 20, .int8: 40]
-            return Moment(readings: [100 * reading], peaks: [peaks.mapValues { $0 * computing }])
-        }
-        for kind in [TimedTest.Kind.prompt, .steps] {
-            // Without figures nothing changes, and what is twice as fast takes half of the time.
-            let none = prediction(kind, [Moment(readings: nil, peaks: nil)], profile)
-            #expect(none.atPace.seconds == none.byProfile.seconds && none.byProfile.seconds > 0)
-            let twice = prediction(kind, [moment(9, 9), moment(2, 2), moment(0.5, 1)], profile)
-            #expect(twice.byProfile.seconds == none.byProfile.seconds)
-            #expect(abs(twice.atPace.seconds / none.byProfile.seconds - 0.5) < 1e-9)
-        }
-        // Memory counts for a token, arithmetic for a prompt, where calls, elements and layers cost nothing.
         (rank.secondsPerElement, rank.secondsPerLayer) = (0, 0)
         rank.products = rank.products.map { product in
             ProductProfile(
                 encoding: product.encoding, math: product.math, tokenBytesPerSecond: product.tokenBytesPerSecond,
                 tokenSeconds: 0, chunkOperationsPerSecond: product.chunkOperationsPerSecond)
         }
-        let ideal = self.profile(rank)
-        func gain(_ kind: TimedTest.Kind, _ moment: Moment) -> Double {
-            let prediction = prediction(kind, [moment], ideal)
+        let ideal = profile(rank)
+        func gain(_ kind: TimedTest.Kind, _ rates: MachineRates) throws -> Double {
+            let prediction = try prediction(kind, [rates], ideal)
             return prediction.byProfile.seconds / prediction.atPace.seconds
         }
-        #expect(gain(.steps, moment(4, 1)) > gain(.steps, moment(1, 4)))
-        #expect(gain(.prompt, moment(1, 4)) > gain(.prompt, moment(4, 1)))
+        #expect(try gain(.steps, rates((4, 1))) > gain(.steps, rates((1, 4))))
+        #expect(try gain(.prompt, rates((1, 4))) > gain(.prompt, rates((4, 1))))
+    }
+
+    @Test func theMeanOfRatesIsThatOfEach() {
+        let mean = rates((1, 4), (3, 1)).mean(with: rates((3, 2), (5, 1)))
+        #expect(mean == rates((2, 3), (4, 1)))
+        let none = MachineRates(readBandwidths: nil, peaks: nil)
+        #expect(none.mean(with: none) == none)
     }
 
     @Test func productsByTilesGoAsFastAsWhatFillsThem() {

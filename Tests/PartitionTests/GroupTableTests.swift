@@ -156,7 +156,7 @@ import Testing
         for (shares, cut) in zip(Self.shares, cuts) {
             let plan = try Resource.plan(of: model, shares, encoding: Resource.grouped(4, group))
             #expect(plan.split(of: mlp).counts == cut.counts, "\(width) channels, groups of \(group), \(shares)")
-            let remark = try #require(plan.remarks.first { $0.hasPrefix("MLP width (1 layers): cut") })
+            let remark = try #require(plan.remarks.first { $0.hasPrefix("MLP width (1 layer): cut") })
             if let inside = cut.inside {
                 #expect(remark.contains("cut inside groups of \(group) columns, in multiples of \(inside), because"))
                 #expect(remark.contains("scales and offsets are held twice"))

@@ -11,7 +11,7 @@ import Testing
     }
 
     static let damages: [(String, @Sendable (inout ClusterProfile) -> Void)] = [
-        ("formatVersion: expected 4", { $0.formatVersion = 1 }),
+        ("formatVersion: expected 5", { $0.formatVersion = 1 }),
         ("ranks: expected at least one, found none", { $0.ranks = [] }),
         ("ranks[1].host", { $0.ranks[1].host = "" }),
         ("ranks[1].threads", { $0.ranks[1].threads = 0 }),
