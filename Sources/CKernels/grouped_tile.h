@@ -1,4 +1,5 @@
-// Products of a panel's rows, a lane for each row: included for sixteen rows, for eight and for four.
+// Products of a panel's rows, a lane for each row: included for sixteen rows, for eight and for four, each time with
+// what the last lines take back.
 
 /// The integers of four columns, in the bytes of each row's word (of 4 bits in every second half byte), from column
 /// 16 `half` + 4 `four` of a block on.
@@ -215,3 +216,11 @@ TARGET INLINE void NAMED(multiply_tile)(
     for (size_t t = 0; t < tokens; t++)
         NAMED(finish)(p, w, kept + t * 16, row, token + t);
 }
+
+#undef TARGET
+#undef HELD
+#undef VECTOR
+#undef VECTOR_BITS
+#undef VECTOR_FLOATS
+#undef VECTOR_INTEGERS
+#undef NAMED

@@ -82,13 +82,6 @@ AVX512 INLINE void numbers_of_nibbles_of_sixteen(lanes *to, const lane_bits *wor
 #define scales_of_sixteen load_scales
 #define fill_of_sixteen fill
 #include "grouped_tile.h"
-#undef TARGET
-#undef HELD
-#undef VECTOR
-#undef VECTOR_BITS
-#undef VECTOR_FLOATS
-#undef VECTOR_INTEGERS
-#undef NAMED
 
 #define EIGHT AVX2
 #define HELD(words) __asm__("" : "+v"(words))
@@ -123,13 +116,6 @@ NEON INLINE void numbers_of_nibbles_of_four(quarter_lanes *to, const quarter_lan
 #define scales_of_four load_quarter_scales
 #define fill_of_four fill_quarter
 #include "grouped_tile.h"
-#undef TARGET
-#undef HELD
-#undef VECTOR
-#undef VECTOR_BITS
-#undef VECTOR_FLOATS
-#undef VECTOR_INTEGERS
-#undef NAMED
 
 #define EIGHT NEON
 // Two registers.
@@ -151,13 +137,6 @@ EIGHT INLINE void numbers_of_nibbles_of_eight(half_lanes *to, const half_lane_bi
 #define scales_of_eight load_half_scales
 #define fill_of_eight fill_half
 #include "grouped_tile.h"
-#undef TARGET
-#undef HELD
-#undef VECTOR
-#undef VECTOR_BITS
-#undef VECTOR_FLOATS
-#undef VECTOR_INTEGERS
-#undef NAMED
 
 #if HAS_AVX
 

@@ -18,7 +18,7 @@ extension Operations {
     ) throws(ComputeError) -> ProductError {
         let arena = try Arena(byteCount: Arena.byteCount(rows: rows, columns: columns, encoding: encoding))
         let matrix = try arena.matrix(rows: rows, columns: columns, encoding: encoding)
-        var numbers = Numbers(state: ~seed)
+        var numbers = SplitMix(seed: ~seed)
         matrix.fill(from: &numbers)
         return try measureError(of: matrix, tokens: tokens, seed: seed)
     }
@@ -38,9 +38,9 @@ extension Operations {
         let x = try arena.buffer(rows: tokens, columns: columns)
         let y = try arena.buffer(rows: tokens, columns: rows)
         let rounded = try arena.buffer(rows: tokens, columns: roundedColumns)
-        var numbers = Numbers(state: seed)
+        var numbers = SplitMix(seed: seed)
         x.withMutableSpan(rows: tokens) { span in
-            for index in span.indices { span[index] = numbers.next() }
+            for index in span.indices { span[index] = numbers.number() }
         }
         rounding(into: rounded).multiply(x, tokens: tokens, by: matrix, into: y)
         return Self.error(of: y, x, matrix)
@@ -68,9 +68,9 @@ extension Operations {
 extension Matrix {
     /// Fills it with weights about as large as those of a model: uniform ones, or integers of any value with scales
     /// that differ by up to a factor of two.
-    fileprivate func fill(from numbers: inout Numbers) {
+    fileprivate func fill(from numbers: inout SplitMix) {
         guard case .grouped(let grouping) = encoding else {
-            for row in 0..<rows { set(row: row, floats: (0..<columns).map { _ in numbers.next() }) }
+            for row in 0..<rows { set(row: row, floats: (0..<columns).map { _ in numbers.number() }) }
             return
         }
         for row in stride(from: 0, to: rows, by: Grouping.panelRows) {
@@ -96,8 +96,8 @@ extension Matrix {
 
 extension Grouping {
     /// Appends one element of a part.
-    fileprivate func append(_ part: Part, from numbers: inout Numbers, to bytes: inout [UInt8]) {
-        let bits = numbers.bits()
+    fileprivate func append(_ part: Part, from numbers: inout SplitMix, to bytes: inout [UInt8]) {
+        let bits = numbers.next()
         // From 1 to 2, and the offset puts half the integers' range at zero.
         let factor = 1 + Float(bits % 128) / 128
         let size = part == .offsets || part == .superOffsets ? -factor * Float(1 << (self.bits - 1)) : factor
@@ -117,17 +117,7 @@ extension Grouping {
     }
 }
 
-/// Numbers in -1..<1, of the splitmix64 generator.
-private struct Numbers {
-    var state: UInt64
-
-    mutating func bits() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var bits = state
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
-    }
-
-    mutating func next() -> Float { Float(Int64(bitPattern: bits()) >> 40) / Float(1 << 23) }
+extension SplitMix {
+    /// A number in -1..<1.
+    fileprivate mutating func number() -> Float { Float(Int64(bitPattern: next()) >> 40) / Float(1 << 23) }
 }

@@ -1,3 +1,4 @@
+import Blueprint
 package import Compute
 
 /// How the next token is chosen from the logits.
@@ -69,20 +70,12 @@ public struct Sampling: Hashable, Sendable {
 
     /// Standard Gumbel noise of a token at a position.
     package func noise(position: Int, token: Int) -> Double {
-        var state = seed &+ 0x9E37_79B9_7F4A_7C15 &* UInt64(truncatingIfNeeded: position &+ 1)
-        state = Self.mixed(state) ^ UInt64(truncatingIfNeeded: token)
+        var state = seed &+ SplitMix.gamma &* UInt64(truncatingIfNeeded: position &+ 1)
+        state = SplitMix.mixed(state) ^ UInt64(truncatingIfNeeded: token)
         // 52 bits and a half: every value is exact, and none is 0 or 1.
-        let bits = Self.mixed(state &+ 0x9E37_79B9_7F4A_7C15) >> 12
+        let bits = SplitMix.mixed(state &+ SplitMix.gamma) >> 12
         let uniform = (Double(bits) + 0.5) * 0x1p-52
         return -Logarithm.natural(-Logarithm.natural(uniform))
-    }
-
-    /// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
-    private static func mixed(_ value: UInt64) -> UInt64 {
-        var bits = value
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
     }
 
     /// The token chosen among candidates, or nil where more candidates are needed to be sure.

@@ -136,6 +136,7 @@ extension RankProfile {
         coreShare.roundToDigits()
         secondsPerElement.roundToDigits()
         secondsPerLayer.roundToDigits()
+        stageVariation?.roundToDigits()
         for index in peaks.indices {
             peaks[index].operationsPerSecond.roundToDigits()
             peaks[index].spread.roundToDigits()

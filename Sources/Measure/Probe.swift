@@ -46,18 +46,23 @@ public struct Probe {
             let stopwatch = Stopwatch(world: world, isQuick: isQuick, progress: progress)
             let rank = try RankProbe(self, stopwatch)
             let links = LinkProbe(world: world, stopwatch: stopwatch)
+            let stage = world.size > 1 ? try world.together { try rank.stage() } : nil
             let collectives = try CollectiveProbe(
                 world: world, stopwatch: stopwatch, threads: rank.pool.threads, sharesCores: try rank.anySharesCores(),
-                stage: world.size > 1 ? try world.together { try rank.stage() } : nil)
+                stage: stage)
             stopwatch.announce(
-                RankProbe.measurementCount + LinkProbe.measurementCount(ranks: world.size)
-                    + collectives.measurementCount)
+                RankProbe.measurementCount + (stage == nil ? 0 : 1)
+                    + LinkProbe.measurementCount(ranks: world.size) + collectives.measurementCount)
             for _ in 0..<stopwatch.rounds {
                 try rank.measure()
+                if let stage { try rank.measureStages(stage) }
                 try links.measure()
                 try collectives.measure()
             }
-            let ranks = try world.gatherStrings(Self.text(rank.profile)).map { text in
+            var own = rank.profile
+            // The variation of who takes turns is that of the system's turns.
+            own.stageVariation = rank.sharesCores ? nil : stage?.variation
+            let ranks = try world.gatherStrings(Self.text(own)).map { text in
                 try JSONDecoder().decode(RankProfile.self, from: Data(text.utf8))
             }
             let profile = ClusterProfile(

@@ -12,7 +12,8 @@ struct RankProbe {
     let pool: Pool
     let instructionSet: InstructionSet
     private let cores: Int
-    private let sharesCores: Bool
+    /// Whether its threads must take turns on cores.
+    let sharesCores: Bool
     private let coreMates: [Int]
     private let memoryByteCount: Int
 
@@ -48,6 +49,13 @@ struct RankProbe {
         try measureProducts()
         try measureAttention()
         try measureOthers()
+    }
+
+    /// Measures how much stages vary while all ranks have some; to be called on every rank, in every round.
+    func measureStages(_ stage: StageReading) throws(MPIError) {
+        stopwatch.begin("stages")
+        try world.barrier()
+        stage.measureVariation(seconds: stopwatch.stageSeconds)
     }
 
     /// What the windows of all rounds say.

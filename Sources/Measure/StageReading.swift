@@ -7,8 +7,12 @@ final class StageReading {
     private let arena: Arena
     private let byteCount: Int
     private var next = 0
+    private var variations: [Double] = []
 
     private static let byteCountOfThread = 3 << 20
+    // A normal distribution's standard deviation, of the distance from the median that half of it keeps within.
+    private static let deviationPerDistance = 1.4826
+    private static let fewestStages = 20
 
     /// - Parameter byteCount: bytes of the memory; it is read from the start again when all is read.
     ///
@@ -25,4 +29,19 @@ final class StageReading {
         operations.read(arena, next..<next + byteCount)
         next += byteCount
     }
+
+    /// Finds how much stages vary that follow each other for so many seconds.
+    func measureVariation(seconds: Double) {
+        var times: [Double] = []
+        let start = ContinuousClock.now
+        repeat {
+            times.append(ContinuousClock().measure { read() } / .seconds(1))
+        } while times.count < Self.fewestStages || (ContinuousClock.now - start) / .seconds(1) < seconds
+        let median = BenchmarkReport.Spread(times).median
+        let distance = BenchmarkReport.Spread(times.map { abs($0 - median) }).median
+        variations.append(Self.deviationPerDistance * distance / median)
+    }
+
+    /// The coefficient of variation of a stage's time, the median of what was found; nil where nothing was.
+    var variation: Double? { variations.isEmpty ? nil : BenchmarkReport.Spread(variations).median }
 }

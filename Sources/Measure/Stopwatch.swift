@@ -30,6 +30,9 @@ final class Stopwatch {
     /// turns, for seconds.
     var rounds: Int { isQuick ? 2 : 5 }
 
+    /// Seconds in which stages are read one after the other, in every round.
+    var stageSeconds: Double { isQuick ? 0.02 : 0.05 }
+
     /// Seconds of one window: many times as long as a system lets one of several programs on a core work, so that ranks
     /// which share a core see their part of it.
     private var window: Double { isQuick ? 0.01 : 0.03 }

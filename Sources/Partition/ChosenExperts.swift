@@ -1,3 +1,5 @@
+import Blueprint
+
 /// The experts that a token chooses, and what a rank has of all of them.
 struct ChosenExperts: Hashable {
     /// Experts that a token chooses.
@@ -38,7 +40,7 @@ struct ChosenExperts: Hashable {
         let averages = costs.map { $0.average + $0.rest }.max() ?? 0
         guard let first = costs.first?.experts, !costs.allSatisfy(\.experts.isBalanced) else { return averages }
         let seconds = costs.map { cost in cost.experts.parts.map { $0 * cost.average } }
-        var random = SplitMix(state: 1)
+        var random = SplitMix(seed: 1)
         var (experts, sum) = (Array(0..<first.count), 0.0)
         for _ in 0..<sampleCount {
             var ranks = costs.map(\.rest)

@@ -77,6 +77,10 @@ private struct ProfileCheck {
         }
         try seconds(rank.secondsPerElement, "\(place).secondsPerElement")
         try seconds(rank.secondsPerLayer, "\(place).secondsPerLayer")
+        let variation = rank.stageVariation ?? 0
+        try require(
+            variation.isFinite && variation >= 0, "\(place).stageVariation", "a part of a mean, zero or more",
+            Figure.number(variation))
         try require(!rank.products.isEmpty, "\(place).products", "at least one", "none")
         for (number, product) in rank.products.enumerated() {
             let place = "\(place).products[\(number)]"

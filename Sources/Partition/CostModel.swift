@@ -3,8 +3,8 @@ import Blueprint
 /// What passes of a plan take on the ranks of a profile: bytes over rates, operations over rates, and messages.
 ///
 /// Ranks meet after every stage, a mixer or the head; the stage takes as long as its slowest rank, and the exchange
-/// after it as long as it was measured to take. Which rank is the slowest with a token's experts may depend on their
-/// choice: the time is an average then.
+/// after it as long as it was measured to take. Which rank is the slowest may vary from stage to stage, and with a
+/// token's experts depend on their choice: the time is an average then.
 public struct CostModel: Sendable {
     /// What the predictions are for.
     public let plan: Plan
@@ -160,7 +160,9 @@ public struct CostModel: Sendable {
     }
 
     /// Of no stage yet.
-    private var emptyTally: Tally { Tally(coreShares: profile.ranks.map(\.coreShare)) }
+    private var emptyTally: Tally {
+        Tally(coreShares: profile.ranks.map(\.coreShare), variations: profile.ranks.map { $0.stageVariation ?? 0 })
+    }
 }
 
 /// Seconds of exchanges, as they were measured, and if no rank shared a core.
@@ -175,14 +177,17 @@ private struct ExchangeSeconds {
 private struct Tally {
     private(set) var prediction: Prediction
     private let coreShares: [Double]  // [ranks]
+    private let variations: [Double]  // [ranks]
 
-    /// - Parameter coreShares: the part of the time that ranks have a core.
-    init(coreShares: [Double]) {
+    /// - Parameters:
+    ///   - coreShares: the part of the time that ranks have a core.
+    ///   - variations: the coefficients of variation of their stages.
+    init(coreShares: [Double], variations: [Double]) {
         let none = Prediction.Rank(
             seconds: Dictionary(uniqueKeysWithValues: Phase.allCases.map { ($0, 0) }), waitSeconds: 0)
         prediction = Prediction(
             seconds: 0, ranks: coreShares.map { _ in none }, secondsAlone: 0, exchangeSecondsAlone: 0)
-        self.coreShares = coreShares
+        (self.coreShares, self.variations) = (coreShares, variations)
     }
 
     /// What each rank does until they meet, and what they exchange then, `count` times.
@@ -192,7 +197,7 @@ private struct Tally {
         let own = times.map { $0.values.reduce(0, +) }
         let longest = own.max() ?? 0
         let alone = zip(own, coreShares).map { $0 * $1 }.max() ?? 0
-        let slowest = max(longest, slowest ?? 0)
+        let slowest = max(Meeting.expectedSeconds(means: own, variations: variations), slowest ?? 0)
         let delay = slowest - longest
         prediction.seconds += Double(count) * slowest
         prediction.secondsAlone += Double(count) * (alone + delay * (longest > 0 ? alone / longest : 1))

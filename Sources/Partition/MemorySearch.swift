@@ -29,7 +29,7 @@ struct MemorySearch {
         }
         // Where all ranks together lack memory, no shares help.
         guard isPossible else { return nil }
-        var random = SplitMix(state: 1)
+        var random = SplitMix(seed: 1)
         while triesLeft > 0 {
             if let found = moved(left.map { $0 * random.factor() }) {
                 return Self.round(found).first { excess($0) == 0 } ?? found

@@ -1,7 +1,7 @@
 /// What one forward pass takes, predicted from a plan and a profile of the cluster that runs it.
 ///
-/// Ranks meet after every mixer, so that a pass takes the sum, over its mixers and the head, of the slowest rank's time
-/// there and the exchange after it.
+/// Ranks meet after every mixer, so that a pass takes the sum, over its mixers and the head, of the slowest rank's
+/// expected time there and the exchange after it.
 public struct Prediction: Sendable, Hashable, Codable {
     /// What one rank does meanwhile.
     public struct Rank: Sendable, Hashable, Codable {

@@ -32,12 +32,16 @@ public struct RankProfile: Sendable, Hashable, Codable {
     public var secondsPerElement: Double
     /// Seconds that a layer of one token takes beside its products, cached positions, elements and exchange.
     public var secondsPerLayer: Double
+    /// The coefficient of variation of what its threads take between two meetings with the other ranks: the standard
+    /// deviation as a part of the mean. Absent where it was not measured: alone, or taking turns on cores.
+    public var stageVariation: Double?
 
     /// A profile of these measurements.
     public init(
         host: String, cores: Int, threads: Int, coreShare: Double = 1, coreMates: [Int]? = nil, instructionSet: String,
         memoryByteCount: Int, readBandwidth: Double, readSpread: Double = 0, peaks: [PeakProfile] = [],
-        products: [ProductProfile], attention: [AttentionProfile], secondsPerElement: Double, secondsPerLayer: Double
+        products: [ProductProfile], attention: [AttentionProfile], secondsPerElement: Double, secondsPerLayer: Double,
+        stageVariation: Double? = nil
     ) {
         self.host = host
         self.cores = cores
@@ -53,6 +57,7 @@ public struct RankProfile: Sendable, Hashable, Codable {
         self.attention = attention
         self.secondsPerElement = secondsPerElement
         self.secondsPerLayer = secondsPerLayer
+        self.stageVariation = stageVariation
     }
 }
 

@@ -1,9 +1,11 @@
+import Blueprint
+
 /// Numbers that are told by their place.
 struct RandomNumbers: Sendable {
     private let seed: UInt64
 
     init(seed: UInt64, weight: Int) {
-        self.seed = Self.mixed(seed &+ Self.mixed(UInt64(truncatingIfNeeded: weight) &+ 1))
+        self.seed = SplitMix.mixed(seed &+ SplitMix.mixed(UInt64(truncatingIfNeeded: weight) &+ 1))
     }
 
     /// From -1 to 1.
@@ -29,28 +31,20 @@ struct RandomNumbers: Sendable {
 
     /// Bytes of a row of one of several kinds of bytes that a weight has.
     func draw(row: Int, kind: Int, bytes: Range<Int>, into target: inout [UInt8]) {
-        let rowSeed = Self.mixed(rowSeed(row) &+ UInt64(truncatingIfNeeded: kind) &+ 1)
+        let rowSeed = SplitMix.mixed(rowSeed(row) &+ UInt64(truncatingIfNeeded: kind) &+ 1)
         for byte in bytes {
             target.append(UInt8(truncatingIfNeeded: word(rowSeed, byte / 8) >> UInt64(byte % 8 * 8)))
         }
     }
 
-    private func rowSeed(_ row: Int) -> UInt64 { Self.mixed(seed ^ UInt64(truncatingIfNeeded: row)) }
+    private func rowSeed(_ row: Int) -> UInt64 { SplitMix.mixed(seed ^ UInt64(truncatingIfNeeded: row)) }
 
     /// Four numbers of 16 bits.
     private func word(_ rowSeed: UInt64, _ index: Int) -> UInt64 {
-        Self.mixed(rowSeed &+ UInt64(truncatingIfNeeded: index) &* 0x9E37_79B9_7F4A_7C15)
+        SplitMix.mixed(rowSeed &+ UInt64(truncatingIfNeeded: index) &* SplitMix.gamma)
     }
 
     private static func number(_ word: UInt64, _ index: Int) -> Float {
         Float(Int16(truncatingIfNeeded: word >> (16 * UInt64(index)))) * 0x1p-15
-    }
-
-    /// The finaliser of SplitMix64: Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014.
-    private static func mixed(_ value: UInt64) -> UInt64 {
-        var bits = value
-        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-        return bits ^ (bits >> 31)
     }
 }

@@ -41,6 +41,11 @@ enum Clusters {
     /// Ranks of unlike speeds, of one to `most`.
     static func random(_ random: inout Random, most: Int) -> ClusterProfile {
         let count = random.next(in: 1...most)
-        return profile((0..<count).map { _ in rank(Double(random.next(in: 10...80)) * 1e6) })
+        return profile(
+            (0..<count).map { _ in
+                var rank = rank(Double(random.next(in: 10...80)) * 1e6)
+                rank.stageVariation = Double(random.next(in: 0...8)) / 100
+                return rank
+            })
     }
 }

@@ -74,6 +74,31 @@ import Testing
         #expect(isNear(prediction.ranks[0].waitSeconds, own[1] - own[0]))
     }
 
+    @Test func ranksWhoseStagesVaryWaitForEachOther() throws {
+        func prediction(_ variation: Double?, slowness: Double) throws -> Prediction {
+            var ranks = [rank(slowness: 1), rank(slowness: slowness)]
+            for number in ranks.indices { ranks[number].stageVariation = variation }
+            return CostModel(try plan(shares: [1, 1]), profile(ranks)).decodedToken(position: 0)
+        }
+        func computing(_ prediction: Prediction, _ rank: Int) -> Double {
+            prediction.ranks[rank].seconds.filter { $0.key != .communication }.values.reduce(0, +)
+        }
+        let steady = try prediction(nil, slowness: 1)
+        #expect(steady.ranks.allSatisfy { $0.waitSeconds == 0 })
+        let varying = try prediction(0.1, slowness: 1)
+        // The later of two alike comes four fifths of a step of 0.1 / sqrt(2) after the mean.
+        let wait = computing(steady, 0) * 0.8 * 0.1 / 2.0.squareRoot()
+        for rank in 0..<2 {
+            #expect(isNear(varying.ranks[rank].waitSeconds, wait))
+            #expect(computing(varying, rank) == computing(steady, rank))
+        }
+        #expect(isNear(varying.seconds, steady.seconds + wait) && isNear(varying.secondsAlone, varying.seconds))
+        // Nobody waits for the faster one of two so unlike, but after the embedding, which takes both as long.
+        let embedding = 32 * 0.001 * 0.8 * 0.1 / 2.0.squareRoot()
+        #expect(
+            isNear(try prediction(0.1, slowness: 9).seconds, try prediction(nil, slowness: 9).seconds + embedding))
+    }
+
     @Test func aChunkTakesItsOperationsWhereTheseTakeLonger() throws {
         let model = CostModel(try plan(shares: [1]), profile([rank(slowness: 1)]))
         func mlp(_ tokens: Int) -> Double {

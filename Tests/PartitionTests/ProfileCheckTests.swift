@@ -42,6 +42,7 @@ import Testing
         ("ranks[1].attention[0].tokenBytesPerSecond", { $0.ranks[1].attention[0].tokenBytesPerSecond = 0 }),
         ("ranks[1].secondsPerElement", { $0.ranks[1].secondsPerElement = .nan }),
         ("ranks[1].secondsPerLayer", { $0.ranks[1].secondsPerLayer = -1 }),
+        ("ranks[1].stageVariation: expected a part of a mean", { $0.ranks[1].stageVariation = -0.1 }),
         ("links[0]: expected 'from' below 'to'", { $0.links[0].to = 2 }),
         ("links[0].bytesPerSecond", { $0.links[0].bytesPerSecond = 0 }),
         ("collectives[0].bytesPerSecond", { $0.collectives[0].bytesPerSecond = 0 }),
