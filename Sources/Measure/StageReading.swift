@@ -13,6 +13,8 @@ final class StageReading {
     // A normal distribution's standard deviation, of the distance from the median that half of it keeps within.
     private static let deviationPerDistance = 1.4826
     private static let fewestStages = 20
+    // More is not a variation but another kind of trouble.
+    private static let greatestVariation = 0.7
 
     /// - Parameter byteCount: bytes of the memory; it is read from the start again when all is read.
     ///
@@ -39,7 +41,7 @@ final class StageReading {
         } while times.count < Self.fewestStages || (ContinuousClock.now - start) / .seconds(1) < seconds
         let median = BenchmarkReport.Spread(times).median
         let distance = BenchmarkReport.Spread(times.map { abs($0 - median) }).median
-        variations.append(Self.deviationPerDistance * distance / median)
+        variations.append(min(Self.greatestVariation, Self.deviationPerDistance * distance / median))
     }
 
     /// The coefficient of variation of a stage's time, the median of what was found; nil where nothing was.

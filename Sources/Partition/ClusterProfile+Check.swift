@@ -79,7 +79,7 @@ private struct ProfileCheck {
         try seconds(rank.secondsPerLayer, "\(place).secondsPerLayer")
         let variation = rank.stageVariation ?? 0
         try require(
-            variation.isFinite && variation >= 0, "\(place).stageVariation", "a part of a mean, zero or more",
+            variation >= 0 && variation <= 0.7, "\(place).stageVariation", "a part of a mean, 0 to 0.7",
             Figure.number(variation))
         try require(!rank.products.isEmpty, "\(place).products", "at least one", "none")
         for (number, product) in rank.products.enumerated() {

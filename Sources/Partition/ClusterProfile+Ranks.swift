@@ -1,10 +1,11 @@
 extension ClusterProfile {
     /// The profile of some of the ranks in the order given, numbered anew; those that took turns on cores with ranks
-    /// which are not among them have more of their cores' time.
+    /// which are not among them have more of their cores' time, and where they take no turns any more vary as the others
+    /// do that took none.
     ///
     /// Collectives stay those that were measured: of the first so many ranks, whichever these are. But where ranks
     /// took turns and none does any more, they are those computed for ranks with cores of their own.
-    func keeping(_ kept: [Int]) -> ClusterProfile {
+    package func keeping(_ kept: [Int]) -> ClusterProfile {
         var profile = self
         profile.ranks = kept.map { withCores(of: kept, $0) }
         if takesTurns, !profile.takesTurns, let alone { profile.collectives = alone.collectives }
@@ -33,7 +34,14 @@ extension ClusterProfile {
         rank = rank.faster(reading: share / rank.coreShare, computing: share / rank.coreShare)
         rank.coreShare = share
         if room > Self.wholeCore { rank.coreMates = nil }
+        if rank.coreMates == nil { rank.stageVariation = rank.stageVariation ?? usualVariation }
         return rank
+    }
+
+    /// The middle one of the ranks' variations; nil where none was measured.
+    private var usualVariation: Double? {
+        let known = ranks.compactMap(\.stageVariation).sorted()
+        return known.isEmpty ? nil : known[known.count / 2]
     }
 
     // Shares are measured.

@@ -6,7 +6,7 @@
 /// the median.
 public struct ClusterProfile: Sendable, Hashable, Codable {
     /// The version of this form.
-    public static let formatVersion = 5
+    public static let formatVersion = 6
 
     /// ``formatVersion`` of the program that wrote it.
     public var formatVersion: Int

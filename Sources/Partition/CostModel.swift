@@ -197,8 +197,10 @@ private struct Tally {
         let own = times.map { $0.values.reduce(0, +) }
         let longest = own.max() ?? 0
         let alone = zip(own, coreShares).map { $0 * $1 }.max() ?? 0
-        let slowest = max(Meeting.expectedSeconds(means: own, variations: variations), slowest ?? 0)
-        let delay = slowest - longest
+        let chosen = max(longest, slowest ?? 0)
+        // What a critical path is held against is a mean over tokens, which knows no chance.
+        let delay = chosen - longest
+        let slowest = max(chosen, Meeting.expectedSeconds(means: own, variations: variations))
         prediction.seconds += Double(count) * slowest
         prediction.secondsAlone += Double(count) * (alone + delay * (longest > 0 ? alone / longest : 1))
         for rank in times.indices {

@@ -7,7 +7,7 @@ public struct Prediction: Sendable, Hashable, Codable {
     public struct Rank: Sendable, Hashable, Codable {
         /// Seconds of each phase; communication without waiting.
         public var seconds: [Phase: Double]
-        /// Seconds that it waits for slower ranks.
+        /// Seconds that it waits for ranks that are slower, or happen to be later.
         public var waitSeconds: Double
 
         /// A rank's times.
@@ -21,7 +21,7 @@ public struct Prediction: Sendable, Hashable, Codable {
     public var seconds: Double
     /// In rank order.
     public var ranks: [Rank]
-    /// Seconds of the pass if no rank shared a core with another: as ``seconds`` where none does.
+    /// Seconds of the pass if no rank shared a core with another and none was late by chance.
     public var secondsAlone: Double
     /// Those of its exchanges.
     public var exchangeSecondsAlone: Double

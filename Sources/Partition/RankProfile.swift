@@ -8,7 +8,7 @@ public struct RankProfile: Sendable, Hashable, Codable {
     public var cores: Int
     /// Threads that it uses.
     public var threads: Int
-    /// The part of the time in which its threads had a core while all ranks computed: 1 where threads of the job do not
+    /// The part of the time in which its threads had a core while all ranks computed: 1 where its threads do not
     /// take turns.
     public var coreShare: Double
     /// The ranks of the profile that must take turns with this one on cores; absent where none do.
@@ -32,8 +32,9 @@ public struct RankProfile: Sendable, Hashable, Codable {
     public var secondsPerElement: Double
     /// Seconds that a layer of one token takes beside its products, cached positions, elements and exchange.
     public var secondsPerLayer: Double
-    /// The coefficient of variation of what its threads take between two meetings with the other ranks: the standard
-    /// deviation as a part of the mean. Absent where it was not measured: alone, or taking turns on cores.
+    /// The coefficient of variation of what its threads take between two meetings with the other ranks, of a short
+    /// stage that reads memory, and counted for all: the standard deviation as a part of the mean. Absent where it was
+    /// not measured: alone, or taking turns on cores; nobody waits for it by chance then.
     public var stageVariation: Double?
 
     /// A profile of these measurements.

@@ -24,9 +24,10 @@ struct ClusterOptions: ParsableArguments {
 extension ClusterOptions {
     /// The profile of a job's ranks on rank 0; nil on the others, and where none is named.
     ///
-    /// Refuses ranks that were not all told the same: they would measure different things.
+    /// Refuses ranks of which only some were told one: they would call different collectives.
     func profile(on world: Communicator) throws -> ClusterProfile? {
-        try world.requireSame("--cluster", cluster ?? "", remedy: "start every rank with the same options")
+        try world.requireSame(
+            "--cluster", cluster == nil ? "not given" : "given", remedy: "start every rank with the same options")
         return try world.together {
             guard world.rank == 0, let cluster else { return nil }
             return try profile()?.matching(hosts: world.hosts, path: cluster)

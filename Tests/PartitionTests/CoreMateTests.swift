@@ -37,6 +37,14 @@ import Testing
         #expect(two.ranks.allSatisfy { $0.coreShare == 1 && $0.readBandwidth == 2e9 && $0.coreMates == nil })
     }
 
+    @Test func whoTakesNoTurnsAnyMoreVariesAsOthersDo() throws {
+        var all = profile([[1], [0], []], share: 0.5)
+        all.ranks[2].stageVariation = 0.1
+        let two = all.keeping([0, 2])
+        #expect(two.ranks.map(\.stageVariation) == [0.1, 0.1] && two.ranks[0].coreMates == nil)
+        #expect(all.keeping([0, 1]).ranks.map(\.stageVariation) == [nil, nil])
+    }
+
     @Test func ranksOnOtherCoresDoNotCount() throws {
         let pairs = profile([[1], [0], [3], [2], []], share: 0.5)
         let three = try pairs.first(3, path: "")

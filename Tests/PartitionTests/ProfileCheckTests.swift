@@ -11,7 +11,7 @@ import Testing
     }
 
     static let damages: [(String, @Sendable (inout ClusterProfile) -> Void)] = [
-        ("formatVersion: expected 5", { $0.formatVersion = 1 }),
+        ("formatVersion: expected 6", { $0.formatVersion = 1 }),
         ("ranks: expected at least one, found none", { $0.ranks = [] }),
         ("ranks[1].host", { $0.ranks[1].host = "" }),
         ("ranks[1].threads", { $0.ranks[1].threads = 0 }),
@@ -43,6 +43,8 @@ import Testing
         ("ranks[1].secondsPerElement", { $0.ranks[1].secondsPerElement = .nan }),
         ("ranks[1].secondsPerLayer", { $0.ranks[1].secondsPerLayer = -1 }),
         ("ranks[1].stageVariation: expected a part of a mean", { $0.ranks[1].stageVariation = -0.1 }),
+        ("ranks[1].stageVariation", { $0.ranks[1].stageVariation = .nan }),
+        ("ranks[0].stageVariation", { $0.ranks[0].stageVariation = 0.8 }),
         ("links[0]: expected 'from' below 'to'", { $0.links[0].to = 2 }),
         ("links[0].bytesPerSecond", { $0.links[0].bytesPerSecond = 0 }),
         ("collectives[0].bytesPerSecond", { $0.collectives[0].bytesPerSecond = 0 }),
