@@ -34,8 +34,7 @@ extension Communicator {
     /// The other ranks that must take turns on cores of this one's, if it must itself, in increasing order; all ranks
     /// of the job call it, each with its number of threads.
     public func ranksSharingCores(threads: Int) throws(MPIError) -> [Int] {
-        let (hosts, lists) = try hostsAndCores()
-        let counts = try gatherStrings("\(threads)").map { Int($0) ?? 1 }
+        let (hosts, lists, counts) = try hostsCoresAndThreads(threads)
         let ranks = (0..<size).filter { hosts[$0] == hosts[rank] }
         let crowded = Set(
             CoreShare.crowded(threads: ranks.map { counts[$0] }, allowed: ranks.map { lists[$0] }).map { ranks[$0] })
@@ -47,8 +46,7 @@ extension Communicator {
     /// Whether every thread of a rank and of this one can have a core of its own while the others of the job sleep, for
     /// every rank; all ranks of the job call it, each with its number of threads.
     public func ranksOnOtherCores(threads: Int) throws(MPIError) -> [Bool] {
-        let (hosts, lists) = try hostsAndCores()
-        let counts = try gatherStrings("\(threads)").map { Int($0) ?? 1 }
+        let (hosts, lists, counts) = try hostsCoresAndThreads(threads)
         func hasRoom(_ ranks: [Int]) -> Bool {
             CoreShare.crowded(threads: ranks.map { counts[$0] }, allowed: ranks.map { lists[$0] }).isEmpty
         }
@@ -60,11 +58,14 @@ extension Communicator {
         }
     }
 
-    /// What all ranks of a host and no others have in common, and the cores that a rank may run on, of every rank; all
-    /// ranks of the job call it.
-    private func hostsAndCores() throws(MPIError) -> (hosts: [String], cores: [[Int]]) {
+    /// Of every rank, what all ranks of its host and no others have in common, the cores that it may run on, and its
+    /// threads; all ranks of the job call it, each with its number of threads.
+    private func hostsCoresAndThreads(
+        _ threads: Int
+    ) throws(MPIError) -> (hosts: [String], cores: [[Int]], threads: [Int]) {
         let hosts = try gatherStrings("\(ranksOfThisHost().reporter)")
-        return (hosts, try gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed))
+        let cores = try gatherStrings(CoreShare.allowedAtStart).map(CoreShare.allowed)
+        return (hosts, cores, try gatherStrings("\(threads)").map { Int($0) ?? 1 })
     }
 }
 

@@ -14,11 +14,11 @@ struct CollectiveProbe {
 
     /// Ranks that are measured together, while the rest sleeps.
     private struct Group {
-        let name: String
+        private(set) var name: String
         let ranks: [Int]
         /// Whether each reads memory before every collective; not where they may have to share cores: what one reads
         /// would be counted as what the others wait for.
-        let hasStages: Bool
+        private(set) var hasStages: Bool
         /// What they exchange by; nil on the rest.
         let communicator: Communicator?
 
@@ -31,11 +31,9 @@ struct CollectiveProbe {
 
         /// The same ranks, after stages.
         var afterStages: Group {
-            Group("\(name) after stages", ranks, hasStages: true, communicator)
-        }
-
-        private init(_ name: String, _ ranks: [Int], hasStages: Bool, _ communicator: Communicator?) {
-            (self.name, self.ranks, self.hasStages, self.communicator) = (name, ranks, hasStages, communicator)
+            var group = self
+            (group.name, group.hasStages) = ("\(name) after stages", true)
+            return group
         }
     }
 
@@ -146,10 +144,14 @@ struct CollectiveProbe {
         }
     }
 
+    private func seconds(_ operation: CollectiveProfile.Operation, _ group: Group, _ byteCount: Int) -> Double {
+        stopwatch.windows.median(Self.name(operation, group, byteCount))
+    }
+
     private func profile(_ operation: CollectiveProfile.Operation, _ group: Group) -> CollectiveProfile {
         let names = Self.byteCounts.map { Self.name(operation, group, $0) }
-        let points = zip(Self.byteCounts, names).map { byteCount, name in
-            CollectiveProfile.Point(byteCount: byteCount, seconds: stopwatch.windows.median(name))
+        let points = Self.byteCounts.map { byteCount in
+            CollectiveProfile.Point(byteCount: byteCount, seconds: seconds(operation, group, byteCount))
         }
         return CollectiveProfile(
             operation, rankCount: group.ranks.count, spread: names.map(stopwatch.windows.spread).max() ?? 0, points)
@@ -159,9 +161,6 @@ struct CollectiveProbe {
     /// most; nil without a pair.
     private var rounds: Rounds? {
         guard !pairs.isEmpty else { return nil }
-        func seconds(_ operation: CollectiveProfile.Operation, _ group: Group, _ byteCount: Int) -> Double {
-            stopwatch.windows.median(Self.name(operation, group, byteCount))
-        }
         return Rounds(
             pairs: CollectiveProfile.Operation.allCases.map { operation in
                 let slowest = Self.byteCounts.map { byteCount in

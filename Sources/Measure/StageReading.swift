@@ -1,4 +1,5 @@
 import Compute
+import Partition
 
 /// Reads some megabytes after the other, by each thread more than a core's own cache holds, of memory that few last
 /// caches hold: what a model does between two collectives.
@@ -11,10 +12,8 @@ final class StageReading {
 
     private static let byteCountOfThread = 3 << 20
     // A normal distribution's standard deviation, of the distance from the median that half of it keeps within.
-    private static let deviationPerDistance = 1.4826
+    private static let deviationPerSpread = 1.4826
     private static let fewestStages = 20
-    // More is not a variation but another kind of trouble.
-    private static let greatestVariation = 0.7
 
     /// - Parameter byteCount: bytes of the memory; it is read from the start again when all is read.
     ///
@@ -39,9 +38,8 @@ final class StageReading {
         repeat {
             times.append(ContinuousClock().measure { read() } / .seconds(1))
         } while times.count < Self.fewestStages || (ContinuousClock.now - start) / .seconds(1) < seconds
-        let median = BenchmarkReport.Spread(times).median
-        let distance = BenchmarkReport.Spread(times.map { abs($0 - median) }).median
-        variations.append(min(Self.greatestVariation, Self.deviationPerDistance * distance / median))
+        variations.append(
+            min(RankProfile.greatestStageVariation, Self.deviationPerSpread * Windows.spread(of: times)))
     }
 
     /// The coefficient of variation of a stage's time, the median of what was found; nil where nothing was.

@@ -4,7 +4,7 @@ package import Partition
 package struct TimedPrediction: Sendable {
     /// From the profile as it is.
     package var byProfile: Prediction
-    /// At the machines' pace in the run.
+    /// At the machines' pace around the test.
     package var atPace: Prediction
 
     /// Both predictions.

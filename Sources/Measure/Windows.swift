@@ -18,9 +18,12 @@ package struct Windows: Sendable {
     package func median(_ measurement: String) -> Double { BenchmarkReport.Spread(all(measurement)).median }
 
     /// The distance from the median that half of the windows keep within, as a part of the median.
-    package func spread(_ measurement: String) -> Double {
-        let median = median(measurement)
-        return BenchmarkReport.Spread(all(measurement).map { abs($0 - median) }).median / median
+    package func spread(_ measurement: String) -> Double { Self.spread(of: all(measurement)) }
+
+    /// The distance from the median that half of some figures, at least one, keep within, as a part of the median.
+    static func spread(of figures: [Double]) -> Double {
+        let median = BenchmarkReport.Spread(figures).median
+        return BenchmarkReport.Spread(figures.map { abs($0 - median) }).median / median
     }
 
     /// The measurement whose windows differ most, and their spread; nil without any.

@@ -77,10 +77,10 @@ private struct ProfileCheck {
         }
         try seconds(rank.secondsPerElement, "\(place).secondsPerElement")
         try seconds(rank.secondsPerLayer, "\(place).secondsPerLayer")
-        let variation = rank.stageVariation ?? 0
+        let (variation, greatest) = (rank.stageVariation ?? 0, RankProfile.greatestStageVariation)
         try require(
-            variation >= 0 && variation <= 0.7, "\(place).stageVariation", "a part of a mean, 0 to 0.7",
-            Figure.number(variation))
+            variation >= 0 && variation <= greatest, "\(place).stageVariation",
+            "a part of a mean, 0 to \(Figure.number(greatest))", Figure.number(variation))
         try require(!rank.products.isEmpty, "\(place).products", "at least one", "none")
         for (number, product) in rank.products.enumerated() {
             let place = "\(place).products[\(number)]"

@@ -13,20 +13,21 @@ package enum Meeting {
     package static func expectedSeconds(means: [Double], variations: [Double]) -> Double {
         let longest = means.max() ?? 0
         guard means.count > 1, variations.contains(where: { $0 > 0 }) else { return longest }
-        // Steps from the mean have a variance of 2.
-        let steps = [-2.0, -1, 0, 1, 2].map { $0 / 2.0.squareRoot() }
         let values = means.indices.flatMap { rank in
-            steps.map { (seconds: means[rank] * (1 + $0 * variations[rank]), rank: rank) }
+            Self.steps.map { (seconds: means[rank] * (1 + $0 * variations[rank]), rank: rank) }
         }.sorted { ($0.seconds, $0.rank) < ($1.seconds, $1.rank) }
         // Of each rank, the values so far: the product of these parts of all is the chance that everyone has come.
         var counts = [Int](repeating: 0, count: means.count)
         var (expected, chance) = (0.0, 0.0)
         for value in values {
             counts[value.rank] += 1
-            let next = counts.reduce(1) { $0 * Double($1) / Double(steps.count) }
+            let next = counts.reduce(1) { $0 * Double($1) / Double(Self.steps.count) }
             expected += (next - chance) * value.seconds
             chance = next
         }
         return max(longest, expected)
     }
+
+    // Deviations from the mean: five whole steps have a variance of 2.
+    private static let steps = [-2.0, -1, 0, 1, 2].map { $0 / 2.0.squareRoot() }
 }

@@ -37,6 +37,9 @@ public struct RankProfile: Sendable, Hashable, Codable {
     /// not measured: alone, or taking turns on cores; nobody waits for it by chance then.
     public var stageVariation: Double?
 
+    /// The most that ``stageVariation`` may be: more is not a variation but another kind of trouble.
+    package static let greatestStageVariation = 0.7
+
     /// A profile of these measurements.
     public init(
         host: String, cores: Int, threads: Int, coreShare: Double = 1, coreMates: [Int]? = nil, instructionSet: String,
