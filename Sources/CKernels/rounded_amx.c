@@ -10,10 +10,9 @@
 // bf16, and adds to sums in f32. Weights of any encoding are widened to bf16, or turned, for all tokens that pass.
 //
 // Inputs are laid out in tiles of sixteen tokens, each block of 32 columns after the other: [tokens / 16, blocks,
-// tokens of the tile, 32]. A tile of weights has a row for each two columns: [16, rows, 2].
+// tokens of the tile, 32].
 
 enum {
-    TILE_BYTES = 1024,
     // Two panels over so many blocks, as tiles, stay in the nearest caches, and sums pass seldom.
     STRIP_BLOCKS = 64,
     // The sums of so many tokens and panels, and the tokens' inputs, stay in the second cache.
@@ -35,19 +34,17 @@ typedef struct {
     tile_sums sums[MOST_PANELS / PANELS][MOST_TOKENS / (16 * TILES)];
 } amx_scratch __attribute__((aligned(64)));
 
+/// A tile of tokens' inputs over a strip of blocks, which are `step` bytes apart.
+typedef struct {
+    const char *first_block;
+    size_t step;
+} tile_inputs;
+
 /// Lines of memory to ask for: of each of some rows, consecutive ones.
 typedef struct {
     const char *row;
     size_t row_byte_stride, rows, lines, next;
 } upcoming;
-
-/// A product of panels or rows of bf16, cut into strips.
-typedef struct {
-    const product *p;
-    panel_layout l;
-    panel_view view; // of grouped integers
-    size_t blocks;
-} amx_source;
 
 int lockstep_has_amx(void)
 {
@@ -59,6 +56,8 @@ int lockstep_has_amx(void)
 #pragma clang attribute push(                                                                                          \
     __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))),                     \
     apply_to = function)
+
+#include "rounded_amx_weights.h"
 
 /// Rounds a row to bf16, into its places in its tile of `tile_tokens`; zeros fill the first and last block.
 static void lay_row(char *to, size_t tile_tokens, const float *x, size_t columns, size_t missing)
@@ -84,139 +83,6 @@ void lockstep_lay_amx(const multiply *m, char *rounded, size_t first, size_t las
     for (size_t t = first; t < last; t++) {
         char *tile = rounded + t / 16 * 16 * m->rounded_stride;
         lay_row(tile + t % 16 * 64, smaller(16, m->tokens - t / 16 * 16), m->x + t * m->x_stride, p->columns, missing);
-    }
-}
-
-/// Sixteen rows of sixteen pairs become sixteen rows of pairs of one row each.
-INLINE void turn_tile(char *to, const char *const *rows)
-{
-    UNROLL for (int quarter = 0; quarter < 4; quarter++)
-    {
-        __m512i a[4], b[4];
-        UNROLL for (int r = 0; r < 4; r++)
-        {
-            __m128i part[4];
-            UNROLL for (int i = 0; i < 4; i++)
-                part[i] = _mm_loadu_si128((const __m128i *)(rows[r + 4 * i] + 16 * quarter));
-            __m512i joined = _mm512_castsi128_si512(part[0]);
-            joined = _mm512_inserti32x4(joined, part[1], 1);
-            joined = _mm512_inserti32x4(joined, part[2], 2);
-            a[r] = _mm512_inserti32x4(joined, part[3], 3);
-        }
-        b[0] = _mm512_unpacklo_epi32(a[0], a[1]);
-        b[1] = _mm512_unpackhi_epi32(a[0], a[1]);
-        b[2] = _mm512_unpacklo_epi32(a[2], a[3]);
-        b[3] = _mm512_unpackhi_epi32(a[2], a[3]);
-        __m512i *line = (__m512i *)to + 4 * quarter;
-        line[0] = _mm512_unpacklo_epi64(b[0], b[2]);
-        line[1] = _mm512_unpackhi_epi64(b[0], b[2]);
-        line[2] = _mm512_unpacklo_epi64(b[1], b[3]);
-        line[3] = _mm512_unpackhi_epi64(b[1], b[3]);
-    }
-}
-
-/// Turns blocks [first, first + count) of sixteen rows of bf16. Rows past the last are read as the last.
-static void turn_strip(char (*to)[TILE_BYTES], const product *p, size_t row, size_t first, size_t count)
-{
-    const char *rows[16];
-    for (size_t r = 0; r < 16; r++)
-        rows[r] = (const char *)p->w + smaller(row + r, p->rows - 1) * p->row_byte_stride + first * 64;
-    for (size_t b = 0; b < count; b++) {
-        const size_t columns = smaller(32, p->columns - (first + b) * 32);
-        if (columns == 32) {
-            turn_tile(to[b], rows);
-        } else {
-            char padded[16][64];
-            const char *padded_rows[16];
-            memset(padded, 0, sizeof padded);
-            for (size_t r = 0; r < 16; r++) {
-                memcpy(padded[r], rows[r], columns * 2);
-                padded_rows[r] = padded[r];
-            }
-            turn_tile(to[b], padded_rows);
-        }
-        UNROLL for (int r = 0; r < 16; r++) rows[r] += 64;
-    }
-}
-
-/// Makes every NaN one that adding half of a bf16's last bit leaves a NaN.
-INLINE void make_nan_roundable(lanes *x)
-{
-    const lane_bits is_nan = (lane_bits)(*x != *x);
-    *x = (lanes)(((lane_bits)*x & ~is_nan) | (is_nan & 0x7fc00000));
-}
-
-/// Rounds the elements of two columns to bf16, side by side: to the nearest, of two the larger one.
-INLINE void join_columns(__m512i *to, const lanes *even, const lanes *odd)
-{
-    const __m512i half = _mm512_set1_epi32(0x8000), high = _mm512_set1_epi32((int)0xffff0000);
-    const __m512i low = _mm512_srli_epi32(_mm512_add_epi32((__m512i)*even, half), 16);
-    // (odd & high) | low
-    *to = _mm512_ternarylogic_epi32(_mm512_add_epi32((__m512i)*odd, half), high, low, 0xea);
-}
-
-/// Widens one block of a panel: all of it, or where groups have 16 columns, half of it.
-INLINE void widen_part(
-    char *to, const panel_view *v, const char *block, const char *span, size_t column, const int bits, const int first,
-    const int last)
-{
-    lanes scale = {0}, offset = {0};
-    // The last block's second group of 16 may not be there.
-    if (column < v->l->end) {
-        const size_t group = group_of(v->l, column);
-        load_scales_of_rows(&scale, v, span, 0, v->l->super_scales, group);
-        if (v->has_offsets)
-            load_scales_of_rows(&offset, v, span, v->l->offsets, v->l->super_offsets, group);
-        else
-            // Exact: a power of two times the scale.
-            offset = scale * -(float)(1 << (bits - 1));
-        make_nan_roundable(&scale);
-        make_nan_roundable(&offset);
-    }
-    UNROLL for (int j = first; j < last; j++)
-    {
-        lane_words words;
-        unpack_line(&words, block, j, bits);
-        lanes elements[4];
-        UNROLL for (int c = 0; c < 4; c++)
-        {
-            const lanes integers = __builtin_convertvector((lane_integers)(words >> (8 * c) & 0xff), lanes);
-            elements[c] = __builtin_elementwise_fma(integers, scale, offset);
-        }
-        join_columns((__m512i *)to + 2 * j, &elements[0], &elements[1]);
-        join_columns((__m512i *)to + 2 * j + 1, &elements[2], &elements[3]);
-    }
-}
-
-INLINE void widen_blocks(char (*to)[TILE_BYTES], const panel_view *v, size_t first, size_t count, const int bits)
-{
-    const int halves = v->l->size == 16;
-    for (size_t b = 0; b < count; b++) {
-        const size_t column = (first + b) * LOCKSTEP_BLOCK_COLUMNS;
-        const char *block = v->panel + block_of(v->l, column), *span = v->panel + span_of(v->l, column);
-        if (halves) {
-            widen_part(to[b], v, block, span, column, bits, 0, 4);
-            widen_part(to[b], v, block, span, column + 16, bits, 4, 8);
-        } else {
-            widen_part(to[b], v, block, span, column, bits, 0, 8);
-        }
-    }
-}
-
-/// Makes tiles of blocks [first, first + count) of a panel.
-static void widen_strip(char (*to)[TILE_BYTES], const amx_source *s, size_t panel, size_t first, size_t count)
-{
-    if (s->p->encoding == LOCKSTEP_BF16) {
-        turn_strip(to, s->p, panel * LOCKSTEP_PANEL_ROWS, first, count);
-        return;
-    }
-    panel_view v = s->view;
-    v.panel = (const char *)s->p->w + panel * s->p->row_byte_stride;
-    switch (s->l.bits) {
-    case 4: widen_blocks(to, &v, first, count, 4); return;
-    case 5: widen_blocks(to, &v, first, count, 5); return;
-    case 6: widen_blocks(to, &v, first, count, 6); return;
-    default: widen_blocks(to, &v, first, count, 8); return;
     }
 }
 
@@ -264,12 +130,10 @@ static void shape_tiles(size_t first_tokens, size_t second_tokens)
     _tile_loadconfig(&shapes);
 }
 
-/// Adds the products of one tile or two of tokens with two panels over a strip of blocks; inputs are `first_step` and
-/// `second_step` bytes apart from block to block.
+/// Adds the products of one tile or two of tokens with two panels over a strip of blocks.
 INLINE void add_strip(
-    tile_sums *sums, const char *first, const char *second, size_t first_step, size_t second_step,
-    char (*weights)[STRIP_BLOCKS][TILE_BYTES], size_t blocks, int begins, upcoming *next, size_t lines,
-    const int tiles)
+    tile_sums *sums, const tile_inputs *inputs, char (*weights)[STRIP_BLOCKS][TILE_BYTES], size_t blocks, int begins,
+    upcoming *next, size_t lines, const int tiles)
 {
     if (begins) {
         _tile_zero(0);
@@ -288,12 +152,12 @@ INLINE void add_strip(
     }
     for (size_t b = 0; b < blocks; b++) {
         _tile_loadd(6, weights[0][b], 64);
-        _tile_loadd(4, first + b * first_step, 64);
+        _tile_loadd(4, inputs[0].first_block + b * inputs[0].step, 64);
         _tile_dpbf16ps(0, 4, 6);
         _tile_loadd(7, weights[1][b], 64);
         _tile_dpbf16ps(1, 4, 7);
         if (tiles == 2) {
-            _tile_loadd(5, second + b * second_step, 64);
+            _tile_loadd(5, inputs[1].first_block + b * inputs[1].step, 64);
             _tile_dpbf16ps(2, 5, 6);
             _tile_dpbf16ps(3, 5, 7);
         }
@@ -323,15 +187,16 @@ static void add_pair(
             shape_tiles(here[0], here[1]);
             memcpy(shaped, here, sizeof shaped);
         }
-        const size_t steps[2] = {here[0] * 64, here[1] * 64};
-        const char *inputs = x + pair * 32 * m->rounded_stride, *begin = inputs + first * steps[0];
+        const char *begin = x + pair * 32 * m->rounded_stride;
+        tile_inputs inputs[TILES] = {{0}};
+        for (size_t i = 0; i < TILES && here[i]; i++) {
+            const size_t step = here[i] * 64;
+            inputs[i] = (tile_inputs){begin + i * 16 * m->rounded_stride + first * step, step};
+        }
         if (here[1])
-            add_strip(
-                &sums[pair], begin, inputs + 16 * m->rounded_stride + first * steps[1], steps[0], steps[1],
-                scratch->weights, count, first == 0, next, lines, 2);
+            add_strip(&sums[pair], inputs, scratch->weights, count, first == 0, next, lines, 2);
         else
-            add_strip(
-                &sums[pair], begin, begin, steps[0], steps[0], scratch->weights, count, first == 0, next, lines, 1);
+            add_strip(&sums[pair], inputs, scratch->weights, count, first == 0, next, lines, 1);
     }
 }
 

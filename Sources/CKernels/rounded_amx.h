@@ -4,6 +4,8 @@
 #if HAS_AVX && defined(__linux__)
 #define HAS_AMX 1
 
+enum { TILE_BYTES = 1024 };
+
 /// What `ldtilecfg` takes.
 typedef struct {
     uint8_t palette, first_row, reserved[14];

@@ -172,10 +172,6 @@ INLINE void dot_step_avx512(lane_integers *sum, const lane_words *weights, const
 
 #include "rounded_tile.h"
 #pragma clang attribute pop
-#undef FORM
-#undef WIDEST
-#undef CHAINS
-#undef BIASED_BYTES
 
 #define FORM(name) name##_avx_vnni
 #define WIDEST 4
@@ -195,10 +191,6 @@ INLINE void dot_step_avx_vnni(lane_integers *sum, const lane_words *weights, con
 
 #include "rounded_tile.h"
 #pragma clang attribute pop
-#undef FORM
-#undef WIDEST
-#undef CHAINS
-#undef BIASED_BYTES
 
 #define FORM(name) name##_avx2
 #define WIDEST 4
@@ -229,10 +221,6 @@ INLINE void dot_step_avx2(lane_integers *sum, const lane_words *weights, const i
 #include "rounded_tile.h"
 #include "rounded_streams.h"
 #pragma clang attribute pop
-#undef FORM
-#undef WIDEST
-#undef CHAINS
-#undef BIASED_BYTES
 
 #elif HAS_NEON
 
@@ -260,10 +248,6 @@ INLINE void dot_step_neon(lane_integers *sum, const lane_words *weights, const i
 
 #include "rounded_tile.h"
 #pragma clang attribute pop
-#undef FORM
-#undef WIDEST
-#undef CHAINS
-#undef BIASED_BYTES
 
 #endif
 #endif

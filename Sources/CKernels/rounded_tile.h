@@ -269,3 +269,8 @@ static void FORM(multiply)(
     const multiply_functions functions = {FORM(direct), FORM(widen), WIDEST};
     multiply_panels(m, p, l, x, first, last, &functions);
 }
+
+#undef FORM
+#undef WIDEST
+#undef CHAINS
+#undef BIASED_BYTES

@@ -153,6 +153,24 @@ struct AMXTests {
         }
     }
 
+    /// Rounding such a scale as a number would make it zero: its last bits are all set.
+    @Test(arguments: [0x7FFF, 0xFFFF] as [UInt16]) func aScaleThatIsNoNumberMakesItsRowNoNumber(bits: UInt16) throws {
+        let bench = try Workbench(seed: 12)
+        for grouping in Self.groupings.compactMap({ $0 }) where grouping.scale != .nested {
+            let w = try Self.matrix(bench, 20, 96, grouping)
+            // A panel begins with the scales of its rows in the first group.
+            unsafe w.withPanelBytes(0..<1) { panel in
+                unsafe panel.storeBytes(of: bits.littleEndian, toByteOffset: 2 * 5, as: UInt16.self)
+            }
+            let x = try bench.buffer(40, 96)
+            let y = try bench.buffer(40, 20)
+            try Self.operations(bench, columns: 96, tokens: 40).multiply(x, tokens: 40, by: w, into: y)
+            for row in 0..<20 {
+                #expect((0..<40).allSatisfy { y[$0, row].isNaN == (row == 5) }, "\(grouping.name) \(row)")
+            }
+        }
+    }
+
     @Test func exactAndPreciseOperationsNeverUseIt() throws {
         let bench = try Workbench(seed: 9)
         let w = try bench.matrix(33, 200, .bf16)
