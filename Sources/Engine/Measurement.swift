@@ -18,11 +18,13 @@ public struct Measurement: Sendable, Hashable {
         public var processorSeconds: Double
         /// Bytes of experts' weights that were read.
         public var expertByteCount: Int
+        /// The most bytes of memory that its process has held so far; nil if the system does not tell.
+        public var peakByteCount: Int?
 
         /// A rank's times.
         public init(
             host: String, threads: Int, sharesCores: Bool, seconds: [Phase: Double], waitSeconds: Double,
-            processorSeconds: Double, expertByteCount: Int = 0
+            processorSeconds: Double, expertByteCount: Int = 0, peakByteCount: Int? = nil
         ) {
             self.host = host
             self.threads = threads
@@ -31,6 +33,7 @@ public struct Measurement: Sendable, Hashable {
             self.waitSeconds = waitSeconds
             self.processorSeconds = processorSeconds
             self.expertByteCount = expertByteCount
+            self.peakByteCount = peakByteCount
         }
     }
 

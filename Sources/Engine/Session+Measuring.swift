@@ -57,14 +57,15 @@ extension Session {
     /// All tokens over those in whose steps the processor's time was read.
     private var scale: Double { Double(bench.clock.tokens) / Double(max(1, bench.clock.sampledTokens)) }
 
-    /// `[phases, waiting, processor, threads, shares cores, bytes of experts]`; times in nanoseconds.
+    /// `[phases, waiting, processor, threads, shares cores, bytes of experts, most memory]`; times in nanoseconds, an unknown
+    /// figure is -1.
     private func figures() -> [Int64] {
         let (clock, meetings) = (bench.clock, bench.clock.meetings)
         var times = clock.finished
         times[.communication] -= meetings.waited
         return Phase.allCases.map { times[$0] } + [
             meetings.waited, Int64(Double(clock.processorTime) * scale), Int64(threadCount), sharesCores ? 1 : 0,
-            Int64(bench.routing.byteCountRead - expertBytesBefore),
+            Int64(bench.routing.byteCountRead - expertBytesBefore), Int64(Communicator.peakMemory() ?? -1),
         ]
     }
 
@@ -73,7 +74,8 @@ extension Session {
         return Measurement.Rank(
             host: communicator.hosts[rank], threads: Int(rest[2]), sharesCores: rest[3] == 1,
             seconds: Dictionary(uniqueKeysWithValues: zip(Phase.allCases, figures.lazy.map(Self.seconds))),
-            waitSeconds: Self.seconds(rest[0]), processorSeconds: Self.seconds(rest[1]), expertByteCount: Int(rest[4]))
+            waitSeconds: Self.seconds(rest[0]), processorSeconds: Self.seconds(rest[1]), expertByteCount: Int(rest[4]),
+            peakByteCount: rest[5] < 0 ? nil : Int(rest[5]))
     }
 
     /// Runs `body`, whose collectives are no part of the traffic.

@@ -8,6 +8,12 @@ extension Communicator {
         MemoryBound.ofThisProcess().map(\.byteCount).min()
     }
 
+    /// The most memory that this process has held at a time, in bytes, its program and libraries with it; nil if the
+    /// system does not tell. Corresponds to `VmHWM` of `/proc/self/status`.
+    public static func peakMemory() -> Int? {
+        SystemFile.text(of: "/proc/self/status").flatMap { SystemFile.byteCount(of: "VmHWM", in: $0) }
+    }
+
     /// What limits the memory of the ranks, each bound with the ranks that divide it; nil if any host's memory is
     /// unknown.
     ///

@@ -30,7 +30,9 @@ extension MemoryBound {
     }
 
     /// `MemAvailable` in the text of `/proc/meminfo`, in bytes.
-    package static func available(systemText: String) -> Int? { byteCount(of: "MemAvailable", in: systemText) }
+    package static func available(systemText: String) -> Int? {
+        SystemFile.byteCount(of: "MemAvailable", in: systemText)
+    }
 
     /// What the limits on a process's address space and on its private data leave, where `statusText` is its
     /// `/proc/self/status` and nil means no limit.
@@ -38,7 +40,8 @@ extension MemoryBound {
     /// Since Linux 4.7 all private memory that can be written counts as data, not only the heap.
     package static func limits(statusText: String, addressSpace: Int?, data: Int?) -> [MemoryBound] {
         [("address space", addressSpace, "VmSize"), ("data", data, "VmData")].compactMap { source, limit, key in
-            limit.map { MemoryBound(source, max(0, $0 - (byteCount(of: key, in: statusText) ?? 0)), isShared: false) }
+            let taken = SystemFile.byteCount(of: key, in: statusText) ?? 0
+            return limit.map { MemoryBound(source, max(0, $0 - taken), isShared: false) }
         }
     }
 
@@ -47,13 +50,6 @@ extension MemoryBound {
         guard unsafe getrlimit(resource, &limits) == 0 else { return nil }
         // Infinity is greater than any Int.
         return Int(exactly: limits.rlim_cur)
-    }
-
-    /// The value of a line `key: 12 kB`.
-    private static func byteCount(of key: String, in text: String) -> Int? {
-        let line = text.split(separator: "\n").first { $0.hasPrefix(key + ":") }
-        let kibibytes = line?.dropFirst(key.count + 1).split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }
-        return kibibytes.flatMap { $0 >= 0 && $0 <= Int.max / 1024 ? $0 * 1024 : nil }
     }
 }
 

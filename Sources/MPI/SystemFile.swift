@@ -11,4 +11,11 @@ enum SystemFile {
         let count = unsafe read(file, &bytes, bytes.count)
         return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
     }
+
+    /// The value of a line `key: 12 kB`.
+    static func byteCount(of key: String, in text: String) -> Int? {
+        let line = text.split(separator: "\n").first { $0.hasPrefix(key + ":") }
+        let kibibytes = line?.dropFirst(key.count + 1).split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }
+        return kibibytes.flatMap { $0 >= 0 && $0 <= Int.max / 1024 ? $0 * 1024 : nil }
+    }
 }

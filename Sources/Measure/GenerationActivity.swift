@@ -7,6 +7,20 @@ public struct GenerationActivity: Sendable, Hashable, Codable, CustomStringConve
     public var prompt: Activity?
     /// The tokens after the first; nil where there was none.
     public var decoding: Activity?
+    /// What every rank has held in memory, in rank order; empty where the system does not tell, or nothing was measured.
+    public var memory: [Memory]
+
+    /// The most memory that one rank has held.
+    public struct Memory: Sendable, Hashable, Codable {
+        /// Its number.
+        public var rank: Int
+        /// Its host.
+        public var host: String
+        /// What the plan says: weights, cache and buffers. The program itself and MPI are not in it.
+        public var plannedByteCount: Int
+        /// What its process has held, the program itself and MPI included.
+        public var heldByteCount: Int
+    }
 
     /// The activity of a generation that was measured.
     ///
@@ -30,10 +44,28 @@ public struct GenerationActivity: Sendable, Hashable, Codable, CustomStringConve
                 expertByteCount: plan.expertByteCount(forwards: Array(repeating: 1, count: steps)),
                 prediction: predictions.decoding)
         }
+        let last = generation.decodingMeasurement ?? generation.promptMeasurement
+        memory = (last?.ranks ?? []).enumerated().compactMap { number, rank in
+            rank.peakByteCount.map { held in
+                Memory(
+                    rank: number, host: rank.host, plannedByteCount: plan.holdings(rank: number).peakByteCount,
+                    heldByteCount: held)
+            }
+        }
     }
 
-    /// The tables of both.
+    /// The tables of both, and of memory.
     public var description: String {
-        [prompt?.text("prompt"), decoding?.text("decoding")].compactMap { $0 }.joined(separator: "\n")
+        [prompt?.text("prompt"), decoding?.text("decoding"), memoryText].compactMap { $0 }.joined(separator: "\n")
+    }
+
+    private var memoryText: String? {
+        guard !memory.isEmpty else { return nil }
+        let rows = memory.map { rank in
+            ["\(rank.rank)", rank.host, Figure.bytes(rank.plannedByteCount), Figure.bytes(rank.heldByteCount)]
+        }
+        let table = Table.text([["rank", "host", "planned", "held"]] + rows).split(separator: "\n")
+        return "memory at most; held is with the program itself and MPI, which no plan counts\n\n"
+            + table.map { "    \($0)\n" }.joined()
     }
 }

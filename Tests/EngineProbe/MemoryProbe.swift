@@ -23,7 +23,8 @@ enum MemoryProbe {
             try session.generate(prompt, limit: 8, sampling: .greedy, endTokens: []) { _ in true }
         }
         let holdings = session.plan.holdings(rank: world.rank)
-        let report = Report(weights: holdings.weightByteCount, cache: holdings.cacheByteCount, peak: peakByteCount())
+        let report = Report(
+            weights: holdings.weightByteCount, cache: holdings.cacheByteCount, peak: Communicator.peakMemory() ?? .max)
         let encoded = String(decoding: try JSONEncoder().encode(report), as: UTF8.self)
         let all = try world.gatherStrings(encoded)
         guard world.rank == 0 else { return }
@@ -32,12 +33,5 @@ enum MemoryProbe {
             "{\"ranks\":[\(all.joined(separator: ","))],\"read\":\(session.loading.byteCountOfAll),"
                 + "\"planned\":\(planned)}"
         )
-    }
-
-    /// The most memory that this process has held at a time.
-    private static func peakByteCount() -> Int {
-        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
-        return (line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? .max / 1024) * 1024
     }
 }

@@ -30,8 +30,16 @@ extension LockstepTests {
                 var bytes: Count
             }
 
+            struct Memory: Decodable {
+                var rank: Int
+                var host: String
+                var plannedByteCount: Int
+                var heldByteCount: Int
+            }
+
             var prompt: Activity
             var decoding: Activity
+            var memory: [Memory]
         }
 
         private struct Trace: Decodable {
@@ -90,6 +98,10 @@ extension LockstepTests {
             }
             #expect(report.decoding.messages.planned == Double(plan.decodedToken.collectives))
             #expect(report.decoding.bytes.planned == Double(plan.decodedToken.byteCount))
+            #expect(report.memory.map(\.rank) == Array(0..<ranks))
+            #expect(report.memory.map(\.host) == report.decoding.ranks.map(\.host))
+            for memory in report.memory { #expect(memory.heldByteCount > memory.plannedByteCount) }
+            #expect(launch.errors.occurrences(of: "\nmemory at most; ") == 1, "\(launch.errors)")
         }
 
         @Test(arguments: [1, 2, 3]) func aTraceHoldsEveryStepOfEveryRankOnOneClock(ranks: Int) throws {

@@ -52,6 +52,18 @@ import Testing
         #expect(MemoryBound.available(systemText: "") == nil)
     }
 
+    @Test func whatWasHeldCountsAfterItIsGivenBack() throws {
+        let before = try #require(Communicator.peakMemory())
+        // More than all tests of this process that may run meanwhile give back.
+        let count = 256 << 20
+        do {
+            let held = [UInt8](repeating: 1, count: count)
+            #expect(held[count - 1] == 1)
+        }
+        let after = try #require(Communicator.peakMemory())
+        #expect(before > 0 && after > count && after >= before)
+    }
+
     @Test func ranksOfOneControlGroupDivideItAndHaveTheirOwnLimitsToThemselves() {
         let bounds = [
             [MemoryBound("system", 10_000), MemoryBound("/a", 900)],
