@@ -11,6 +11,15 @@ struct CollectiveProbe {
     private let groups: [Group]
     /// Where ranks of the job share cores: a rank and another that have cores of their own.
     private let pairs: [Pair]
+    /// What stages add to collectives of pairs, in every round that was measured.
+    private var coldSeconds: [ColdCollective: [Double]] = [:]
+
+    /// A collective after stages of the pair that a number stands for.
+    private struct ColdCollective: Hashable {
+        let operation: CollectiveProfile.Operation
+        let pair: Int
+        let byteCount: Int
+    }
 
     /// Ranks that are measured together, while the rest sleeps.
     private struct Group {
@@ -52,14 +61,9 @@ struct CollectiveProbe {
     private static let coldByteCounts = byteCounts.filter { $0 <= 256 << 10 }
 
     /// Measurements that ``measure()`` announces.
-    var measurementCount: Int { measurements.count * CollectiveProfile.Operation.allCases.count }
-
-    /// What is measured of every operation; both of a pair are next to each other, as links drift.
-    private var measurements: [(group: Group, byteCounts: [Int])] {
-        groups.map { ($0, Self.byteCounts) }
-            + pairs.flatMap { pair in
-                [(pair.alone, Self.byteCounts)] + (pair.afterStages.map { [($0, Self.coldByteCounts)] } ?? [])
-            }
+    var measurementCount: Int {
+        (groups.count + pairs.reduce(0) { $0 + ($1.afterStages == nil ? 1 : 2) })
+            * CollectiveProfile.Operation.allCases.count
     }
 
     /// To be called on every rank.
@@ -98,15 +102,27 @@ struct CollectiveProbe {
     }
 
     /// Measures every operation; to be called on every rank, in every round.
-    func measure() throws(MPIError) {
+    ///
+    /// Both of a pair come one after the other and are compared in each round, as links drift.
+    mutating func measure() throws(MPIError) {
         for operation in CollectiveProfile.Operation.allCases {
-            for (group, byteCounts) in measurements { try measure(operation, group, byteCounts) }
+            for group in groups { _ = try measure(operation, group, Self.byteCounts) }
+            for (number, pair) in pairs.enumerated() {
+                let alone = try measure(operation, pair.alone, Self.byteCounts)
+                guard let cold = pair.afterStages else { continue }
+                let afterStages = try measure(operation, cold, Self.coldByteCounts)
+                for (byteCount, (after, alone)) in zip(Self.coldByteCounts, zip(afterStages, alone)) {
+                    let collective = ColdCollective(operation: operation, pair: number, byteCount: byteCount)
+                    coldSeconds[collective, default: []].append(after - alone)
+                }
+            }
         }
     }
 
+    /// The seconds for each number of bytes, on every rank.
     private func measure(
         _ operation: CollectiveProfile.Operation, _ group: Group, _ byteCounts: [Int]
-    ) throws(MPIError) {
+    ) throws(MPIError) -> [Double] {
         stopwatch.begin("\(operation.rawValue) of \(group.name)")
         var seconds = [Double](repeating: 0, count: byteCounts.count)
         if let communicator = group.communicator {
@@ -121,6 +137,7 @@ struct CollectiveProbe {
         for (byteCount, seconds) in zip(byteCounts, seconds) {
             stopwatch.windows.add(seconds, to: Self.name(operation, group, byteCount))
         }
+        return seconds
     }
 
     private static func name(_ operation: CollectiveProfile.Operation, _ group: Group, _ byteCount: Int) -> String {
@@ -172,8 +189,9 @@ struct CollectiveProbe {
             }
         ) { operation, byteCount in
             let cold = Self.coldByteCounts.last { $0 <= byteCount } ?? Self.coldByteCounts[0]
-            let added = pairs.compactMap { pair in
-                pair.afterStages.map { seconds(operation, $0, cold) - seconds(operation, pair.alone, cold) }
+            let added = pairs.indices.compactMap { pair in
+                coldSeconds[ColdCollective(operation: operation, pair: pair, byteCount: cold)]
+                    .map { BenchmarkReport.Spread($0).median }
             }
             return max(0, added.max() ?? 0)
         }

@@ -70,18 +70,21 @@ extension ScalingReport {
             let shift = Double(index) * step
             let own = rows.filter { $0.division == division }
             let points = own.compactMap { row in measured(row).map { [Double(row.ranks) + shift] + $0 } }
-            guard !points.isEmpty else { continue }
-            commands += Plot.data(division.rawValue, points)
-            let style = "\(division == .equal ? "yerrorlines" : "yerrorbars") pt \(5 + 2 * index) ps 0.9 lw 2"
-            things.append(
-                "$\(division.rawValue) using 1:2:3:4 with \(style) lc rgb \"\(color.rawValue)\" title \"\(title)\"")
-        }
-        let path = rows.compactMap { row in computed(row).map { [Double(row.ranks) - step, $0] } }
-        if !path.isEmpty {
-            commands += Plot.data("path", path)
-            things.append(
-                "$path using 1:2 with points pt 4 ps 1 lw 2 lc rgb \"\(Plot.Color.pink.rawValue)\" "
-                    + "title \"critical path (computed, not measured)\"")
+            if !points.isEmpty {
+                commands += Plot.data(division.rawValue, points)
+                let style = "\(division == .equal ? "yerrorlines" : "yerrorbars") pt \(5 + 2 * index) ps 0.9 lw 2"
+                things.append(
+                    "$\(division.rawValue) using 1:2:3:4 with \(style) lc rgb \"\(color.rawValue)\" title \"\(title)\"")
+            }
+            // Hollow, in the shape and the colour of what was measured, and left of all that was.
+            let left = Double(index - Self.divisions.count) * step
+            let path = own.compactMap { row in computed(row).map { [Double(row.ranks) + left, $0] } }
+            if !path.isEmpty {
+                commands += Plot.data("path_\(division.rawValue)", path)
+                things.append(
+                    "$path_\(division.rawValue) using 1:2 with points pt \(4 + 2 * index) ps 1 lw 2 "
+                        + "lc rgb \"\(color.rawValue)\" title \"\(title), critical path (computed)\"")
+            }
         }
         return commands + Plot.plot(things)
     }
