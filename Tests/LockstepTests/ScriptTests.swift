@@ -92,6 +92,17 @@ extension LockstepTests {
             #expect(launch.errors.contains(" --shares-file \(hostfile).shares"), "\(launch.errors)")
         }
 
+        @Test(arguments: [["--cluster", "/none.json"], ["--cluster=/none.json"], ["--shares", "1:1"]])
+        func whatSharesTheWorkOutOtherwiseComesBeforeAHostfilesShares(options: [String]) throws {
+            let folder = try TemporaryFolder()
+            let hostfile = try folder.write("hosts", "localhost slots=2\n")
+            try folder.write("hosts.shares", "\(Launch.host) 2\n")
+            let launch = try Launch.command(
+                [Self.script, "--hostfile", hostfile, "--", "generate", "--prompt", "Alice", "--max-tokens", "1"] + options,
+                environment: Self.program)
+            #expect(launch.errors.contains(" generate --prompt Alice ") && !launch.errors.contains("--shares-file"))
+        }
+
         @Test(arguments: [[], ["source"], ["--help"]]) func encodingsSaysHowItIsUsed(arguments: [String]) throws {
             let script = Alice.package.appending(path: "launch/encodings").path(percentEncoded: false)
             let launch = try Launch.command([script] + arguments, environment: Self.program)
