@@ -1,7 +1,7 @@
 // Products of grouped weights with one token's rounded input, for AVX2: to be included where functions have that
 // target, behind rounded_tile.h. Panels that lie far apart are multiplied at once.
 
-/// Adds a block's sum of products of eight rows to `sum`; its integers are those that `BIASED_BYTES` makes of them.
+/// Adds a block's sum of products of eight rows to `sum`; integers of 8 bits count from 128.
 INLINE void sum_eight_rows(__m256i *sum, const char *block, const int8_t *x, const int bits)
 {
     const __m256i *lines = (const __m256i *)block, ones = _mm256_set1_epi16(1), nibble = _mm256_set1_epi8(15);

@@ -4,7 +4,7 @@
 // the most tokens of a tile; CHAINS, the sums that each token's products are shared out to, as many as there are
 // registers for; and dot_step(sum, weights, x, bits), which adds to each of sixteen integers the products of its four
 // unsigned bytes of `weights` with the four signed ones at `x`. Where BIASED_BYTES is 1, dot_step takes 128 from each
-// byte of 8 bits.
+// byte of 8 bits. All but dot_step are undefined at the end.
 //
 // Lanes are the rows of a panel. A tile is one panel with up to WIDEST tokens: the weights are unpacked once for all.
 

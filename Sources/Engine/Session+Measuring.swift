@@ -57,8 +57,8 @@ extension Session {
     /// All tokens over those in whose steps the processor's time was read.
     private var scale: Double { Double(bench.clock.tokens) / Double(max(1, bench.clock.sampledTokens)) }
 
-    /// `[phases, waiting, processor, threads, shares cores, bytes of experts, most memory]`; times in nanoseconds, an unknown
-    /// figure is -1.
+    /// `[phases, waiting, processor, threads, shares cores, bytes of experts, most memory]`;
+    /// times in nanoseconds, an unknown figure is -1.
     private func figures() -> [Int64] {
         let (clock, meetings) = (bench.clock, bench.clock.meetings)
         var times = clock.finished

@@ -12,7 +12,7 @@ enum SystemFile {
         return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 
-    /// The value of a line `key: 12 kB`.
+    /// The value of a line `key: 12 kB`, in bytes; nil without such a line.
     static func byteCount(of key: String, in text: String) -> Int? {
         let line = text.split(separator: "\n").first { $0.hasPrefix(key + ":") }
         let kibibytes = line?.dropFirst(key.count + 1).split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }

@@ -11,11 +11,12 @@ struct CollectiveProbe {
     private let groups: [Group]
     /// Where ranks of the job share cores: a rank and another that have cores of their own.
     private let pairs: [Pair]
-    /// What stages add to collectives of pairs, in every round that was measured.
-    private var coldSeconds: [ColdCollective: [Double]] = [:]
+    /// Seconds that stages add to collectives of pairs, one for each round; below zero where a link drifted. The same on
+    /// every rank.
+    private var addedSeconds: [PairCollective: [Double]] = [:]
 
-    /// A collective after stages of the pair that a number stands for.
-    private struct ColdCollective: Hashable {
+    /// A collective of the pair with this index in `pairs`.
+    private struct PairCollective: Hashable {
         let operation: CollectiveProfile.Operation
         let pair: Int
         let byteCount: Int
@@ -103,23 +104,24 @@ struct CollectiveProbe {
 
     /// Measures every operation; to be called on every rank, in every round.
     ///
-    /// Both of a pair come one after the other and are compared in each round, as links drift.
+    /// Each pair is measured without stages, then after them, and both are compared within the round, as links drift.
     mutating func measure() throws(MPIError) {
         for operation in CollectiveProfile.Operation.allCases {
             for group in groups { _ = try measure(operation, group, Self.byteCounts) }
             for (number, pair) in pairs.enumerated() {
-                let alone = try measure(operation, pair.alone, Self.byteCounts)
-                guard let cold = pair.afterStages else { continue }
-                let afterStages = try measure(operation, cold, Self.coldByteCounts)
-                for (byteCount, (after, alone)) in zip(Self.coldByteCounts, zip(afterStages, alone)) {
-                    let collective = ColdCollective(operation: operation, pair: number, byteCount: byteCount)
-                    coldSeconds[collective, default: []].append(after - alone)
+                let aloneSeconds = try measure(operation, pair.alone, Self.byteCounts)
+                guard let afterStages = pair.afterStages else { continue }
+                let coldSeconds = try measure(operation, afterStages, Self.coldByteCounts)
+                // The sizes that are measured after stages are the first of all.
+                for (byteCount, (cold, alone)) in zip(Self.coldByteCounts, zip(coldSeconds, aloneSeconds)) {
+                    let collective = PairCollective(operation: operation, pair: number, byteCount: byteCount)
+                    addedSeconds[collective, default: []].append(cold - alone)
                 }
             }
         }
     }
 
-    /// The seconds for each number of bytes, on every rank.
+    /// The seconds for each number of bytes, the same on every rank.
     private func measure(
         _ operation: CollectiveProfile.Operation, _ group: Group, _ byteCounts: [Int]
     ) throws(MPIError) -> [Double] {
@@ -190,7 +192,7 @@ struct CollectiveProbe {
         ) { operation, byteCount in
             let cold = Self.coldByteCounts.last { $0 <= byteCount } ?? Self.coldByteCounts[0]
             let added = pairs.indices.compactMap { pair in
-                coldSeconds[ColdCollective(operation: operation, pair: pair, byteCount: cold)]
+                addedSeconds[PairCollective(operation: operation, pair: pair, byteCount: cold)]
                     .map { BenchmarkReport.Spread($0).median }
             }
             return max(0, added.max() ?? 0)

@@ -7,7 +7,8 @@ public struct GenerationActivity: Sendable, Hashable, Codable, CustomStringConve
     public var prompt: Activity?
     /// The tokens after the first; nil where there was none.
     public var decoding: Activity?
-    /// What every rank has held in memory, in rank order; empty where the system does not tell, or nothing was measured.
+    /// The most memory that each rank has held since it started, in rank order, without ranks whose system does not
+    /// tell; empty if nothing was measured.
     public var memory: [Memory]
 
     /// The most memory that one rank has held.
@@ -65,7 +66,7 @@ public struct GenerationActivity: Sendable, Hashable, Codable, CustomStringConve
             ["\(rank.rank)", rank.host, Figure.bytes(rank.plannedByteCount), Figure.bytes(rank.heldByteCount)]
         }
         let table = Table.text([["rank", "host", "planned", "held"]] + rows).split(separator: "\n")
-        return "memory at most; held is with the program itself and MPI, which no plan counts\n\n"
+        return "most memory: what the plan counts, and what the process held, with the program itself and MPI\n\n"
             + table.map { "    \($0)\n" }.joined()
     }
 }

@@ -52,8 +52,8 @@ extension ScalingReport {
     ) -> String {
         let counts = Set(rows.map(\.ranks)).sorted()
         let (first, last) = (Double(counts.first ?? 1) - 0.5, Double(counts.last ?? 1) + 0.5)
-        // Divisions of the same ranks stand side by side.
-        let step = (last - first) / 80
+        // Divisions of the same ranks stand side by side: six places, all nearer to their number than to the next.
+        let step = min((last - first) / 80, 0.08)
         var commands = """
             set xlabel "ranks"
             set ylabel "\(label)"

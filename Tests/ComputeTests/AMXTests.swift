@@ -153,7 +153,8 @@ struct AMXTests {
         }
     }
 
-    /// Rounding such a scale as a number would make it zero: its last bits are all set.
+    /// Rounding such a scale of f16 as a number would make it zero: the bits that rounding carries through are all set.
+    /// One of bf16 would stay what it is.
     @Test(arguments: [0x7FFF, 0xFFFF] as [UInt16]) func aScaleThatIsNoNumberMakesItsRowNoNumber(bits: UInt16) throws {
         let bench = try Workbench(seed: 12)
         for grouping in Self.groupings.compactMap({ $0 }) where grouping.scale != .nested {

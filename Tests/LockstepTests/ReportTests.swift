@@ -101,7 +101,7 @@ extension LockstepTests {
             #expect(report.memory.map(\.rank) == Array(0..<ranks))
             #expect(report.memory.map(\.host) == report.decoding.ranks.map(\.host))
             for memory in report.memory { #expect(memory.heldByteCount > memory.plannedByteCount) }
-            #expect(launch.errors.occurrences(of: "\nmemory at most; ") == 1, "\(launch.errors)")
+            #expect(launch.errors.occurrences(of: "\nmost memory: ") == 1, "\(launch.errors)")
         }
 
         @Test(arguments: [1, 2, 3]) func aTraceHoldsEveryStepOfEveryRankOnOneClock(ranks: Int) throws {

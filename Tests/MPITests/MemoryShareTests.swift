@@ -54,7 +54,7 @@ import Testing
 
     @Test func whatWasHeldCountsAfterItIsGivenBack() throws {
         let before = try #require(Communicator.peakMemory())
-        // More than all tests of this process that may run meanwhile give back.
+        // Far more than this process holds without it: what it holds now would be less.
         let count = 256 << 20
         do {
             let held = [UInt8](repeating: 1, count: count)
