@@ -7,7 +7,7 @@ extension Activity {
     public func text(_ name: String) -> String {
         let titles = ["rank", "host"] + Phase.allCases.map(\.rawValue) + ["wait", "processors"]
         let rows = ranks.flatMap(Self.rows)
-        let table = Table.text([titles] + rows).split(separator: "\n").map { "    \($0)\n" }.joined()
+        let table = Table.indentedText([titles] + rows)
         let lines = [experts, slowness, prediction, criticalPath].compactMap { $0 }.map { "\($0)\n" }.joined()
         return "\(name): \(Self.milliseconds(secondsPerForward)) ms a forward; \(exchanged)\n\n\(table)\n\(lines)"
     }

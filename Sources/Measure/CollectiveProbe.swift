@@ -11,16 +11,6 @@ struct CollectiveProbe {
     private let groups: [Group]
     /// Where ranks of the job share cores: a rank and another that have cores of their own.
     private let pairs: [Pair]
-    /// Seconds that stages add to collectives of pairs, one for each round; below zero where a link drifted. The same on
-    /// every rank.
-    private var addedSeconds: [PairCollective: [Double]] = [:]
-
-    /// A collective of the pair with this index in `pairs`.
-    private struct PairCollective: Hashable {
-        let operation: CollectiveProfile.Operation
-        let pair: Int
-        let byteCount: Int
-    }
 
     /// Ranks that are measured together, while the rest sleeps.
     private struct Group {
@@ -62,9 +52,15 @@ struct CollectiveProbe {
     private static let coldByteCounts = byteCounts.filter { $0 <= 256 << 10 }
 
     /// Measurements that ``measure()`` announces.
-    var measurementCount: Int {
-        (groups.count + pairs.reduce(0) { $0 + ($1.afterStages == nil ? 1 : 2) })
-            * CollectiveProfile.Operation.allCases.count
+    var measurementCount: Int { measurements.count * CollectiveProfile.Operation.allCases.count }
+
+    /// What is measured of every operation; both of a pair are next to each other, and are compared within each round,
+    /// as links drift.
+    private var measurements: [(group: Group, byteCounts: [Int])] {
+        groups.map { ($0, Self.byteCounts) }
+            + pairs.flatMap { pair in
+                [(pair.alone, Self.byteCounts)] + (pair.afterStages.map { [($0, Self.coldByteCounts)] } ?? [])
+            }
     }
 
     /// To be called on every rank.
@@ -103,28 +99,15 @@ struct CollectiveProbe {
     }
 
     /// Measures every operation; to be called on every rank, in every round.
-    ///
-    /// Each pair is measured without stages, then after them, and both are compared within the round, as links drift.
-    mutating func measure() throws(MPIError) {
+    func measure() throws(MPIError) {
         for operation in CollectiveProfile.Operation.allCases {
-            for group in groups { _ = try measure(operation, group, Self.byteCounts) }
-            for (number, pair) in pairs.enumerated() {
-                let aloneSeconds = try measure(operation, pair.alone, Self.byteCounts)
-                guard let afterStages = pair.afterStages else { continue }
-                let coldSeconds = try measure(operation, afterStages, Self.coldByteCounts)
-                // The sizes that are measured after stages are the first of all.
-                for (byteCount, (cold, alone)) in zip(Self.coldByteCounts, zip(coldSeconds, aloneSeconds)) {
-                    let collective = PairCollective(operation: operation, pair: number, byteCount: byteCount)
-                    addedSeconds[collective, default: []].append(cold - alone)
-                }
-            }
+            for (group, byteCounts) in measurements { try measure(operation, group, byteCounts) }
         }
     }
 
-    /// The seconds for each number of bytes, the same on every rank.
     private func measure(
         _ operation: CollectiveProfile.Operation, _ group: Group, _ byteCounts: [Int]
-    ) throws(MPIError) -> [Double] {
+    ) throws(MPIError) {
         stopwatch.begin("\(operation.rawValue) of \(group.name)")
         var seconds = [Double](repeating: 0, count: byteCounts.count)
         if let communicator = group.communicator {
@@ -139,7 +122,6 @@ struct CollectiveProbe {
         for (byteCount, seconds) in zip(byteCounts, seconds) {
             stopwatch.windows.add(seconds, to: Self.name(operation, group, byteCount))
         }
-        return seconds
     }
 
     private static func name(_ operation: CollectiveProfile.Operation, _ group: Group, _ byteCount: Int) -> String {
@@ -191,9 +173,11 @@ struct CollectiveProbe {
             }
         ) { operation, byteCount in
             let cold = Self.coldByteCounts.last { $0 <= byteCount } ?? Self.coldByteCounts[0]
-            let added = pairs.indices.compactMap { pair in
-                addedSeconds[PairCollective(operation: operation, pair: pair, byteCount: cold)]
-                    .map { BenchmarkReport.Spread($0).median }
+            let added = pairs.compactMap { pair in
+                pair.afterStages.map { afterStages in
+                    stopwatch.windows.medianDifference(
+                        Self.name(operation, afterStages, cold), Self.name(operation, pair.alone, cold))
+                }
             }
             return max(0, added.max() ?? 0)
         }

@@ -65,8 +65,7 @@ public struct GenerationActivity: Sendable, Hashable, Codable, CustomStringConve
         let rows = memory.map { rank in
             ["\(rank.rank)", rank.host, Figure.bytes(rank.plannedByteCount), Figure.bytes(rank.heldByteCount)]
         }
-        let table = Table.text([["rank", "host", "planned", "held"]] + rows).split(separator: "\n")
         return "most memory: what the plan counts, and what the process held, with the program itself and MPI\n\n"
-            + table.map { "    \($0)\n" }.joined()
+            + Table.indentedText([["rank", "host", "planned", "held"]] + rows)
     }
 }

@@ -47,7 +47,7 @@ public struct Probe {
             let rank = try RankProbe(self, stopwatch)
             let links = LinkProbe(world: world, stopwatch: stopwatch)
             let stage = world.size > 1 ? try world.together { try rank.stage() } : nil
-            var collectives = try CollectiveProbe(
+            let collectives = try CollectiveProbe(
                 world: world, stopwatch: stopwatch, threads: rank.pool.threads, sharesCores: try rank.anySharesCores(),
                 stage: stage)
             stopwatch.announce(

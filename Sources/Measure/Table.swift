@@ -11,6 +11,11 @@ enum Table {
                 .trimmingCharacters(in: .whitespaces) + "\n"
         }.joined()
     }
+
+    /// The same, every line indented by four.
+    static func indentedText(_ rows: [[String]]) -> String {
+        text(rows).split(separator: "\n").map { "    \($0)\n" }.joined()
+    }
 }
 
 extension Figure {

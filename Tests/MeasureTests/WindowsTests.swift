@@ -22,6 +22,17 @@ import Measure
         #expect(windows.widest?.measurement == "steady" && windows.widest?.spread == 0.25)
     }
 
+    @Test func measurementsAreComparedWindowByWindow() {
+        var windows = Windows()
+        for (cold, alone) in [(3.0, 2.0), (9, 8.5), (4, 4.25)] {
+            windows.add(cold, to: "cold")
+            windows.add(alone, to: "alone")
+        }
+        // Of 1, 0.5 and -0.25; the medians, 4 and 4.25, are 0.25 apart the other way.
+        #expect(windows.medianDifference("cold", "alone") == 0.5)
+        #expect(windows.medianDifference("alone", "cold") == -0.5)
+    }
+
     @Test func whatWasNotMeasuredHasNoWindow() {
         #expect(windows.has("steady") && !windows.has("other"))
         #expect(Windows().widest == nil)
