@@ -13,10 +13,13 @@ struct DeltaNetForm {
         keySize = try reader.count("linear_key_head_dim")
         valueSize = try reader.count("linear_value_head_dim")
         kernelSize = try reader.count("linear_conv_kernel_dim", default: 4)
-        guard valueHeads.isMultiple(of: keyHeads), max(keySize, valueSize) <= 1024, kernelSize <= 16 else {
+        guard valueHeads.isMultiple(of: keyHeads), max(keySize, valueSize) <= Recurrence.largestSize,
+            kernelSize <= Recurrence.longestKernel
+        else {
             throw .inconsistent(
                 expected: "'linear_num_value_heads' to be a multiple of 'linear_num_key_heads', \(keyHeads), heads of "
-                    + "at most 1024 channels, and a convolution of at most 16 positions",
+                    + "at most \(Recurrence.largestSize) channels, and a convolution of at most "
+                    + "\(Recurrence.longestKernel) positions",
                 found: "\(valueHeads), \(keySize), \(valueSize) and \(kernelSize)")
         }
     }

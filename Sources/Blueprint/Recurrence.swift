@@ -12,6 +12,12 @@ public struct Recurrence: Hashable, Sendable {
     /// Positions that the convolution sees, the token's own included.
     public var kernelSize: Int
 
+    /// The most channels of a head or of a covered head.
+    static let largestSize = 1024
+
+    /// The most positions that a convolution sees.
+    static let longestKernel = 16
+
     /// Heads that read one covered head.
     public var groupSize: Int { axis.count / coveredAxis.count }
 }

@@ -15,11 +15,13 @@ struct StateSpaceForm {
         stateSize = try reader.count("ssm_state_size")
         kernelSize = try reader.count("conv_kernel", default: 4)
         hasConvolutionBias = try reader.boolean("use_conv_bias", default: true)
-        guard heads.isMultiple(of: groups), max(headSize, stateSize) <= 1024, kernelSize <= 16 else {
+        guard heads.isMultiple(of: groups), max(headSize, stateSize) <= Recurrence.largestSize,
+            kernelSize <= Recurrence.longestKernel
+        else {
             throw .inconsistent(
-                expected:
-                    "'mamba_num_heads' to be a multiple of 'n_groups', \(groups), heads and states of at most 1024 "
-                    + "channels, and a convolution of at most 16 positions",
+                expected: "'mamba_num_heads' to be a multiple of 'n_groups', \(groups), heads and states of at most "
+                    + "\(Recurrence.largestSize) channels, and a convolution of at most \(Recurrence.longestKernel) "
+                    + "positions",
                 found: "\(heads), \(headSize), \(stateSize) and \(kernelSize)")
         }
         for key in ["use_bias", "mamba_proj_bias"] where try reader.boolean(key, default: false) {

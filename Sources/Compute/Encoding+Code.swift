@@ -19,7 +19,8 @@ extension Grouping {
         case 4: Int32(LOCKSTEP_Q4.rawValue)
         case 5: Int32(LOCKSTEP_Q5.rawValue)
         case 6: Int32(LOCKSTEP_Q6.rawValue)
-        default: Int32(LOCKSTEP_Q8.rawValue)
+        case 8: Int32(LOCKSTEP_Q8.rawValue)
+        default: preconditionFailure("Integers have 4, 5, 6 or 8 bits.")
         }
     }
 }

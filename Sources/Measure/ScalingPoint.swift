@@ -23,32 +23,30 @@ struct ScalingPoint: Sendable {
     var division: Division
     /// `5:3:2` of a weighted division, else empty.
     var shares: String
+    /// Which time the sweep was made, from 1.
+    var round: Int
     var outcome: Outcome
 
-    /// A point of this outcome.
-    init(ranks: Int, division: Division, shares: String = "", outcome: Outcome) {
-        self.ranks = ranks
-        self.division = division
-        self.shares = shares
-        self.outcome = outcome
-    }
-
-    /// The run that a file name such as `ranks-3-shares-5:3:2` or `ranks-3-equal` speaks of; nil for any other name.
+    /// The run that a file name such as `ranks-3-shares-5:3:2`, `ranks-3-equal` or, of the second round,
+    /// `ranks-3-equal-round-2` speaks of; nil for any other name.
     init?(name: String, outcome: Outcome) {
-        guard let match = name.wholeMatch(of: /ranks-([1-9][0-9]{0,5})-(?:shares-([0-9.:e+-]+)|([a-z]+))/),
-            let ranks = Int(match.1)
+        guard
+            let match = name.wholeMatch(
+                of: /ranks-([1-9][0-9]{0,5})-(?:shares-([0-9.:e+-]+)|([a-z]+))(?:-round-([1-9][0-9]{0,5}))?/),
+            let ranks = Int(match.1), let round = Int(match.4 ?? "1")
         else { return nil }
         if let shares = match.2 {
-            self.init(ranks: ranks, division: .weighted, shares: String(shares), outcome: outcome)
+            (division, self.shares) = (.weighted, String(shares))
         } else if let division = match.3.flatMap({ Division(rawValue: String($0)) }), division != .weighted {
-            self.init(ranks: ranks, division: division, outcome: outcome)
+            (self.division, shares) = (division, "")
         } else {
             return nil
         }
+        (self.ranks, self.round, self.outcome) = (ranks, round, outcome)
     }
 
-    /// The runs of a folder, by ranks and with equal shares first: `NAME.json` of one that was measured, `NAME.error`
-    /// of one that failed.
+    /// The runs of a folder, by ranks, with equal shares first, and by round: `NAME.json` of one that was measured,
+    /// `NAME.error` of one that failed.
     ///
     /// - Throws: ``MeasureError`` where there are none, or one is not complete.
     static func all(folder: String) throws(MeasureError) -> [ScalingPoint] {
@@ -76,7 +74,12 @@ struct ScalingPoint: Sendable {
         return points.sorted { $0.place < $1.place }
     }
 
-    private var place: (Int, Int, String) {
-        (ranks, Division.allCases.firstIndex(of: division) ?? 0, shares)
+    private var place: (Int, Int, String, Int) {
+        (ranks, Division.allCases.firstIndex(of: division) ?? 0, shares, round)
+    }
+
+    /// Whether this is the same in another round, or in the same.
+    func repeats(_ other: ScalingPoint) -> Bool {
+        (ranks, division, shares) == (other.ranks, other.division, other.shares)
     }
 }

@@ -43,6 +43,12 @@ extension ScalingReport {
     /// What must be known to read the figures.
     var remarks: [String] {
         var remarks: [String] = []
+        if hasRounds {
+            remarks.append(
+                "Everything was measured in rounds, one after the other. A speed is the median of the rounds, a "
+                    + "speed-up that of the rounds' speed-ups: a machine that grows faster or slower between them does "
+                    + "not count. Phases and imbalance are those of the round of median speed.")
+        }
         let threads = Set(rows.flatMap(\.threads)).sorted()
         if threads.count > 1 {
             remarks.append(
@@ -74,14 +80,18 @@ extension ScalingReport {
     private func table(test: String) -> String {
         let rows = rows.filter { $0.test == test }
         let titles = [
-            "ranks", "division", "threads", "tokens/s", "least", "greatest", "speed-up", "imbalance", "slowest rank",
+            "ranks", "division", "threads", "rounds", "tokens/s", "least", "greatest", "speed-up", "least speed-up",
+            "greatest speed-up",
+            "imbalance", "slowest rank",
             "critical path, tokens/s (computed)", "predicted, tokens/s", "critical path, predicted, tokens/s",
         ]
         let cells = rows.map { row in
             [
-                "\(row.ranks)", row.divisionText, Self.threadsText(row.threads), Self.rate(row.tokensPerSecond?.median),
-                Self.rate(row.tokensPerSecond?.least), Self.rate(row.tokensPerSecond?.greatest),
-                Self.rate(row.speedUp), Self.rate(row.imbalance), row.slowestRank.map(String.init) ?? "-",
+                "\(row.ranks)", row.divisionText, Self.threadsText(row.threads), hasRounds ? "\(row.rounds)" : "-",
+                Self.rate(row.tokensPerSecond?.median), Self.rate(row.tokensPerSecond?.least),
+                Self.rate(row.tokensPerSecond?.greatest), Self.rate(row.speedUp),
+                Self.rate(hasRounds ? row.speedUps.min() : nil), Self.rate(hasRounds ? row.speedUps.max() : nil),
+                Self.rate(row.imbalance), row.slowestRank.map(String.init) ?? "-",
                 Self.rate(row.criticalPathTokensPerSecond), Self.rate(row.predictedSecondsPerToken.map { 1 / $0 }),
                 Self.rate(row.predictedCriticalPathSecondsPerToken.map { 1 / $0 }),
             ]

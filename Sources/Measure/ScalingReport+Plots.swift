@@ -15,7 +15,7 @@ extension ScalingReport {
         let base = rows.first { $0.division == .equal && $0.ranks == baseRanks }?.tokensPerSecond?.median
         return Plot(
             title: "Tokens per second",
-            caption: "Medians, from the least to the greatest of the repetitions. " + idealText,
+            caption: "\(spreadText) \(idealText)",
             commands: overRanks(
                 rows, label: "tokens per second", ideal: base,
                 measured: { $0.tokensPerSecond.map { [$0.median, $0.least, $0.greatest] } },
@@ -27,11 +27,19 @@ extension ScalingReport {
             let baseRate = base.tokensPerSecond?.median
         else { return nil }
         return Plot(
-            title: "Speed-up", caption: "Over \(Self.ranksText(baseRanks)) with equal shares. " + idealText,
+            title: "Speed-up",
+            caption: "Over \(Self.ranksText(baseRanks)) with equal shares\(hasRounds ? " in the same round" : ""). "
+                + idealText,
             commands: overRanks(
                 rows, label: "speed-up over \(Self.ranksText(baseRanks))", ideal: 1,
-                measured: { row in row.speedUp.map { [$0, $0, $0] } },
+                measured: { row in
+                    row.speedUp.map { [$0, row.speedUps.min() ?? $0, row.speedUps.max() ?? $0] }
+                },
                 computed: { row in row.criticalPathTokensPerSecond.map { $0 / baseRate } }))
+    }
+
+    private var spreadText: String {
+        "Medians, from the least to the greatest of the repetitions\(hasRounds ? " of all rounds" : "")."
     }
 
     private var idealText: String {
@@ -139,7 +147,7 @@ extension ScalingReport {
         things.append("$spreads using 1:2:(0):($3 - $2) \(style) notitle")
         return Plot(
             title: "Equal and weighted shares",
-            caption: "Medians, from the least to the greatest of the repetitions.",
+            caption: spreadText,
             commands: commands + Plot.plot(things))
     }
 

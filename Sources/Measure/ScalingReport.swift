@@ -1,8 +1,8 @@
 /// How speed changes with the number of ranks and their shares; the names of the JSON keys are those of the properties
 /// and stay as they are.
 public struct ScalingReport: Sendable, Hashable, Codable {
-    /// One kind of forward on one division of the model; or a run that failed, which has only ranks, division, shares
-    /// and the message.
+    /// One kind of forward on one division of the model, over all rounds; or a run that failed, which has only ranks,
+    /// division, shares and the message.
     public struct Row: Sendable, Hashable, Codable {
         /// Ranks that took part.
         public var ranks: Int
@@ -16,21 +16,27 @@ public struct ScalingReport: Sendable, Hashable, Codable {
         public var threads: [Int] = []
         /// `prompt of 512`, `decoding`, `batch of 4`.
         public var test: String?
-        /// Tokens per second, measured.
+        /// Rounds in which this was measured.
+        public var rounds: Int = 0
+        /// Tokens per second, measured: the median of the rounds' medians, the least and the greatest of all
+        /// repetitions.
         public var tokensPerSecond: BenchmarkReport.Spread?
         /// Seconds for a token, of the median.
         public var secondsPerToken: Double?
-        /// The median over that of the report's ``ScalingReport/baseRanks``.
+        /// The median of ``speedUps``; nil where there is none.
         public var speedUp: Double?
-        /// Seconds for a token by phase: the mean over ranks; of a run that does not know them, rank 0's.
+        /// Each round's median over that of the report's ``ScalingReport/baseRanks`` in the same round.
+        public var speedUps: [Double] = []
+        /// Seconds for a token by phase, in the round of median speed: the mean over ranks; of a run that does not know
+        /// them, rank 0's.
         public var phaseSecondsPerToken: [String: Double] = [:]
-        /// The slowest rank's time beside the mean.
+        /// The slowest rank's time beside the mean, in that round.
         public var imbalance: Double?
-        /// The rank that others wait for.
+        /// The rank that others wait for, in that round.
         public var slowestRank: Int?
-        /// Seconds for a token by the critical path. Computed, not measured.
+        /// Seconds for a token by the critical path, the median of the rounds. Computed, not measured.
         public var criticalPathSecondsPerToken: Double?
-        /// Seconds for a token that the profile of the cluster predicts.
+        /// Seconds for a token that the profile of the cluster predicts, the median of the rounds.
         public var predictedSecondsPerToken: Double?
         /// The same by the critical path.
         public var predictedCriticalPathSecondsPerToken: Double?
@@ -60,42 +66,78 @@ public struct ScalingReport: Sendable, Hashable, Codable {
         byteCounts = runs.first?.byteCounts ?? [:]
         let base = points.filter { $0.division == .equal && $0.run != nil }.min { $0.ranks < $1.ranks }
         baseRanks = base?.ranks
-        rows = points.flatMap { point in
-            switch point.outcome {
-            case .failed(let message):
-                [Row(ranks: point.ranks, division: point.division, shares: point.shares, message: message)]
-            case .measured(let run):
-                run.tests.map { Self.row(point, run, $0, base: base?.run) }
+        let bases = points.filter { point in base.map(point.repeats) ?? false }
+        rows = points.reduce(into: [[ScalingPoint]]()) { rounds, point in
+            if rounds.last?.last?.repeats(point) ?? false {
+                rounds[rounds.count - 1].append(point)
+            } else {
+                rounds.append([point])
             }
         }
+        .flatMap { Self.rows($0, bases: bases) }
     }
 
-    private static func row(
-        _ point: ScalingPoint, _ run: ScalingRun, _ test: ScalingRun.Test, base: ScalingRun?
-    ) -> Row {
-        var row = Row(ranks: point.ranks, division: point.division, shares: point.shares)
-        row.hosts = run.machines.map(\.host)
-        row.threads = run.machines.map(\.threads)
-        row.test = test.name
-        row.tokensPerSecond = test.tokensPerSecond
-        row.secondsPerToken = test.secondsPerToken
-        row.speedUp = base?.tests.first { $0.name == test.name }
-            .map { test.tokensPerSecond.median / $0.tokensPerSecond.median }
-        row.phaseSecondsPerToken = test.phaseSeconds
-        row.imbalance = test.imbalance
-        row.slowestRank = test.slowestRank
-        row.criticalPathSecondsPerToken = test.criticalPathSeconds.map(test.perToken)
-        row.predictedSecondsPerToken = test.predictedSeconds.map(test.perToken)
-        row.predictedCriticalPathSecondsPerToken = test.predictedCriticalPathSeconds.map(test.perToken)
+    /// The rows of one division: of the rounds in which it was measured, then of each in which it failed.
+    private static func rows(_ rounds: [ScalingPoint], bases: [ScalingPoint]) -> [Row] {
+        let row = Row(ranks: rounds[0].ranks, division: rounds[0].division, shares: rounds[0].shares)
+        let measured = Self.names(rounds.flatMap { $0.run?.tests.map(\.name) ?? [] }).map { test in
+            Self.row(row, test: test, rounds, bases: bases)
+        }
+        let failed = rounds.compactMap(\.message).map { message in
+            var row = row
+            row.message = message
+            return row
+        }
+        return measured + failed
+    }
+
+    private static func row(_ start: Row, test name: String, _ rounds: [ScalingPoint], bases: [ScalingPoint]) -> Row {
+        let figures = rounds.compactMap { point in
+            point.test(name).map { (round: point.round, machines: point.run?.machines ?? [], test: $0) }
+        }
+        let tests = figures.map(\.test)
+        let bySpeed = figures.sorted { $0.test.tokensPerSecond.median < $1.test.tokensPerSecond.median }
+        let middle = bySpeed[(bySpeed.count - 1) / 2]
+        var row = start
+        row.hosts = middle.machines.map(\.host)
+        row.threads = middle.machines.map(\.threads)
+        row.test = name
+        row.rounds = figures.count
+        var speed = BenchmarkReport.Spread(tests.map(\.tokensPerSecond.median))
+        speed.least = tests.map(\.tokensPerSecond.least).min() ?? speed.least
+        speed.greatest = tests.map(\.tokensPerSecond.greatest).max() ?? speed.greatest
+        row.tokensPerSecond = speed
+        row.secondsPerToken = 1 / speed.median
+        row.speedUps = figures.compactMap { figure in
+            bases.first { $0.round == figure.round }?.test(name)
+                .map { figure.test.tokensPerSecond.median / $0.tokensPerSecond.median }
+        }
+        row.speedUp = median(row.speedUps)
+        row.phaseSecondsPerToken = middle.test.phaseSeconds
+        row.imbalance = middle.test.imbalance
+        row.slowestRank = middle.test.slowestRank
+        row.criticalPathSecondsPerToken = median(tests.compactMap { $0.criticalPathSeconds.map($0.perToken) })
+        row.predictedSecondsPerToken = median(tests.compactMap { $0.predictedSeconds.map($0.perToken) })
+        row.predictedCriticalPathSecondsPerToken = median(
+            tests.compactMap { $0.predictedCriticalPathSeconds.map($0.perToken) })
         return row
     }
 
-    /// The names of the tests, in the order of the runs.
-    var tests: [String] {
-        rows.compactMap(\.test).reduce(into: []) { names, name in
+    private static func median(_ figures: [Double]) -> Double? {
+        figures.isEmpty ? nil : BenchmarkReport.Spread(figures).median
+    }
+
+    private static func names(_ names: [String]) -> [String] {
+        names.reduce(into: []) { names, name in
             if !names.contains(name) { names.append(name) }
         }
     }
+
+    /// The names of the tests, in the order of the runs.
+    var tests: [String] { Self.names(rows.compactMap(\.test)) }
+
+    /// Whether something was measured more than once.
+    var hasRounds: Bool { rows.contains { $0.rounds > 1 } }
 
     /// What a phase is called in ``Row/phaseSecondsPerToken``, in the order in which a forward is explained.
     static let phases = ["attention", "mlp", "head", "communication", "wait", "rest"]
@@ -109,6 +151,17 @@ extension ScalingPoint {
         case .failed: nil
         }
     }
+
+    /// Why nothing was measured, if so.
+    fileprivate var message: String? {
+        switch outcome {
+        case .measured: nil
+        case .failed(let message): message
+        }
+    }
+
+    /// What was measured of one kind of forward.
+    fileprivate func test(_ name: String) -> ScalingRun.Test? { run?.tests.first { $0.name == name } }
 }
 
 extension ScalingReport.Row {
@@ -125,8 +178,8 @@ extension ScalingReport {
     public var csv: String {
         let titles =
             [
-                "model", "ranks", "division", "shares", "hosts", "threads", "test", "tokensPerSecond", "least",
-                "greatest", "speedUp", "secondsPerToken",
+                "model", "ranks", "division", "shares", "hosts", "threads", "rounds", "test", "tokensPerSecond", "least",
+                "greatest", "speedUp", "leastSpeedUp", "greatestSpeedUp", "secondsPerToken",
             ] + Self.phases.map { "\($0)SecondsPerToken" } + [
                 "imbalance", "slowestRank", "criticalPathSecondsPerTokenComputed", "predictedSecondsPerToken",
                 "predictedCriticalPathSecondsPerToken", "message",
@@ -134,9 +187,10 @@ extension ScalingReport {
         let lines = rows.map { row in
             [
                 model, "\(row.ranks)", row.division.rawValue, row.shares, row.hosts.joined(separator: " "),
-                row.threads.map(String.init).joined(separator: " "), row.test ?? "",
+                row.threads.map(String.init).joined(separator: " "), "\(row.rounds)", row.test ?? "",
                 Self.text(row.tokensPerSecond?.median), Self.text(row.tokensPerSecond?.least),
-                Self.text(row.tokensPerSecond?.greatest), Self.text(row.speedUp), Self.text(row.secondsPerToken),
+                Self.text(row.tokensPerSecond?.greatest), Self.text(row.speedUp), Self.text(row.speedUps.min()),
+                Self.text(row.speedUps.max()), Self.text(row.secondsPerToken),
             ] + Self.phases.map { Self.text(row.phaseSecondsPerToken[$0]) } + [
                 Self.text(row.imbalance), row.slowestRank.map(String.init) ?? "",
                 Self.text(row.criticalPathSecondsPerToken), Self.text(row.predictedSecondsPerToken),

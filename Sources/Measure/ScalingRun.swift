@@ -71,7 +71,7 @@ extension ScalingRun.Test {
     fileprivate var isSound: Bool { tokensPerSecond.median.isFinite && tokensPerSecond.median > 0 && batch > 0 }
 
     /// Seconds for a token.
-    var secondsPerToken: Double { 1 / tokensPerSecond.median }
+    private var secondsPerToken: Double { 1 / tokensPerSecond.median }
 
     /// Turns seconds of a forward into those of a token.
     func perToken(_ seconds: Double) -> Double {

@@ -64,9 +64,9 @@ struct MemoryFitting {
 
     /// Counts in proportion to memory.
     private var byMemory: Counts? {
-        let limits = plan.memoryLimits(plan.policy.shares.map { _ in 1 << 40 }).map { Double($0 ?? 1 << 60) }
-        guard limits.allSatisfy({ $0 > 0 }) else { return nil }
-        return costs.map { Dealing.deal($0.axis.count, shares: limits) }
+        let capacities = plan.capacities
+        guard capacities.allSatisfy({ $0 > 0 }) else { return nil }
+        return costs.map { Dealing.deal($0.axis.count, shares: capacities) }
     }
 
     private func range(_ axis: Int, _ rank: Int, _ counts: Counts) -> Range<Int> {

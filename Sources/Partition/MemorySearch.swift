@@ -16,8 +16,7 @@ struct MemorySearch {
     init(_ plan: Plan, tries: Int = 300) {
         self.plan = plan.changed { $0.counts = [:] }
         triesLeft = tries
-        // Equal needs divide equally what ranks share.
-        capacities = plan.memoryLimits(plan.policy.shares.map { _ in 1 << 40 }).map { Double($0 ?? 1 << 60) }
+        capacities = plan.capacities
     }
 
     /// The first shares that fit: those in proportion to memory, in round numbers if such fit, or else others.
@@ -64,7 +63,7 @@ struct MemorySearch {
         let tried = plan.changed { $0.shares = shares }
         guard tried.idleRanks.isEmpty else { return shares.map { _ in .infinity } }
         let peaks = tried.peakByteCounts
-        return zip(peaks, tried.memoryLimits(peaks)).map { Double($0) - Double($1 ?? 1 << 60) }
+        return zip(peaks, tried.memoryLimits(peaks)).map { Double($0) - Double($1 ?? Plan.unlimitedByteCount) }
     }
 
     /// Moves parts of shares from the rank that lacks most to those that have most left, as long as that helps.

@@ -51,6 +51,15 @@ extension LockstepTests {
             let again = try sweep(folder, options)
             #expect(again.status == 0, "\(again.errors)")
             #expect(again.errors.occurrences(of: " is there\n") == 3 && again.errors.occurrences(of: " ...\n") == 1)
+
+            // More rounds are added to those that are there.
+            let second = try sweep(folder, options + ["--rounds", "2"])
+            #expect(second.status == 0, "\(second.errors)")
+            #expect(second.errors.occurrences(of: " is there\n") == 4 && second.errors.occurrences(of: " ...\n") == 4)
+            let rows = try String(contentsOfFile: folder + "/scaling.csv", encoding: .utf8)
+                .components(separatedBy: "\r\n").dropFirst().dropLast()
+            #expect(rows.count == 2 * runs.count)
+            #expect(rows.allSatisfy { $0.contains(",2,prompt of 8,") || $0.contains(",2,decoding,") })
             let other = try sweep(folder, options + ["--chunk", "7"])
             #expect(other.status == 64 && other.errors.contains("runs of the same settings"), "\(other.errors)")
         }

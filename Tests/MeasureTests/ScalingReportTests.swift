@@ -50,6 +50,32 @@ import Testing
         #expect(row.predictedCriticalPathSecondsPerToken == 0.5)
     }
 
+    /// The second round runs on a machine half as fast, and one of its runs fails.
+    @Test func roundsAreHeldAgainstTheirOwnBase() throws {
+        let predicted = { (seconds: Double) in ", \"criticalPathSeconds\": \(seconds), \"predictedSeconds\": 0.25" }
+        let report = try report([
+            "ranks-1-equal.json": run(rate: 8), "ranks-1-equal-round-2.json": run(rate: 4),
+            "ranks-1-equal-round-10.json": run(rate: 6), "ranks-2-equal.json": run(rate: 12, more: predicted(0.5)),
+            "ranks-2-equal-round-2.json": run(rate: 8, more: predicted(1)),
+            "ranks-2-equal-round-10.json": run(rate: 15, more: predicted(0.75)),
+            "ranks-2-shares-3:1-round-2.json": run(rate: 6), "ranks-2-shares-3:1.error": "no",
+            "ranks-2-shares-3:1-round-0.json": run(rate: 99),
+        ])
+        #expect(report.rows.map(\.rounds) == [3, 3, 1, 0])
+        #expect(report.rows.map(\.message) == [nil, nil, nil, "no"])
+        #expect(report.rows.map { $0.tokensPerSecond?.median } == [6, 12, 6, nil])
+        #expect(report.rows.map { $0.tokensPerSecond?.least } == [3, 7, 5, nil])
+        #expect(report.rows.map { $0.tokensPerSecond?.greatest } == [9, 16, 7, nil])
+        #expect(report.rows.map(\.speedUps) == [[1, 1, 1], [1.5, 2, 2.5], [1.5], []])
+        #expect(report.rows.map(\.speedUp) == [1, 2, 1.5, nil])
+        #expect(report.rows[1].secondsPerToken == 1.0 / 12 && report.rows[1].phaseSecondsPerToken["mlp"] == 0.0625)
+        #expect(report.rows[1].criticalPathSecondsPerToken == 0.75)
+        #expect(report.rows[1].predictedSecondsPerToken == 0.25)
+        let lines = report.csv.components(separatedBy: "\r\n")
+        #expect(lines[0].contains(",threads,rounds,test,"))
+        #expect(lines[2].contains(",3,decoding,12.0,7.0,16.0,2.0,1.5,2.5,"))
+    }
+
     @Test func aFailureIsARowUnlessTheRunIsThere() throws {
         let report = try report([
             "ranks-1-equal.json": run(rate: 4), "ranks-1-equal.error": "old", "ranks-2-equal.error": "a, b\n",
