@@ -13,12 +13,12 @@ struct DeltaNetForm {
         keySize = try reader.count("linear_key_head_dim")
         valueSize = try reader.count("linear_value_head_dim")
         kernelSize = try reader.count("linear_conv_kernel_dim", default: 4)
-        guard valueHeads.isMultiple(of: keyHeads), max(keySize, valueSize) <= Recurrence.largestSize,
+        guard valueHeads.isMultiple(of: keyHeads), max(keySize, valueSize) <= Recurrence.largestHeadSize,
             kernelSize <= Recurrence.longestKernel
         else {
             throw .inconsistent(
                 expected: "'linear_num_value_heads' to be a multiple of 'linear_num_key_heads', \(keyHeads), heads of "
-                    + "at most \(Recurrence.largestSize) channels, and a convolution of at most "
+                    + "at most \(Recurrence.largestHeadSize) channels, and a convolution of at most "
                     + "\(Recurrence.longestKernel) positions",
                 found: "\(valueHeads), \(keySize), \(valueSize) and \(kernelSize)")
         }

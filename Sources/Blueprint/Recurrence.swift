@@ -12,14 +12,13 @@ public struct Recurrence: Hashable, Sendable {
     /// Positions that the convolution sees, the token's own included.
     public var kernelSize: Int
 
-    /// The most channels of a head or of a covered head.
-    static let largestSize = 1024
-
-    /// The most positions that a convolution sees.
-    static let longestKernel = 16
-
     /// Heads that read one covered head.
     public var groupSize: Int { axis.count / coveredAxis.count }
+
+    /// The most channels of a head or of a covered head that the kernels have room for.
+    static let largestHeadSize = 1024
+    /// The most positions of a convolution that they have room for.
+    static let longestKernel = 16
 }
 
 /// A mixer whose heads have states.

@@ -15,12 +15,12 @@ struct StateSpaceForm {
         stateSize = try reader.count("ssm_state_size")
         kernelSize = try reader.count("conv_kernel", default: 4)
         hasConvolutionBias = try reader.boolean("use_conv_bias", default: true)
-        guard heads.isMultiple(of: groups), max(headSize, stateSize) <= Recurrence.largestSize,
+        guard heads.isMultiple(of: groups), max(headSize, stateSize) <= Recurrence.largestHeadSize,
             kernelSize <= Recurrence.longestKernel
         else {
             throw .inconsistent(
                 expected: "'mamba_num_heads' to be a multiple of 'n_groups', \(groups), heads and states of at most "
-                    + "\(Recurrence.largestSize) channels, and a convolution of at most \(Recurrence.longestKernel) "
+                    + "\(Recurrence.largestHeadSize) channels, and a convolution of at most \(Recurrence.longestKernel) "
                     + "positions",
                 found: "\(heads), \(headSize), \(stateSize) and \(kernelSize)")
         }

@@ -32,7 +32,7 @@ struct ScalingPoint: Sendable {
     init?(name: String, outcome: Outcome) {
         guard
             let match = name.wholeMatch(
-                of: /ranks-([1-9][0-9]{0,5})-(?:shares-([0-9.:e+-]+)|([a-z]+))(?:-round-([1-9][0-9]{0,5}))?/),
+                of: /ranks-([1-9][0-9]{0,5})-(?:shares-([0-9.:eE+-]+)|([a-z]+))(?:-round-([2-9]|[1-9][0-9]{1,5}))?/),
             let ranks = Int(match.1), let round = Int(match.4 ?? "1")
         else { return nil }
         if let shares = match.2 {
@@ -78,8 +78,8 @@ struct ScalingPoint: Sendable {
         (ranks, Division.allCases.firstIndex(of: division) ?? 0, shares, round)
     }
 
-    /// Whether this is the same in another round, or in the same.
-    func repeats(_ other: ScalingPoint) -> Bool {
+    /// Whether both are rounds of the same ranks and shares.
+    func isSameDivision(as other: ScalingPoint) -> Bool {
         (ranks, division, shares) == (other.ranks, other.division, other.shares)
     }
 }

@@ -45,9 +45,10 @@ extension ScalingReport {
         var remarks: [String] = []
         if hasRounds {
             remarks.append(
-                "Everything was measured in rounds, one after the other. A speed is the median of the rounds, a "
-                    + "speed-up that of the rounds' speed-ups: a machine that grows faster or slower between them does "
-                    + "not count. Phases and imbalance are those of the round of median speed.")
+                "The sweep was repeated in rounds. A speed is the median of the rounds, a speed-up that of the rounds' "
+                    + "speed-ups: a machine that grows faster or slower from round to round does not count, unless a "
+                    + "round was interrupted. Phases and imbalance are those of the round of median speed; of an even "
+                    + "number of rounds the slower of the middle two counts.")
         }
         let threads = Set(rows.flatMap(\.threads)).sorted()
         if threads.count > 1 {
@@ -81,9 +82,8 @@ extension ScalingReport {
         let rows = rows.filter { $0.test == test }
         let titles = [
             "ranks", "division", "threads", "rounds", "tokens/s", "least", "greatest", "speed-up", "least speed-up",
-            "greatest speed-up",
-            "imbalance", "slowest rank",
-            "critical path, tokens/s (computed)", "predicted, tokens/s", "critical path, predicted, tokens/s",
+            "greatest speed-up", "imbalance", "slowest rank", "critical path, tokens/s (computed)",
+            "predicted, tokens/s", "critical path, predicted, tokens/s",
         ]
         let cells = rows.map { row in
             [

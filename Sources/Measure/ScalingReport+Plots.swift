@@ -23,23 +23,23 @@ extension ScalingReport {
     }
 
     private func speedUp(_ rows: [Row]) -> Plot? {
-        guard let baseRanks, let base = rows.first(where: { $0.division == .equal && $0.ranks == baseRanks }),
-            let baseRate = base.tokensPerSecond?.median
-        else { return nil }
+        guard let baseRanks, rows.contains(where: { $0.speedUp != nil }) else { return nil }
         return Plot(
             title: "Speed-up",
-            caption: "Over \(Self.ranksText(baseRanks)) with equal shares\(hasRounds ? " in the same round" : ""). "
-                + idealText,
+            caption: "Over \(Self.ranksText(baseRanks)) with equal shares"
+                + (hasRounds ? " in the same round: medians, from the least round to the greatest. " : ". ") + idealText,
             commands: overRanks(
                 rows, label: "speed-up over \(Self.ranksText(baseRanks))", ideal: 1,
                 measured: { row in
                     row.speedUp.map { [$0, row.speedUps.min() ?? $0, row.speedUps.max() ?? $0] }
                 },
-                computed: { row in row.criticalPathTokensPerSecond.map { $0 / baseRate } }))
+                computed: { $0.criticalPathSpeedUp }))
     }
 
     private var spreadText: String {
-        "Medians, from the least to the greatest of the repetitions\(hasRounds ? " of all rounds" : "")."
+        hasRounds
+            ? "Medians of the rounds' medians, from the least to the greatest repetition of all rounds."
+            : "Medians, from the least to the greatest of the repetitions."
     }
 
     private var idealText: String {

@@ -18,15 +18,18 @@ public struct ScalingReport: Sendable, Hashable, Codable {
         public var test: String?
         /// Rounds in which this was measured.
         public var rounds: Int = 0
-        /// Tokens per second, measured: the median of the rounds' medians, the least and the greatest of all
-        /// repetitions.
+        /// Tokens per second, measured: the median of the rounds' medians, of an even number the slower of the middle
+        /// two, as everywhere here; the least and the greatest of all repetitions.
         public var tokensPerSecond: BenchmarkReport.Spread?
         /// Seconds for a token, of the median.
         public var secondsPerToken: Double?
         /// The median of ``speedUps``; nil where there is none.
         public var speedUp: Double?
-        /// Each round's median over that of the report's ``ScalingReport/baseRanks`` in the same round.
+        /// The speed over that of the report's ``ScalingReport/baseRanks`` in the same round, of each round in which both
+        /// were measured.
         public var speedUps: [Double] = []
+        /// The same of the critical path, the median. Computed, not measured.
+        public var criticalPathSpeedUp: Double?
         /// Seconds for a token by phase, in the round of median speed: the mean over ranks; of a run that does not know
         /// them, rank 0's.
         public var phaseSecondsPerToken: [String: Double] = [:]
@@ -66,75 +69,20 @@ public struct ScalingReport: Sendable, Hashable, Codable {
         byteCounts = runs.first?.byteCounts ?? [:]
         let base = points.filter { $0.division == .equal && $0.run != nil }.min { $0.ranks < $1.ranks }
         baseRanks = base?.ranks
-        let bases = points.filter { point in base.map(point.repeats) ?? false }
-        rows = points.reduce(into: [[ScalingPoint]]()) { rounds, point in
-            if rounds.last?.last?.repeats(point) ?? false {
-                rounds[rounds.count - 1].append(point)
-            } else {
-                rounds.append([point])
-            }
-        }
-        .flatMap { Self.rows($0, bases: bases) }
+        let bases = points.filter { point in base?.isSameDivision(as: point) ?? false }
+            .compactMap { point in point.run.map { (point.round, $0) } }
+        rows = Self.rows(points, bases: Dictionary(bases) { first, _ in first })
     }
 
-    /// The rows of one division: of the rounds in which it was measured, then of each in which it failed.
-    private static func rows(_ rounds: [ScalingPoint], bases: [ScalingPoint]) -> [Row] {
-        let row = Row(ranks: rounds[0].ranks, division: rounds[0].division, shares: rounds[0].shares)
-        let measured = Self.names(rounds.flatMap { $0.run?.tests.map(\.name) ?? [] }).map { test in
-            Self.row(row, test: test, rounds, bases: bases)
-        }
-        let failed = rounds.compactMap(\.message).map { message in
-            var row = row
-            row.message = message
-            return row
-        }
-        return measured + failed
-    }
-
-    private static func row(_ start: Row, test name: String, _ rounds: [ScalingPoint], bases: [ScalingPoint]) -> Row {
-        let figures = rounds.compactMap { point in
-            point.test(name).map { (round: point.round, machines: point.run?.machines ?? [], test: $0) }
-        }
-        let tests = figures.map(\.test)
-        let bySpeed = figures.sorted { $0.test.tokensPerSecond.median < $1.test.tokensPerSecond.median }
-        let middle = bySpeed[(bySpeed.count - 1) / 2]
-        var row = start
-        row.hosts = middle.machines.map(\.host)
-        row.threads = middle.machines.map(\.threads)
-        row.test = name
-        row.rounds = figures.count
-        var speed = BenchmarkReport.Spread(tests.map(\.tokensPerSecond.median))
-        speed.least = tests.map(\.tokensPerSecond.least).min() ?? speed.least
-        speed.greatest = tests.map(\.tokensPerSecond.greatest).max() ?? speed.greatest
-        row.tokensPerSecond = speed
-        row.secondsPerToken = 1 / speed.median
-        row.speedUps = figures.compactMap { figure in
-            bases.first { $0.round == figure.round }?.test(name)
-                .map { figure.test.tokensPerSecond.median / $0.tokensPerSecond.median }
-        }
-        row.speedUp = median(row.speedUps)
-        row.phaseSecondsPerToken = middle.test.phaseSeconds
-        row.imbalance = middle.test.imbalance
-        row.slowestRank = middle.test.slowestRank
-        row.criticalPathSecondsPerToken = median(tests.compactMap { $0.criticalPathSeconds.map($0.perToken) })
-        row.predictedSecondsPerToken = median(tests.compactMap { $0.predictedSeconds.map($0.perToken) })
-        row.predictedCriticalPathSecondsPerToken = median(
-            tests.compactMap { $0.predictedCriticalPathSeconds.map($0.perToken) })
-        return row
-    }
-
-    private static func median(_ figures: [Double]) -> Double? {
-        figures.isEmpty ? nil : BenchmarkReport.Spread(figures).median
-    }
-
-    private static func names(_ names: [String]) -> [String] {
+    /// Each name once.
+    static func distinct(_ names: [String]) -> [String] {
         names.reduce(into: []) { names, name in
             if !names.contains(name) { names.append(name) }
         }
     }
 
     /// The names of the tests, in the order of the runs.
-    var tests: [String] { Self.names(rows.compactMap(\.test)) }
+    var tests: [String] { Self.distinct(rows.compactMap(\.test)) }
 
     /// Whether something was measured more than once.
     var hasRounds: Bool { rows.contains { $0.rounds > 1 } }
@@ -151,17 +99,6 @@ extension ScalingPoint {
         case .failed: nil
         }
     }
-
-    /// Why nothing was measured, if so.
-    fileprivate var message: String? {
-        switch outcome {
-        case .measured: nil
-        case .failed(let message): message
-        }
-    }
-
-    /// What was measured of one kind of forward.
-    fileprivate func test(_ name: String) -> ScalingRun.Test? { run?.tests.first { $0.name == name } }
 }
 
 extension ScalingReport.Row {
@@ -178,11 +115,11 @@ extension ScalingReport {
     public var csv: String {
         let titles =
             [
-                "model", "ranks", "division", "shares", "hosts", "threads", "rounds", "test", "tokensPerSecond", "least",
-                "greatest", "speedUp", "leastSpeedUp", "greatestSpeedUp", "secondsPerToken",
+                "model", "ranks", "division", "shares", "hosts", "threads", "rounds", "test", "tokensPerSecond",
+                "least", "greatest", "speedUp", "leastSpeedUp", "greatestSpeedUp", "secondsPerToken",
             ] + Self.phases.map { "\($0)SecondsPerToken" } + [
-                "imbalance", "slowestRank", "criticalPathSecondsPerTokenComputed", "predictedSecondsPerToken",
-                "predictedCriticalPathSecondsPerToken", "message",
+                "imbalance", "slowestRank", "criticalPathSecondsPerTokenComputed", "criticalPathSpeedUpComputed",
+                "predictedSecondsPerToken", "predictedCriticalPathSecondsPerToken", "message",
             ]
         let lines = rows.map { row in
             [
@@ -193,8 +130,9 @@ extension ScalingReport {
                 Self.text(row.speedUps.max()), Self.text(row.secondsPerToken),
             ] + Self.phases.map { Self.text(row.phaseSecondsPerToken[$0]) } + [
                 Self.text(row.imbalance), row.slowestRank.map(String.init) ?? "",
-                Self.text(row.criticalPathSecondsPerToken), Self.text(row.predictedSecondsPerToken),
-                Self.text(row.predictedCriticalPathSecondsPerToken), row.message ?? "",
+                Self.text(row.criticalPathSecondsPerToken), Self.text(row.criticalPathSpeedUp),
+                Self.text(row.predictedSecondsPerToken), Self.text(row.predictedCriticalPathSecondsPerToken),
+                row.message ?? "",
             ]
         }
         return CommaTable.text([titles] + lines)

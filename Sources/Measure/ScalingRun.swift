@@ -56,6 +56,9 @@ struct ScalingRun: Sendable, Decodable {
         }
     }
 
+    /// What was measured of one kind of forward.
+    func test(_ name: String) -> Test? { tests.first { $0.name == name } }
+
     private static func text(_ error: DecodingError) -> String {
         switch error {
         case .keyNotFound(let key, _): "no '\(key.stringValue)'"
@@ -71,7 +74,7 @@ extension ScalingRun.Test {
     fileprivate var isSound: Bool { tokensPerSecond.median.isFinite && tokensPerSecond.median > 0 && batch > 0 }
 
     /// Seconds for a token.
-    private var secondsPerToken: Double { 1 / tokensPerSecond.median }
+    var secondsPerToken: Double { 1 / tokensPerSecond.median }
 
     /// Turns seconds of a forward into those of a token.
     func perToken(_ seconds: Double) -> Double {

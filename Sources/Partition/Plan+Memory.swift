@@ -39,12 +39,11 @@ extension Plan {
     /// The bytes that each rank may use where all need the same, so that those of a host divide it equally; of one
     /// without limit ``unlimitedByteCount``.
     var capacities: [Double] {
-        memoryLimits(Array(repeating: Self.unlimitedByteCount, count: rankCount))
-            .map { Double($0 ?? Self.unlimitedByteCount) }
+        memoryLimits(Array(repeating: 1, count: rankCount)).map { Double($0 ?? Self.unlimitedByteCount) }
     }
 
-    /// What stands for no limit where figures are compared: more than any machine has, 2^60.
-    static var unlimitedByteCount: Int { 1 << 60 }
+    /// What stands for no limit where figures are compared: more than any machine has.
+    static let unlimitedByteCount = 1 << 60
 
     /// What each rank holds at its peak.
     var peakByteCounts: [Int] { (0..<rankCount).map { holdings(rank: $0).peakByteCount } }

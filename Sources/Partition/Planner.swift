@@ -86,6 +86,7 @@ public struct Planner {
         let costs = AxisCost.all(plan, counts: kinds.counts, ranks, position: Self.position(policy))
         let unlimited = profile.ranks.map { _ in Int.max }
         let free = costs.compactMap { RangeSearch($0, caps: unlimited).counts() }
+        // A profile's figures may be so small that times are infinite.
         guard free.count == costs.count else { return nil }
         let fitting = MemoryFitting(plan, costs, fixedByteCount: fixedByteCount)
         guard let counts = fitting.fitted(free) else { return nil }

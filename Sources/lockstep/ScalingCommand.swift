@@ -9,8 +9,8 @@ struct ScalingCommand: SoloCommand {
         discussion: """
             launch/scaling measures and then calls this. In the folder each run is a file, ranks-3-equal.json or \
             ranks-3-shares-5:3:2.json, of a second round ranks-3-equal-round-2.json, as bench --json prints it; one \
-            that failed is a .error file. Written beside \
-            them: scaling.csv, scaling.json and scaling.html. The plots are drawn by gnuplot.
+            that failed is a .error file. Written beside them: scaling.csv, scaling.json and scaling.html. The plots \
+            are drawn by gnuplot.
             """)
 
     @Argument(help: "The folder.")

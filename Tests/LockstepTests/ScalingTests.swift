@@ -56,6 +56,7 @@ extension LockstepTests {
             let second = try sweep(folder, options + ["--rounds", "2"])
             #expect(second.status == 0, "\(second.errors)")
             #expect(second.errors.occurrences(of: " is there\n") == 4 && second.errors.occurrences(of: " ...\n") == 4)
+            #expect(second.errors.contains("ranks-2-equal-round-2 (6 of 8) ...\n"))
             let rows = try String(contentsOfFile: folder + "/scaling.csv", encoding: .utf8)
                 .components(separatedBy: "\r\n").dropFirst().dropLast()
             #expect(rows.count == 2 * runs.count)

@@ -50,30 +50,58 @@ import Testing
         #expect(row.predictedCriticalPathSecondsPerToken == 0.5)
     }
 
-    /// The second round runs on a machine half as fast, and one of its runs fails.
+    private func critical(_ seconds: Double, predicted: Double, imbalance: Double = 1) -> String {
+        """
+        , "imbalance": \(imbalance), "slowestRank": 1, "criticalPathSeconds": \(seconds),
+        "predictedSeconds": \(predicted), "predictedCriticalPathSeconds": \(predicted / 2)
+        """
+    }
+
+    /// The machine is not as fast in each round, and some runs fail.
     @Test func roundsAreHeldAgainstTheirOwnBase() throws {
-        let predicted = { (seconds: Double) in ", \"criticalPathSeconds\": \(seconds), \"predictedSeconds\": 0.25" }
         let report = try report([
             "ranks-1-equal.json": run(rate: 8), "ranks-1-equal-round-2.json": run(rate: 4),
-            "ranks-1-equal-round-10.json": run(rate: 6), "ranks-2-equal.json": run(rate: 12, more: predicted(0.5)),
-            "ranks-2-equal-round-2.json": run(rate: 8, more: predicted(1)),
-            "ranks-2-equal-round-10.json": run(rate: 15, more: predicted(0.75)),
+            "ranks-1-equal-round-10.json": run(rate: 5),
+            "ranks-2-equal.json": run(rate: 16, more: critical(0.0625, predicted: 0.125)),
+            "ranks-2-equal-round-2.json": run(rate: 6, more: critical(0.5, predicted: 0.25)),
+            "ranks-2-equal-round-10.json": run(rate: 12.5, more: critical(0.1, predicted: 0.5, imbalance: 1.5)),
             "ranks-2-shares-3:1-round-2.json": run(rate: 6), "ranks-2-shares-3:1.error": "no",
-            "ranks-2-shares-3:1-round-0.json": run(rate: 99),
+            "ranks-2-shares-3:1-round-10.error": "none", "ranks-2-shares-1E9:1-round-10.json": run(rate: 20),
+            "ranks-2-shares-3:1-round-1.json": run(rate: 99), "ranks-2-shares-3:1-round-0.json": run(rate: 99),
         ])
-        #expect(report.rows.map(\.rounds) == [3, 3, 1, 0])
-        #expect(report.rows.map(\.message) == [nil, nil, nil, "no"])
-        #expect(report.rows.map { $0.tokensPerSecond?.median } == [6, 12, 6, nil])
-        #expect(report.rows.map { $0.tokensPerSecond?.least } == [3, 7, 5, nil])
-        #expect(report.rows.map { $0.tokensPerSecond?.greatest } == [9, 16, 7, nil])
-        #expect(report.rows.map(\.speedUps) == [[1, 1, 1], [1.5, 2, 2.5], [1.5], []])
-        #expect(report.rows.map(\.speedUp) == [1, 2, 1.5, nil])
-        #expect(report.rows[1].secondsPerToken == 1.0 / 12 && report.rows[1].phaseSecondsPerToken["mlp"] == 0.0625)
-        #expect(report.rows[1].criticalPathSecondsPerToken == 0.75)
-        #expect(report.rows[1].predictedSecondsPerToken == 0.25)
+        #expect(report.rows.map(\.shares) == ["", "", "1E9:1", "3:1", "3:1", "3:1"])
+        #expect(report.rows.map(\.rounds) == [3, 3, 1, 1, 0, 0])
+        #expect(report.rows.map(\.message) == [nil, nil, nil, nil, "no", "round 10: none"])
+        #expect(report.rows.map { $0.tokensPerSecond?.median } == [5, 12.5, 20, 6, nil, nil])
+        #expect(report.rows.map { $0.tokensPerSecond?.least } == [3, 5, 19, 5, nil, nil])
+        #expect(report.rows.map { $0.tokensPerSecond?.greatest } == [9, 17, 21, 7, nil, nil])
+        #expect(report.rows.map(\.speedUps) == [[1, 1, 1], [2, 1.5, 2.5], [4], [1.5], [], []])
+        #expect(report.rows.map(\.speedUp) == [1, 2, 4, 1.5, nil, nil])
+
+        // Round 10 has the median speed.
+        let row = report.rows[1]
+        #expect(row.secondsPerToken == 0.08 && row.phaseSecondsPerToken["mlp"] == 0.08 * 0.75)
+        #expect(row.imbalance == 1.5 && row.slowestRank == 1)
+        #expect(row.criticalPathSecondsPerToken == 0.1 && row.criticalPathSpeedUp == 2)
+        #expect(row.predictedSecondsPerToken == 0.25 && row.predictedCriticalPathSecondsPerToken == 0.125)
+
         let lines = report.csv.components(separatedBy: "\r\n")
         #expect(lines[0].contains(",threads,rounds,test,"))
-        #expect(lines[2].contains(",3,decoding,12.0,7.0,16.0,2.0,1.5,2.5,"))
+        #expect(lines[2].contains(",3,decoding,12.5,5.0,17.0,2.0,1.5,2.5,0.08,"))
+    }
+
+    @Test func ofAnEvenNumberOfRoundsTheSlowerOfTheMiddleTwoCounts() throws {
+        let report = try report([
+            "ranks-1-equal.json": run(rate: 8), "ranks-1-equal-round-2.error": "no",
+            "ranks-2-equal.json": run(rate: 16, more: critical(0.0625, predicted: 0.125)),
+            "ranks-2-equal-round-2.json": run(rate: 4, more: critical(0.25, predicted: 0.5)),
+        ])
+        #expect(report.rows.map(\.rounds) == [1, 0, 2])
+        let row = report.rows[2]
+        #expect(row.tokensPerSecond?.median == 4 && row.secondsPerToken == 0.25)
+        #expect(row.criticalPathSecondsPerToken == 0.25 && row.predictedSecondsPerToken == 0.5)
+        // In the second round there is nothing that the speed could be held against.
+        #expect(row.speedUps == [2] && row.criticalPathSpeedUp == 2)
     }
 
     @Test func aFailureIsARowUnlessTheRunIsThere() throws {
