@@ -13,16 +13,13 @@ public struct Benchmark: Sendable {
     public var batches: [Int]
     /// How often everything is measured.
     public var repeats: Int
-    /// The largest difference accepted before anything is measured, see ``OutputCheck``.
-    public var tolerance: Double
 
     /// Measurements of these sizes.
-    public init(promptCount: Int, generateCount: Int, batches: [Int], repeats: Int, tolerance: Double) {
+    public init(promptCount: Int, generateCount: Int, batches: [Int], repeats: Int) {
         self.promptCount = promptCount
         self.generateCount = generateCount
         self.batches = batches
         self.repeats = repeats
-        self.tolerance = tolerance
     }
 
     /// Positions that the cache needs.
@@ -41,7 +38,7 @@ public struct Benchmark: Sendable {
     ///   - isPredicted: whether there is a profile to predict from; the same on every rank.
     /// - Returns: the report on rank 0, nil on the others.
     public func run(_ session: Session, model: String, isPredicted: Bool = false) throws -> BenchmarkReport? {
-        let check = try OutputCheck.run(session, tolerance: tolerance)
+        let check = try OutputCheck.run(session)
         let errors = session.isLead ? try session.measureErrors() : []
         try Self.check(errors)
         let before = try session.measureMachines()

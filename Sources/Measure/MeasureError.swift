@@ -18,7 +18,7 @@ extension MeasureError: CustomStringConvertible {
         switch self {
         case .wrongOutput(let expected, let found):
             "bench: expected \(expected), found \(found); "
-                + "check the weights file with 'lockstep show --verify' and the program with 'lockstep verify'"
+                + "check the program with 'lockstep verify', and a weights file with 'lockstep show --verify'"
         case .noRuns(let folder, let found):
             "\(folder): expected runs of launch/scaling, found \(found); name the folder that it wrote"
         case .badRun(let path, let found):

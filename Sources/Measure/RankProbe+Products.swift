@@ -28,9 +28,6 @@ extension RankProbe {
         ChunkCall(), ChunkCall(tokens: 64), ChunkCall(columns: fewColumns), ChunkCall(tokens: 64, rows: [128]),
     ]
 
-    // Nothing does a million times a million times a million of them in a second.
-    private static let leastSecondsPerOperation = 1e-18
-
     /// Measures every encoding with precise and with fast math; to be called on every rank.
     func measureProducts() throws(MPIError) {
         for encoding in Self.encodings {
@@ -90,11 +87,11 @@ extension RankProbe {
                     Double(call.inputCount),
                 ]
                 return (amounts, windows.median(Self.name(name, call)))
-            })
+            }, least: [1 / fastestPeak, 0, 0, 0])
         return ProductProfile(
             encoding: encoding.name, math: math, tokenBytesPerSecond: 1 / line.slope, tokenSeconds: line.intercept,
             tokenSpread: Self.tokenCalls.map { windows.spread(Self.name(name, $0)) }.max() ?? 0,
-            chunkOperationsPerSecond: 1 / max(chunks.factors[0], Self.leastSecondsPerOperation),
+            chunkOperationsPerSecond: 1 / chunks.factors[0],
             chunkSecondsPerByte: chunks.factors[1], chunkSecondsPerResult: chunks.factors[2],
             chunkSecondsPerInput: chunks.factors[3],
             chunkSpread: Self.chunkCalls.map { windows.spread(Self.name(name, $0)) }.max() ?? 0)

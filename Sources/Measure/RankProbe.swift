@@ -119,6 +119,14 @@ struct RankProbe {
 
     private static func peak(_ factors: Factors) -> String { "peak \(factors.rawValue)" }
 
+    /// Operations per second of the fastest arithmetic here.
+    var fastestPeak: Double {
+        guard let fastest = peakProfiles.map(\.operationsPerSecond).max() else {
+            preconditionFailure("Every processor has products of float32, and their peak is measured first.")
+        }
+        return fastest
+    }
+
     private var peakProfiles: [PeakProfile] {
         Factors.allCases.filter { windows.has(Self.peak($0)) }.map { factors in
             PeakProfile(

@@ -121,15 +121,8 @@ struct BenchCommand: ParsableCommand {
     private var arithmetic: Math { options.math ?? (options.share.exact ? .precise : .fast) }
 
     private func benchmark(context: Int) throws -> Benchmark {
-        let tolerance =
-            switch arithmetic {
-            case .precise: 5e-4
-            // Few tokens may be rounded otherwise than many; wrong logits differ by several times their spread.
-            case .fast: 0.2
-            }
         var benchmark = Benchmark(
-            promptCount: 0, generateCount: generate, batches: batch.ids, repeats: repeats,
-            tolerance: options.share.exact ? 0 : tolerance)
+            promptCount: 0, generateCount: generate, batches: batch.ids, repeats: repeats)
         let room = min(options.context ?? context, context) - benchmark.context
         benchmark.promptCount = prompt ?? min(Self.defaultPrompt, max(1, room))
         guard benchmark.promptCount <= room else {

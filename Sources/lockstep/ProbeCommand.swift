@@ -22,7 +22,7 @@ struct ProbeCommand: ParsableCommand {
     @Option(help: "Threads of each rank. Default: the cores of its host, divided among the host's ranks.")
     var threads: Int?
 
-    @Flag(help: "Measure in a few seconds, with rough figures: to see whether all works.")
+    @Flag(help: "Measure less, in some seconds for each rank, with rough figures: to see whether all works.")
     var quick = false
 
     @Option(help: "Seconds without a sign of progress after which the job ends and says which rank is missing.")

@@ -14,7 +14,10 @@ struct RunOptions: ParsableArguments {
     @OptionGroup var machines: ClusterOptions
 
     @Option(
-        help: "Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext).")
+        help: """
+            Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext); of bench \
+            what it needs.
+            """)
     var context: Int?
 
     @Option(

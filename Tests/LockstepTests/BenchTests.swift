@@ -88,6 +88,19 @@ extension LockstepTests {
             #expect(prompt.counted > decoding.counted && prompt.counted <= 12 * decoding.counted)
         }
 
+        /// Few tokens may be rounded otherwise than many, which gives some of them other experts, or norms of next to
+        /// nothing.
+        @Test(arguments: ["moe-tiny", "hybrid-tiny"], ["q8", "q4"])
+        func whatAmplifiesRoundingIsNotTakenForWrong(shape: String, encoding: String) throws {
+            let report: Report = try decoded(
+                ranks: 1,
+                [
+                    "bench", "--shape", shape, "--encoding", encoding, "--prompt", "40", "--generate", "3",
+                    "--repeat", "1", "--threads", "1", "--json",
+                ])
+            #expect(report.check.ranksAgree && report.check.difference < 0.5)
+        }
+
         /// Heads with states, attention between them, and experts on ranks of unlike shares.
         @Test(arguments: ["hybrid-tiny", "mamba-tiny"]) func shapesWithStatesAreMeasured(shape: String) throws {
             let report: Report = try decoded(
