@@ -1,5 +1,6 @@
 /// Factors of `seconds = factors[0] * amounts[0] + factors[1] * amounts[1] + ...` through measurements, none below
-/// what is possible, by least squares of the relative distances: a measurement of a microsecond counts as much as one of a second.
+/// what is possible, by least squares of the relative distances: a measurement of a microsecond counts as much as one
+/// of a second.
 package struct TermFit: Sendable, Hashable {
     /// Seconds for each unit of an amount.
     package var factors: [Double]
