@@ -1,5 +1,6 @@
 #pragma once
 #include <mpi.h>
+#include <stdint.h>
 
 // Open MPI defines its handles as macros with casts, which Swift cannot import: each has an accessor here.
 
@@ -19,3 +20,18 @@ static inline MPI_Op cmpi_maximum(void) { return MPI_MAX; }
 static inline MPI_Op cmpi_minimum(void) { return MPI_MIN; }
 
 static inline void *cmpi_in_place(void) { return MPI_IN_PLACE; }
+
+// Numbers in memory that processes share: what was written before one is stored is there for who has loaded it.
+
+static inline void cmpi_store(uint32_t *number, uint32_t value) { __atomic_store_n(number, value, __ATOMIC_RELEASE); }
+static inline uint32_t cmpi_load(const uint32_t *number) { return __atomic_load_n(number, __ATOMIC_ACQUIRE); }
+
+/// Tells the processor that the thread spins.
+static inline void cmpi_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}

@@ -17,12 +17,17 @@ extension Communicator {
     /// Replaces each element by the sum, maximum or minimum of all ranks' elements at that place.
     ///
     /// `values` has the same length on every rank, and holds the same bits on every rank afterwards. Corresponds to
-    /// `MPI_Allreduce` with `MPI_IN_PLACE`.
+    /// `MPI_Allreduce` with `MPI_IN_PLACE`; ranks of one host add short vectors of floats up in memory that they share.
     public func allReduce<T: Element>(
         _ values: inout MutableSpan<T>, _ operation: Reduction
     ) throws(MPIError) {
         countTraffic(T.self, values.count)
         try unsafe values.withUnsafeMutableBufferPointer { (buffer) throws(MPIError) in
+            if operation == .sum, T.elementKind == .float, canShare(count: buffer.count) {
+                let floats = unsafe UnsafeMutableRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: Float.self)
+                guard let floats = unsafe floats else { return }
+                return try collective("MPI_Allreduce") { unsafe sum(floats, count: buffer.count) }
+            }
             try unsafe inPieces(of: buffer) { (start, count) throws(MPIError) in
                 try collective("MPI_Allreduce") {
                     unsafe MPI_Allreduce(cmpi_in_place(), start, count, T.datatype, operation.operation, handle)
@@ -161,6 +166,22 @@ extension Communicator {
 }
 
 extension Communicator {
+    /// Whether vectors of so many floats are short enough for ``sum(_:count:)``.
+    private func canShare(count: Int) -> Bool {
+        count > 0 && count <= min(largestPiece, SharedBoard.capacity(ranks: size))
+    }
+
+    /// Adds short vectors up: in shared memory, if the ranks have any.
+    private func sum(_ values: UnsafeMutablePointer<Float>, count: Int) -> Int32 {
+        if !hasLookedForBoard {
+            hasLookedForBoard = true
+            sharedBoard = unsafe SharedBoard(handle, rank: rank, ranks: size)
+        }
+        if let sharedBoard { return unsafe sharedBoard.sum(values, count: count) }
+        return unsafe MPI_Allreduce(
+            cmpi_in_place(), values, Int32(clamping: count), Float.datatype, cmpi_sum(), handle)
+    }
+
     /// Makes one call of the MPI library that waits for other ranks, in view of the watchdog and of the observer.
     func collective(_ function: StaticString, _ call: () -> Int32) throws(MPIError) {
         observer?.collectiveBegins(function)

@@ -32,6 +32,10 @@ internal import CMPI
     /// The most elements that one call of MPI is given; tests lower it to see vectors sent in pieces.
     package var largestPiece = Int(Int32.max)
 
+    /// Where its ranks add short vectors up, once they have done so and share memory.
+    var sharedBoard: SharedBoard?
+    var hasLookedForBoard = false
+
     let handle: MPI_Comm
 
     /// The rank in the whole job of this communicator's rank 0: who prints what all agree on.

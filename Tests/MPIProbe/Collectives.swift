@@ -74,6 +74,26 @@ struct Collectives {
         return 0
     }
 
+    /// Short sums in a row, to which every rank comes late in its turn; between them messages that it may not have sent.
+    func shortSums() throws -> Int32 {
+        for round in 0..<2000 {
+            if round % 50 == 0, round / 50 % size == rank { usleep(500) }
+            func term(_ rank: Int, _ index: Int) -> Float { Float(rank * 7 + index % 97 + round) / 3 }
+            let length = 1 + round * 37 % 2048
+            var values = (0..<length).map { term(rank, $0) }
+            var span = values.mutableSpan
+            try world.allReduce(&span, .sum)
+            let sums = (0..<length).map { index in (1..<size).reduce(term(0, index)) { $0 + term($1, index) } }
+            try expect("short sum", values, sums)
+            guard round.isMultiple(of: 7) else { continue }
+            var message = [value(rank, round)]
+            var messageSpan = message.mutableSpan
+            try world.broadcast(&messageSpan, from: round % size)
+            try expect("broadcast between short sums", message, [value(round % size, round)])
+        }
+        return 0
+    }
+
     private func reduce(_ reduction: Reduction, _ length: Int, _ expected: (Int) -> Float) throws {
         var values = (0..<length).map { value(rank, $0) }
         var span = values.mutableSpan

@@ -27,6 +27,7 @@ struct Probe {
         "patient-barrier": { try Waiting(world: $0).barrierPatiently() },
         "late": { try Waiting(world: $0).finishLate() },
         "reduce": { try Collectives(world: $0).allReduce() },
+        "short-sums": { try Collectives(world: $0).shortSums() },
         "gather": { try Collectives(world: $0).gather() },
         "exchange": { try Collectives(world: $0).exchange() },
         "scatter": { try Collectives(world: $0).reduceScatter() },

@@ -38,6 +38,10 @@ extension JobTests {
             try expectAllPass("reduce", ranks: ranks)
         }
 
+        @Test(arguments: rankCounts) func shortSumsAddInRankOrderWhoeverComesLate(ranks: Int) throws {
+            try expectAllPass("short-sums", ranks: ranks)
+        }
+
         @Test(arguments: rankCounts) func unevenAndEmptyPartsAreGatheredInRankOrder(ranks: Int) throws {
             try expectAllPass("gather", ranks: ranks)
         }
