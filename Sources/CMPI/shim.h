@@ -21,7 +21,7 @@ static inline MPI_Op cmpi_minimum(void) { return MPI_MIN; }
 
 static inline void *cmpi_in_place(void) { return MPI_IN_PLACE; }
 
-// Numbers in memory that processes share: what was written before one is stored is there for who has loaded it.
+// Numbers in memory that processes share: whoever loads one sees all that was written before it was stored.
 
 static inline void cmpi_store(uint32_t *number, uint32_t value) { __atomic_store_n(number, value, __ATOMIC_RELEASE); }
 static inline uint32_t cmpi_load(const uint32_t *number) { return __atomic_load_n(number, __ATOMIC_ACQUIRE); }

@@ -25,7 +25,7 @@ extension Communicator {
         try unsafe values.withUnsafeMutableBufferPointer { (buffer) throws(MPIError) in
             if operation == .sum, T.elementKind == .float, canShare(count: buffer.count) {
                 let floats = unsafe UnsafeMutableRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: Float.self)
-                guard let floats = unsafe floats else { return }
+                guard let floats = unsafe floats else { preconditionFailure("A vector of elements has a place.") }
                 return try collective("MPI_Allreduce") { unsafe sum(floats, count: buffer.count) }
             }
             try unsafe inPieces(of: buffer) { (start, count) throws(MPIError) in
@@ -168,15 +168,14 @@ extension Communicator {
 extension Communicator {
     /// Whether vectors of so many floats are short enough for ``sum(_:count:)``.
     private func canShare(count: Int) -> Bool {
-        count > 0 && count <= min(largestPiece, SharedBoard.capacity(ranks: size))
+        count > 0 && count <= min(largestPiece, longestSharedSum)
     }
 
-    /// Adds short vectors up: in shared memory, if the ranks have any.
+    /// The longest vector of floats that ranks of one host add up in memory that they share, in elements.
+    package var longestSharedSum: Int { SharedBoard.capacity(ranks: size) }
+
+    /// Adds short vectors up: in shared memory, if the ranks have any. The first call makes it.
     private func sum(_ values: UnsafeMutablePointer<Float>, count: Int) -> Int32 {
-        if !hasLookedForBoard {
-            hasLookedForBoard = true
-            sharedBoard = unsafe SharedBoard(handle, rank: rank, ranks: size)
-        }
         if let sharedBoard { return unsafe sharedBoard.sum(values, count: count) }
         return unsafe MPI_Allreduce(
             cmpi_in_place(), values, Int32(clamping: count), Float.datatype, cmpi_sum(), handle)

@@ -29,12 +29,15 @@ internal import CMPI
     /// Is told of every collective, where somebody measures.
     public var observer: (any CollectiveObserver)?
 
-    /// The most elements that one call of MPI is given; tests lower it to see vectors sent in pieces.
+    /// The most elements that one call of MPI is given, the same on all ranks; tests lower it to see vectors sent in
+    /// pieces.
     package var largestPiece = Int(Int32.max)
 
-    /// Where its ranks add short vectors up, once they have done so and share memory.
-    var sharedBoard: SharedBoard?
-    var hasLookedForBoard = false
+    /// Where its ranks add short vectors up, if they share memory; first asked for by all of them.
+    private(set) lazy var sharedBoard = unsafe SharedBoard(handle, rank: rank, ranks: size)
+
+    /// Whether short vectors of floats are added up in shared memory; to be asked on every rank.
+    package var sumsInSharedMemory: Bool { size > 1 && sharedBoard != nil }
 
     let handle: MPI_Comm
 

@@ -4,7 +4,7 @@ import Blueprint
 public struct Summation: Sendable, Hashable {
     /// Who adds what.
     public enum Route: Sendable, Hashable {
-        /// The MPI library adds vectors of float32: one all-reduce.
+        /// Vectors of float32 are added: one all-reduce.
         case reduced
         /// Every rank gets the packed vectors of all and adds them in rank order: one all-gather.
         case gathered

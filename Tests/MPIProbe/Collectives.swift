@@ -74,23 +74,41 @@ struct Collectives {
         return 0
     }
 
-    /// Short sums in a row, to which every rank comes late in its turn; between them messages that it may not have sent.
+    /// Runs of short sums without anything between, to which every rank comes late in its turn, up to the longest and
+    /// beyond; meanwhile a message waits to be received.
     func shortSums() throws -> Int32 {
-        for round in 0..<2000 {
-            if round % 50 == 0, round / 50 % size == rank { usleep(500) }
-            func term(_ rank: Int, _ index: Int) -> Float { Float(rank * 7 + index % 97 + round) / 3 }
-            let length = 1 + round * 37 % 2048
-            var values = (0..<length).map { term(rank, $0) }
-            var span = values.mutableSpan
-            try world.allReduce(&span, .sum)
-            let sums = (0..<length).map { index in (1..<size).reduce(term(0, index)) { $0 + term($1, index) } }
-            try expect("short sum", values, sums)
-            guard round.isMultiple(of: 7) else { continue }
-            var message = [value(rank, round)]
-            var messageSpan = message.mutableSpan
-            try world.broadcast(&messageSpan, from: round % size)
-            try expect("broadcast between short sums", message, [value(round % size, round)])
+        guard world.sumsInSharedMemory == (size > 1) else { throw Wrong(description: "no memory is shared") }
+        let most = max(world.longestSharedSum, 100)
+        for round in 0..<300 {
+            func term(_ rank: Int, _ index: Int, _ sum: Int) -> Float { Float(rank * 7 + index % 97 + round + sum) / 3 }
+            let length = round % 30 == 29 ? most + round % 2 : 1 + round * 37 % min(2048, most)
+            var vectors = (0..<6).map { sum in (0..<length).map { term(rank, $0, sum) } }
+            if round % 10 == 0, round / 10 % size == rank { usleep(500) }
+            if rank == 1 { try world.send([value(1, round)].span, to: 0) }
+            for sum in vectors.indices {
+                var span = vectors[sum].mutableSpan
+                try world.allReduce(&span, .sum)
+            }
+            if rank == 0, size > 1 {
+                var message: [Float] = [0]
+                var span = message.mutableSpan
+                try world.receive(&span, from: 1)
+                try expect("message behind short sums", message, [value(1, round)])
+            }
+            guard length <= most else { continue }
+            for (sum, vector) in vectors.enumerated() {
+                let sums = (0..<length).map { i in (1..<size).reduce(term(0, i, sum)) { $0 + term($1, i, sum) } }
+                try expect("short sum", vector, sums)
+            }
         }
+        return 0
+    }
+
+    /// Every rank brings another length.
+    func unlikeSums() throws -> Int32 {
+        var values = [Float](repeating: 1, count: rank + 1)
+        var span = values.mutableSpan
+        try world.allReduce(&span, .sum)
         return 0
     }
 

@@ -28,6 +28,7 @@ struct Probe {
         "late": { try Waiting(world: $0).finishLate() },
         "reduce": { try Collectives(world: $0).allReduce() },
         "short-sums": { try Collectives(world: $0).shortSums() },
+        "unlike-sums": { try Collectives(world: $0).unlikeSums() },
         "gather": { try Collectives(world: $0).gather() },
         "exchange": { try Collectives(world: $0).exchange() },
         "scatter": { try Collectives(world: $0).reduceScatter() },

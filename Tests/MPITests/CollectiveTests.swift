@@ -42,6 +42,11 @@ extension JobTests {
             try expectAllPass("short-sums", ranks: ranks)
         }
 
+        @Test(arguments: [2, 3]) func shortSumsOfUnlikeLengthsAreRefused(ranks: Int) throws {
+            let launch = try Launch.mpirun(ranks: ranks, "MPIProbe", ["unlike-sums", "30"])
+            #expect(launch.status == 1 && launch.errors.contains("MPI_Allreduce"), "\(launch.errors)")
+        }
+
         @Test(arguments: rankCounts) func unevenAndEmptyPartsAreGatheredInRankOrder(ranks: Int) throws {
             try expectAllPass("gather", ranks: ranks)
         }
