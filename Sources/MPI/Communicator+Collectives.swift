@@ -23,14 +23,14 @@ extension Communicator {
     ) throws(MPIError) {
         countTraffic(T.self, values.count)
         try unsafe values.withUnsafeMutableBufferPointer { (buffer) throws(MPIError) in
-            if operation == .sum, T.elementKind == .float, canShare(count: buffer.count) {
-                let floats = unsafe UnsafeMutableRawPointer(buffer.baseAddress)?.assumingMemoryBound(to: Float.self)
-                guard let floats = unsafe floats else { preconditionFailure("A vector of elements has a place.") }
-                return try collective("MPI_Allreduce") { unsafe sum(floats, count: buffer.count) }
-            }
+            let isShared = operation == .sum && T.elementKind == .float && canShare(count: buffer.count)
             try unsafe inPieces(of: buffer) { (start, count) throws(MPIError) in
                 try collective("MPI_Allreduce") {
-                    unsafe MPI_Allreduce(cmpi_in_place(), start, count, T.datatype, operation.operation, handle)
+                    if isShared, let start = UnsafeMutableRawPointer(start), let sharedBoard {
+                        return unsafe sharedBoard.sum(start.assumingMemoryBound(to: Float.self), count: Int(count))
+                    }
+                    return unsafe MPI_Allreduce(
+                        cmpi_in_place(), start, count, T.datatype, operation.operation, handle)
                 }
             }
         }
@@ -166,20 +166,13 @@ extension Communicator {
 }
 
 extension Communicator {
-    /// Whether vectors of so many floats are short enough for ``sum(_:count:)``.
+    /// Whether vectors of so many floats are short enough for ``sharedBoard``: one piece each.
     private func canShare(count: Int) -> Bool {
         count > 0 && count <= min(largestPiece, longestSharedSum)
     }
 
     /// The longest vector of floats that ranks of one host add up in memory that they share, in elements.
     package var longestSharedSum: Int { SharedBoard.capacity(ranks: size) }
-
-    /// Adds short vectors up: in shared memory, if the ranks have any. The first call makes it.
-    private func sum(_ values: UnsafeMutablePointer<Float>, count: Int) -> Int32 {
-        if let sharedBoard { return unsafe sharedBoard.sum(values, count: count) }
-        return unsafe MPI_Allreduce(
-            cmpi_in_place(), values, Int32(clamping: count), Float.datatype, cmpi_sum(), handle)
-    }
 
     /// Makes one call of the MPI library that waits for other ranks, in view of the watchdog and of the observer.
     func collective(_ function: StaticString, _ call: () -> Int32) throws(MPIError) {

@@ -81,7 +81,7 @@ struct Collectives {
         let most = max(world.longestSharedSum, 100)
         for round in 0..<300 {
             func term(_ rank: Int, _ index: Int, _ sum: Int) -> Float { Float(rank * 7 + index % 97 + round + sum) / 3 }
-            let length = round % 30 == 29 ? most + round % 2 : 1 + round * 37 % min(2048, most)
+            let length = round % 30 == 29 ? most + round / 30 % 2 : 1 + round * 37 % min(2048, most)
             var vectors = (0..<6).map { sum in (0..<length).map { term(rank, $0, sum) } }
             if round % 10 == 0, round / 10 % size == rank { usleep(500) }
             if rank == 1 { try world.send([value(1, round)].span, to: 0) }
