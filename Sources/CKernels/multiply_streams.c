@@ -76,7 +76,8 @@ AVX2 INLINE void put_in_order(lanes *to, const half_lanes *sums, const int encod
 
 /// Rows `row`, `row + distance` and so on.
 AVX2 INLINE void multiply_rows(
-    const multiply *m, const product *p, size_t row, size_t distance, const int rows, const int encoding)
+    const multiply *m, const product *p, size_t row, size_t distance, const int rows, const size_t ahead,
+    const int encoding)
 {
     const size_t element = bytes_per_element(encoding);
     const char *w[STREAMS];
@@ -91,7 +92,7 @@ AVX2 INLINE void multiply_rows(
     for (; k + line <= p->columns; k += line) {
         UNROLL for (size_t i = 0; i < line; i += 16)
             add_sixteen(sums, m->x + k + i, w, (k + i) * element, rows, encoding);
-        UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(w[r] + k * element + STREAM_AHEAD, 0, 0);
+        UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(w[r] + k * element + ahead, 0, 0);
     }
     for (; k + 16 <= p->columns; k += 16)
         add_sixteen(sums, m->x + k, w, k * element, rows, encoding);
@@ -108,16 +109,26 @@ AVX2 INLINE void multiply_rows(
 }
 
 /// Rows [first, last): runs of rows side by side are the streams.
-AVX2 INLINE void multiply_encoded(const multiply *m, const product *p, size_t first, size_t last, const int encoding)
+AVX2 INLINE void multiply_streams_of(
+    const multiply *m, const product *p, size_t first, size_t last, const int streams, const size_t ahead,
+    const int encoding)
 {
-    while (last - first >= STREAMS) {
-        const size_t distance = stream_distance(last - first, STREAMS, p->row_byte_stride);
+    while (last - first >= (size_t)streams) {
+        const size_t distance = stream_distance(last - first, (size_t)streams, p->row_byte_stride);
         for (size_t row = first; row < first + distance; row++)
-            multiply_rows(m, p, row, distance, STREAMS, encoding);
-        first += STREAMS * distance;
+            multiply_rows(m, p, row, distance, streams, ahead, encoding);
+        first += (size_t)streams * distance;
     }
     for (; first < last; first++)
-        multiply_rows(m, p, first, 0, 1, encoding);
+        multiply_rows(m, p, first, 0, 1, ahead, encoding);
+}
+
+AVX2 INLINE void multiply_encoded(const multiply *m, const product *p, size_t first, size_t last, const int encoding)
+{
+    if (m->fetching == LOCKSTEP_FETCH_FAR)
+        multiply_streams_of(m, p, first, last, FAR_ROWS, FAR_ROWS_AHEAD, encoding);
+    else
+        multiply_streams_of(m, p, first, last, STREAMS, NEAR_AHEAD, encoding);
 }
 
 AVX2 void multiply_streams(const multiply *m, const product *p, size_t first, size_t last)

@@ -102,7 +102,7 @@ INLINE void bfloat_tile(
 
 /// The lanes of some rows' sums over [first, last) bytes of them.
 INLINE void bfloat_rows(
-    lanes *to, const char *const *w, const char *x, size_t first, size_t last, const int rows)
+    lanes *to, const char *const *w, const char *x, size_t first, size_t last, const int rows, const size_t ahead)
 {
     __m512 sums[STREAMS];
     UNROLL for (int r = 0; r < rows; r++) sums[r] = _mm512_setzero_ps();
@@ -112,7 +112,7 @@ INLINE void bfloat_rows(
         load_pairs(&input, x + offset);
         UNROLL for (int r = 0; r < rows; r++)
         {
-            __builtin_prefetch(w[r] + offset + STREAM_AHEAD, 0, 0);
+            __builtin_prefetch(w[r] + offset + ahead, 0, 0);
             load_pairs(&weights, w[r] + offset);
             sums[r] = _mm512_dpbf16_ps(sums[r], weights, input);
         }
@@ -130,7 +130,8 @@ INLINE void bfloat_rows(
 }
 
 /// Rows `row`, `row + distance` and so on for one token.
-INLINE void multiply_rows(const product *p, const char *x, size_t row, size_t distance, const int rows)
+INLINE void multiply_rows(
+    const product *p, const char *x, size_t row, size_t distance, const int rows, const size_t ahead)
 {
     const size_t byte_count = p->columns * 2;
     const char *w[STREAMS];
@@ -142,23 +143,24 @@ INLINE void multiply_rows(const product *p, const char *x, size_t row, size_t di
     }
     for (size_t byte = 0; byte < byte_count; byte += TILE_BYTES) {
         lanes sums[STREAMS];
-        bfloat_rows(sums, w, x, byte, smaller(byte + TILE_BYTES, byte_count), rows);
+        bfloat_rows(sums, w, x, byte, smaller(byte + TILE_BYTES, byte_count), rows, ahead);
         UNROLL for (int r = 0; r < rows; r++) y[r] += tree_of_lanes(&sums[r]);
     }
     UNROLL for (int r = 0; r < rows; r++) p->y[row + (size_t)r * distance] = y[r];
 }
 
 /// One token, with the bits of a token among many: runs of rows side by side are the streams.
-static void multiply_one(const product *p, const char *x, size_t first, size_t last)
+INLINE void multiply_one(
+    const product *p, const char *x, size_t first, size_t last, const int streams, const size_t ahead)
 {
-    while (last - first >= STREAMS) {
-        const size_t distance = stream_distance(last - first, STREAMS, p->row_byte_stride);
+    while (last - first >= (size_t)streams) {
+        const size_t distance = stream_distance(last - first, (size_t)streams, p->row_byte_stride);
         for (size_t row = first; row < first + distance; row++)
-            multiply_rows(p, x, row, distance, STREAMS);
-        first += STREAMS * distance;
+            multiply_rows(p, x, row, distance, streams, ahead);
+        first += (size_t)streams * distance;
     }
     for (; first < last; first++)
-        multiply_rows(p, x, first, 0, 1);
+        multiply_rows(p, x, first, 0, 1, ahead);
 }
 
 #define TILE_OF(tokens)                                                                                                \
@@ -182,7 +184,10 @@ INLINE void multiply_block(
 static void multiply_bfloats(const multiply *m, const product *p, const char *x, size_t first, size_t last)
 {
     if (m->tokens == 1) {
-        multiply_one(p, x, first, last);
+        if (m->fetching == LOCKSTEP_FETCH_FAR)
+            multiply_one(p, x, first, last, FAR_ROWS, FAR_ROWS_AHEAD);
+        else
+            multiply_one(p, x, first, last, STREAMS, NEAR_AHEAD);
         return;
     }
     const size_t byte_count = p->columns * 2;

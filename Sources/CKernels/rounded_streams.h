@@ -62,7 +62,7 @@ INLINE void add_block_of_eight(
 /// `panel` and the next ones, `distance` panels apart from each other.
 INLINE void multiply_panels_of_streams(
     const product *p, const panel_layout *l, const rounded_block *x, size_t panel, size_t distance, const int streams,
-    const int bits, const int scale, const int has_offsets)
+    size_t ahead, const int bits, const int scale, const int has_offsets)
 {
     const char *starts[STREAMS];
     half_lanes sums[STREAMS][2];
@@ -78,7 +78,7 @@ INLINE void multiply_panels_of_streams(
         // Each block asks ahead for as many bytes as it has: for those of scales and offsets, which lie before a span's
         // blocks, it is done here.
         for (size_t byte = span; byte < block; byte += 64)
-            UNROLL for (int s = 0; s < streams; s++) __builtin_prefetch(starts[s] + byte + STREAM_AHEAD, 0, 0);
+            UNROLL for (int s = 0; s < streams; s++) __builtin_prefetch(starts[s] + byte + ahead, 0, 0);
         for (size_t i = 0; i < blocks; i++, block += bytes_per_block(bits)) {
             const size_t group = (place + i * 32) >> l->size_shift;
             UNROLL for (int s = 0; s < streams; s++)
@@ -88,7 +88,7 @@ INLINE void multiply_panels_of_streams(
                         &sums[s][half], l, starts[s] + span, starts[s] + block, group, half * 8, x + b + i, bits, scale,
                         has_offsets);
                 UNROLL for (int line = 0; line < bits; line++)
-                    __builtin_prefetch(starts[s] + block + STREAM_AHEAD + 64 * line, 0, 0);
+                    __builtin_prefetch(starts[s] + block + ahead + 64 * line, 0, 0);
             }
         }
     }
@@ -101,28 +101,30 @@ INLINE void multiply_panels_of_streams(
 
 /// Panels [first, last).
 INLINE void multiply_one_token(
-    const product *p, const panel_layout *l, const char *x, size_t first, size_t last, const int bits, const int scale,
-    const int has_offsets)
+    const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching, const int bits,
+    const int scale, const int has_offsets)
 {
     const rounded_block *blocks = (const rounded_block *)x;
-    while (last - first >= STREAMS) {
+    const int is_far = fetching == LOCKSTEP_FETCH_FAR;
+    const size_t ahead = is_far ? FAR_PANEL_AHEAD : NEAR_AHEAD;
+    while (!is_far && last - first >= STREAMS) {
         const size_t distance = stream_distance(last - first, STREAMS, p->row_byte_stride);
         for (size_t i = first; i < first + distance; i++)
-            multiply_panels_of_streams(p, l, blocks, i, distance, STREAMS, bits, scale, has_offsets);
+            multiply_panels_of_streams(p, l, blocks, i, distance, STREAMS, ahead, bits, scale, has_offsets);
         first += STREAMS * distance;
     }
     for (; first < last; first++)
-        multiply_panels_of_streams(p, l, blocks, first, 0, 1, bits, scale, has_offsets);
+        multiply_panels_of_streams(p, l, blocks, first, 0, 1, ahead, bits, scale, has_offsets);
 }
 
 #define ONE_TOKEN(name, bits, scale)                                                                                   \
     static __attribute__((noinline)) void name(                                                                        \
-        const product *p, const panel_layout *l, const char *x, size_t first, size_t last)                             \
+        const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching)               \
     {                                                                                                                  \
         if (p->grouping.has_offsets)                                                                                   \
-            multiply_one_token(p, l, x, first, last, bits, scale, 1);                                                  \
+            multiply_one_token(p, l, x, first, last, fetching, bits, scale, 1);                                        \
         else                                                                                                           \
-            multiply_one_token(p, l, x, first, last, bits, scale, 0);                                                  \
+            multiply_one_token(p, l, x, first, last, fetching, bits, scale, 0);                                        \
     }
 
 // The most frequent kinds of scales have loops of their own.
@@ -142,9 +144,14 @@ static void multiply_streams_avx2(
         multiply_avx2(m, p, l, x, first, last);
         return;
     }
+    const int fetching = m->fetching;
     switch (p->grouping.scale) {
-    case LOCKSTEP_SCALE_F16: (l->bits == 4 ? one_token_4_f16 : one_token_8_f16)(p, l, x, first, last); break;
-    case LOCKSTEP_SCALE_BF16: (l->bits == 4 ? one_token_4_bf16 : one_token_8_bf16)(p, l, x, first, last); break;
-    default: (l->bits == 4 ? one_token_4 : one_token_8)(p, l, x, first, last);
+    case LOCKSTEP_SCALE_F16:
+        (l->bits == 4 ? one_token_4_f16 : one_token_8_f16)(p, l, x, first, last, fetching);
+        break;
+    case LOCKSTEP_SCALE_BF16:
+        (l->bits == 4 ? one_token_4_bf16 : one_token_8_bf16)(p, l, x, first, last, fetching);
+        break;
+    default: (l->bits == 4 ? one_token_4 : one_token_8)(p, l, x, first, last, fetching);
     }
 }

@@ -77,12 +77,10 @@ INLINE void FORM(add_tile)(
 
 /// Adds one token's products with all blocks of panels that lie `distance` bytes apart to each one's sums.
 INLINE void FORM(add_streams)(
-    lanes *kept, const panel_view *v, size_t distance, const rounded_block *x, const int streams, const int bits,
-    const int halves)
+    lanes *kept, const panel_view *v, size_t distance, const rounded_block *x, const int streams, size_t ahead,
+    const int bits, const int halves)
 {
     lanes sums[STREAMS];
-    // Of integers of 4 bits so much is asked for early enough; of 8 bits twice as much leaves the first cache again.
-    const size_t ahead = bits == 4 ? 2 * STREAM_AHEAD : STREAM_AHEAD;
     UNROLL for (int s = 0; s < streams; s++) sums[s] = (lanes){0};
     for (size_t b = 0, blocks; b < v->blocks; b += blocks) {
         const size_t place = place_of(v->l, b * 32), span = span_of(v->l, b * 32);
@@ -114,21 +112,24 @@ INLINE void FORM(add_streams)(
 
 /// Panels [first, last) for one token: runs of panels side by side are the streams.
 INLINE void FORM(multiply_one_token)(
-    const product *p, const panel_layout *l, const char *x, size_t first, size_t last, const int bits,
+    const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching, const int bits,
     const int halves, const int scale, const int has_offsets)
 {
+    const int is_far = fetching == LOCKSTEP_FETCH_FAR;
+    const size_t ahead = is_far ? FAR_PANEL_AHEAD : bits == 4 ? NEAR_AHEAD_4_BITS : NEAR_AHEAD;
     const rounded_block *blocks = (const rounded_block *)x;
     panel_view v = {.l = l, .blocks = l->blocks, .scale = scale, .has_offsets = has_offsets};
     while (first < last) {
-        const size_t streams = last - first < STREAMS ? 1 : STREAMS;
+        const size_t streams = is_far || last - first < STREAMS ? 1 : STREAMS;
         const size_t distance = streams == 1 ? 1 : stream_distance(last - first, STREAMS, p->row_byte_stride);
         for (size_t i = first; i < first + distance; i++) {
             lanes sums[STREAMS];
             v.panel = (const char *)p->w + i * p->row_byte_stride;
             if (streams == 1)
-                FORM(add_streams)(sums, &v, 0, blocks, 1, bits, halves);
+                FORM(add_streams)(sums, &v, 0, blocks, 1, ahead, bits, halves);
             else
-                FORM(add_streams)(sums, &v, distance * p->row_byte_stride, blocks, STREAMS, bits, halves);
+                FORM(add_streams)(
+                    sums, &v, distance * p->row_byte_stride, blocks, STREAMS, ahead, bits, halves);
             for (size_t s = 0; s < streams; s++)
                 write_rows(p, p->bias, 0, (i + s * distance) * LOCKSTEP_PANEL_ROWS, &sums[s]);
         }
@@ -238,13 +239,13 @@ static void FORM(widen)(wide_panel *wide, const panel_view *v, size_t first)
 /// One token, where panels need not be widened: the most frequent kind of scales has a loop of its own.
 #define ONE_TOKEN(bits, halves)                                                                                        \
     static __attribute__((noinline)) void FORM(one_token_##bits##_##halves)(                                           \
-        const product *p, const panel_layout *l, const char *x, size_t first, size_t last)                             \
+        const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching)               \
     {                                                                                                                  \
         const int scale = p->grouping.scale, has_offsets = p->grouping.has_offsets;                                    \
         if (scale == LOCKSTEP_SCALE_F16 && !has_offsets)                                                               \
-            FORM(multiply_one_token)(p, l, x, first, last, bits, halves, LOCKSTEP_SCALE_F16, 0);                       \
+            FORM(multiply_one_token)(p, l, x, first, last, fetching, bits, halves, LOCKSTEP_SCALE_F16, 0);             \
         else                                                                                                           \
-            FORM(multiply_one_token)(p, l, x, first, last, bits, halves, scale, has_offsets);                          \
+            FORM(multiply_one_token)(p, l, x, first, last, fetching, bits, halves, scale, has_offsets);                \
     }
 
 ONE_TOKEN(4, 0)
@@ -260,10 +261,10 @@ static void FORM(multiply)(
 {
     if (m->tokens == 1 && FORM(direct)(l->bits, l->size)) {
         switch (l->bits) {
-        case 4: FORM(one_token_4_0)(p, l, x, first, last); return;
-        case 5: FORM(one_token_5_0)(p, l, x, first, last); return;
-        case 6: FORM(one_token_6_1)(p, l, x, first, last); return;
-        default: (l->size == 16 ? FORM(one_token_8_1) : FORM(one_token_8_0))(p, l, x, first, last); return;
+        case 4: FORM(one_token_4_0)(p, l, x, first, last, m->fetching); return;
+        case 5: FORM(one_token_5_0)(p, l, x, first, last, m->fetching); return;
+        case 6: FORM(one_token_6_1)(p, l, x, first, last, m->fetching); return;
+        default: (l->size == 16 ? FORM(one_token_8_1) : FORM(one_token_8_0))(p, l, x, first, last, m->fetching); return;
         }
     }
     const multiply_functions functions = {FORM(direct), FORM(widen), WIDEST};

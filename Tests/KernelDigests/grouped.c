@@ -97,8 +97,11 @@ static void multiply(const struct grouped *g, size_t tokens, const char *name)
     m.rounded = memory(tokens * m.rounded_stride * (size_t)settings.threads);
     if (!m.rounded_thread_stride)
         run(lockstep_round_part, &m);
-    run(lockstep_multiply_rounded_part, &m);
-    digest(p->y, tokens * p->y_stride, "multiply rounded input, %s by %zu tokens", name, tokens);
+    for (m.fetching = LOCKSTEP_FETCH_NEAR; m.fetching <= LOCKSTEP_FETCH_FAR; m.fetching++) {
+        memset(p->y, 0, tokens * p->y_stride * sizeof *p->y);
+        run(lockstep_multiply_rounded_part, &m);
+        digest(p->y, tokens * p->y_stride, "multiply rounded input, %s by %zu tokens", name, tokens);
+    }
 }
 
 static void digest_grouped(struct grouped *g, const size_t *tokens, size_t count)

@@ -54,10 +54,15 @@ static struct lockstep_multiply products_of(int encoding, size_t rows, size_t co
     return m;
 }
 
-void run_in_tiles(struct lockstep_multiply *m)
+static void clear_results(struct lockstep_multiply *m)
 {
     for (int i = 0; i < m->count; i++)
         memset(m->products[i].y, 0, m->tokens * m->products[i].y_stride * sizeof(float));
+}
+
+void run_in_tiles(struct lockstep_multiply *m)
+{
+    clear_results(m);
     if (!lockstep_multiplies_tiles(m->instruction_set)) {
         run(lockstep_multiply_part, m);
         return;
@@ -71,14 +76,17 @@ void run_in_tiles(struct lockstep_multiply *m)
 static void digest_product(int encoding, size_t rows, size_t columns, size_t tokens)
 {
     struct lockstep_multiply m = products_of(encoding, rows, columns, tokens);
-    for (int in_tiles = 0; in_tiles < 2; in_tiles++) {
-        if (in_tiles)
+    static const char *const ways[] = {"asking near", "asking far", "in tiles"};
+    for (int way = 0; way < 3; way++) {
+        m.fetching = way == 1 ? LOCKSTEP_FETCH_FAR : LOCKSTEP_FETCH_NEAR;
+        clear_results(&m);
+        if (way == 2)
             run_in_tiles(&m);
         else
             run(lockstep_multiply_part, &m);
         for (int i = 0; i < 2; i++)
-            digest(m.products[i].y, tokens * m.products[i].y_stride, "multiply %s %zux%zu by %zu tokens%s",
-                names[encoding], m.products[i].rows, columns, tokens, in_tiles ? ", in tiles" : "");
+            digest(m.products[i].y, tokens * m.products[i].y_stride, "multiply %s %zux%zu by %zu tokens, %s",
+                names[encoding], m.products[i].rows, columns, tokens, ways[way]);
     }
     release();
 }
@@ -145,10 +153,13 @@ void check_bfloats(void)
         m.rounded_stride = (columns * 2 + 63) / 64 * 64;
         m.rounded = memory(tokens * m.rounded_stride);
         run(lockstep_round_part, &m);
-        run(lockstep_multiply_rounded_part, &m);
-        const double first = error_of(&m, &m.products[0]), second = error_of(&m, &m.products[1]);
-        printf("~ bfloats %zux%zu by %zu tokens: errors %.2g and %.2g, %s\n", rows, columns, tokens, first, second,
-            first < 0x1p-14 && second < 0x1p-14 ? "near" : "far");
+        for (m.fetching = LOCKSTEP_FETCH_NEAR; m.fetching <= LOCKSTEP_FETCH_FAR; m.fetching++) {
+            clear_results(&m);
+            run(lockstep_multiply_rounded_part, &m);
+            const double first = error_of(&m, &m.products[0]), second = error_of(&m, &m.products[1]);
+            printf("~ bfloats %zux%zu by %zu tokens: errors %.2g and %.2g, %s\n", rows, columns, tokens, first, second,
+                first < 0x1p-14 && second < 0x1p-14 ? "near" : "far");
+        }
         release();
     }
 }

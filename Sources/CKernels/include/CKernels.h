@@ -136,9 +136,22 @@ void lockstep_unpack_rows(
     int instruction_set, const struct lockstep_product *product, size_t row, size_t rows, size_t column, size_t columns,
     float *to, size_t to_stride);
 
+/// How a product of one token reads its weights: which way memory answers fastest depends on the processor. No bit of
+/// the product does.
+enum lockstep_fetching {
+    /// Four rows or panels at once, each asked for a little ahead.
+    LOCKSTEP_FETCH_NEAR,
+    /// Two rows or one panel at once, asked for far ahead.
+    LOCKSTEP_FETCH_FAR
+};
+
+/// The faster way on this processor.
+int lockstep_fetching(void);
+
 /// Up to three products with the same input.
 struct lockstep_multiply {
     int instruction_set;
+    int fetching; // enum lockstep_fetching
     int count;
     const float *x; // [tokens, x_stride]
     size_t x_stride;
