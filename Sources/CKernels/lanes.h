@@ -305,6 +305,23 @@ INLINE float tree_of_lanes(const lanes *a)
     return tree(sums);
 }
 
+/// Turns sixteen vectors of sixteen around, by interleaving them four times.
+INLINE void turn_lanes(lanes *m)
+{
+    lanes a[16];
+    UNROLL for (int step = 0; step < 4; step++)
+    {
+        UNROLL for (int i = 0; i < 8; i++)
+        {
+            a[2 * i] = __builtin_shufflevector(
+                m[i], m[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            a[2 * i + 1] = __builtin_shufflevector(
+                m[i], m[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        }
+        UNROLL for (int i = 0; i < 16; i++) m[i] = a[i];
+    }
+}
+
 /// Turns eight vectors of eight around.
 INLINE void transpose(half_lanes *m)
 {

@@ -27,3 +27,9 @@ INLINE char *rounded_for(const multiply *m, int thread)
 /// One thread's part of the products.
 void lockstep_multiply_integers(const multiply *m, const char *rounded, int thread, int threads);
 void lockstep_multiply_bfloats(const multiply *m, const char *rounded, int thread, int threads);
+
+/// How many of the first tokens of products with bf16 weights have lanes of their own: a multiple of 32.
+size_t lockstep_laned_tokens(const multiply *m);
+
+/// Lays 32 columns of sixteen such tokens out, which are rounded to bf16: [pairs of columns, 16].
+void lockstep_lay_pairs(char *to, const uint16_t (*rows)[32]);

@@ -6,8 +6,9 @@
 #include "rounded_bfloats_neon.h"
 #endif
 
-// Products of bf16 weights with activations rounded to bf16: 32 columns at a time, a lane adds two of them. The
-// processor's own rounding: the bits are not those of another kind of machine.
+// Products of bf16 weights with activations rounded to bf16. Of few tokens 32 columns at a time, a lane adds two of
+// them; of more, sixteen tokens at a time, each a lane. The processor's own rounding: the bits are not those of another
+// kind of machine.
 
 int lockstep_multiplies_bfloats(int dot)
 {
@@ -64,39 +65,81 @@ INLINE void add_pairs(
     }
 }
 
+#include "rounded_bfloats_lanes.h"
+
+/// The sums of four vectors of one token and of four of another one, in the order of `tree`, but for its last step:
+/// part r has two terms of row r's sum for the first token, then two for the second.
+INLINE void add_halves(__m512 *to, const __m512 *first, const __m512 *second)
+{
+    const __m512 *of[2] = {first, second};
+    __m512 quarters[2];
+    UNROLL for (int i = 0; i < 2; i++)
+    {
+        __m512 halves[2];
+        UNROLL for (int j = 0; j < 2; j++)
+        {
+            const __m512 a = of[i][2 * j], b = of[i][2 * j + 1];
+            halves[j] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+        }
+        quarters[i] = _mm512_add_ps(
+            _mm512_shuffle_f32x4(halves[0], halves[1], 0x88), _mm512_shuffle_f32x4(halves[0], halves[1], 0xdd));
+    }
+    *to = _mm512_add_ps(
+        _mm512_shuffle_ps(quarters[0], quarters[1], 0x44), _mm512_shuffle_ps(quarters[0], quarters[1], 0xee));
+}
+
+/// Up to four tokens' sums of TILE_ROWS vectors each: part t has those of token t, row by row.
+INLINE void tree_of_tokens(__m512 *to, const __m512 *sums, const int tokens)
+{
+    __m512 pairs[2];
+    UNROLL for (int i = 0; i < 2; i++)
+    {
+        const int last = tokens - 1, first = 2 * i < last ? 2 * i : last, second = 2 * i < last ? 2 * i + 1 : last;
+        add_halves(&pairs[i], sums + first * TILE_ROWS, sums + second * TILE_ROWS);
+    }
+    const __m512 rows = _mm512_add_ps(
+        _mm512_shuffle_ps(pairs[0], pairs[1], 0x88), _mm512_shuffle_ps(pairs[0], pairs[1], 0xdd));
+    // Four parts of four turn around.
+    const __m512i places = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    *to = _mm512_permutexvar_ps(places, rows);
+}
+
+/// Adds the sums of up to TILE_ROWS rows to y, or begins it with the bias.
+INLINE void add_to_output(float *y, const product *p, const bfloat_block *b, size_t row, __m128 sums)
+{
+    const __mmask8 inside = (__mmask8)((1u << smaller(TILE_ROWS, b->last_row - row)) - 1);
+    const float *before = b->first_byte ? y : p->bias ? p->bias + row : NULL;
+    const __m128 begun = before ? _mm_maskz_loadu_ps(inside, before) : _mm_setzero_ps();
+    _mm_mask_storeu_ps(y, inside, _mm_add_ps(begun, sums));
+}
+
 /// Adds TILE_ROWS x tokens products over a block's columns to y; the first columns begin with the bias. Rows past the
 /// block's last are read as the last.
 INLINE void bfloat_tile(
     const multiply *m, const product *p, const char *x, const bfloat_block *b, size_t row, size_t token,
-    const int tokens)
+    const int tokens, const int fetches)
 {
     const char *w[TILE_ROWS], *input = x + token * m->rounded_stride;
     UNROLL for (int r = 0; r < TILE_ROWS; r++)
         w[r] = (const char *)p->w + smaller(row + (size_t)r, b->last_row - 1) * p->row_byte_stride;
-    // The first tokens find the rows in memory: meanwhile the same columns of the next rows are fetched.
-    const size_t ahead = token == 0 ? TILE_ROWS * p->row_byte_stride : 0;
+    const size_t ahead = TILE_ROWS * p->row_byte_stride;
     __m512 sums[TILE_ROWS * TILE_TOKENS];
     UNROLL for (int i = 0; i < TILE_ROWS * tokens; i++) sums[i] = _mm512_setzero_ps();
     size_t offset = b->first_byte;
     for (; offset + 64 <= b->last_byte; offset += 64) {
-        if (ahead)
+        if (fetches)
             UNROLL for (int r = 0; r < TILE_ROWS; r++) __builtin_prefetch(w[r] + offset + ahead);
         add_pairs(sums, w, input, m->rounded_stride, offset, 0xffffffff, tokens);
     }
     if (offset < b->last_byte)
         add_pairs(sums, w, input, m->rounded_stride, offset, (1u << (b->last_byte - offset) / 2) - 1, tokens);
-    const size_t rows = smaller(TILE_ROWS, b->last_row - row);
-    UNROLL for (int t = 0; t < tokens; t++)
+    UNROLL for (int t = 0; t < tokens; t += 4)
     {
-        const lanes *of_token = (const lanes *)&sums[t * TILE_ROWS];
-        float results[TILE_ROWS], *y = p->y + (token + (size_t)t) * p->y_stride + row;
-        tree_of_four(results, of_token, of_token + 1, of_token + 2, of_token + 3);
-        const float *before = b->first_byte ? y : p->bias ? p->bias + row : NULL;
-        if (rows == TILE_ROWS)
-            UNROLL for (int r = 0; r < TILE_ROWS; r++) y[r] = results[r] + (before ? before[r] : 0);
-        else
-            for (size_t r = 0; r < rows; r++)
-                y[r] = results[r] + (before ? before[r] : 0);
+        const int count = tokens - t < 4 ? tokens - t : 4;
+        __m128 results[4] __attribute__((aligned(64)));
+        tree_of_tokens((__m512 *)results, sums + t * TILE_ROWS, count);
+        UNROLL for (int i = 0; i < count; i++)
+            add_to_output(p->y + (token + (size_t)(t + i)) * p->y_stride + row, p, b, row, results[i]);
     }
 }
 
@@ -149,7 +192,7 @@ INLINE void multiply_rows(
     UNROLL for (int r = 0; r < rows; r++) p->y[row + (size_t)r * distance] = y[r];
 }
 
-/// One token, with the bits of a token among many: runs of rows side by side are the streams.
+/// One token, with the bits of a token among few: runs of rows side by side are the streams.
 INLINE void multiply_one(
     const product *p, const char *x, size_t first, size_t last, const int streams, const size_t ahead)
 {
@@ -164,7 +207,13 @@ INLINE void multiply_one(
 }
 
 #define TILE_OF(tokens)                                                                                                \
-    case tokens: bfloat_tile(m, p, x, b, row, token, tokens); break;
+    case tokens:                                                                                                       \
+        /* The first tokens find the rows in memory: meanwhile the same columns of the next rows are fetched. */       \
+        if (token == 0)                                                                                                \
+            bfloat_tile(m, p, x, b, row, token, tokens, 1);                                                            \
+        else                                                                                                           \
+            bfloat_tile(m, p, x, b, row, token, tokens, 0);                                                            \
+        break;
 
 /// A block's products with up to TILE_TOKENS tokens.
 INLINE void multiply_block(
@@ -190,12 +239,15 @@ static void multiply_bfloats(const multiply *m, const product *p, const char *x,
             multiply_one(p, x, first, last, STREAMS, NEAR_AHEAD);
         return;
     }
-    const size_t byte_count = p->columns * 2;
+    const size_t byte_count = p->columns * 2, laned = lockstep_laned_tokens(m);
     for (size_t row = first; row < last; row += BLOCK_ROWS) {
         bfloat_block b = {.first_row = row, .last_row = smaller(row + BLOCK_ROWS, last)};
+        multiply_laned_block(m, p, x, laned, b.first_row, b.last_row);
+        if (laned == m->tokens)
+            continue;
         do {
             b.last_byte = smaller(b.first_byte + TILE_BYTES, byte_count);
-            for (size_t t = 0; t < m->tokens;) {
+            for (size_t t = laned; t < m->tokens;) {
                 const size_t left = m->tokens - t, tiles = (left + TILE_TOKENS - 1) / TILE_TOKENS;
                 const size_t tokens = (left + tiles - 1) / tiles;
                 multiply_block(m, p, x, &b, t, tokens);
@@ -206,9 +258,21 @@ static void multiply_bfloats(const multiply *m, const product *p, const char *x,
     }
 }
 
+void lockstep_lay_pairs(char *to, const uint16_t (*rows)[32]) { lay_pairs(to, rows); }
+
 #pragma clang attribute pop
 
+#else
+
+void lockstep_lay_pairs(char *to, const uint16_t (*rows)[32]) { (void)to, (void)rows; }
+
 #endif
+
+size_t lockstep_laned_tokens(const multiply *m)
+{
+    const size_t together = 32;
+    return HAS_AVX && m->products[0].encoding == LOCKSTEP_BF16 ? m->tokens / together * together : 0;
+}
 
 void lockstep_multiply_bfloats(const multiply *m, const char *rounded, int thread, int threads)
 {

@@ -187,13 +187,15 @@ import Testing
         }
     }
 
-    /// Of products with the input rounded to bf16 only the additions round: a lane has a sixteenth of the columns, on
-    /// Arm a fourth and roundings of up to a whole step, and a few follow for lanes, blocks of columns and the bias.
+    /// Of products with the input rounded to bf16 only the additions round: a lane has a sixteenth of the columns, or
+    /// of 32 tokens and more a half, on Arm a fourth and roundings of up to a whole step, and a few follow for lanes,
+    /// blocks of columns and the bias.
     @Test func bfloatProductsAreSumsOverTheRoundedInput() throws {
         for (columns, rows, tokens) in [
-            (1, 1, 2), (31, 5, 3), (32, 4, 7), (257, 18, 13), (1040, 21, 40), (4999, 9, 7),
+            (1, 1, 2), (31, 5, 3), (32, 4, 7), (257, 18, 13), (1040, 21, 40), (4999, 9, 7), (1, 1, 32), (63, 13, 33),
+            (64, 6, 64), (301, 97, 96), (130, 205, 71), (4999, 5, 131),
         ] {
-            let bench = try Workbench(seed: UInt64(columns))
+            let bench = try Workbench(seed: UInt64(columns + tokens))
             let w = try bench.matrix(rows, columns, .bf16)
             let bias = try bench.vector(rows)
             let x = try bench.buffer(tokens, columns)
@@ -203,7 +205,8 @@ import Testing
             let weights = (0..<rows).map { w.floats(row: $0) }
             let inputs = (0..<tokens).map(x.row)
             for dot in DotProduct.supported {
-                let step = dot == .neon ? Double(columns / 4 + 16) * 0x1p-23 : Double(columns / 16 + 16) * 0x1p-24
+                let chain = columns / (tokens < 32 ? 16 : 2)
+                let step = dot == .neon ? Double(columns / 4 + 16) * 0x1p-23 : Double(chain + 16) * 0x1p-24
                 let relative = dot.takesBFloats ? step : Double(columns + 16) * 0x1p-24
                 for operations in try Self.fast(bench, threads: [1, 2], dots: [dot], columns: columns, tokens: tokens) {
                     let y = try bench.buffer(tokens, rows, filledWith: .nan)

@@ -146,8 +146,10 @@ void check_bfloats(void)
 {
     if (!lockstep_multiplies_bfloats(settings.dot))
         return;
-    for (size_t tokens = 1; tokens <= 17; tokens++) {
-        const size_t rows = 1 + pick(40), columns = tokens == 9 ? 2500 : 1 + pick(300);
+    static const size_t many[] = {32, 39, 64, 97, 131};
+    for (size_t i = 1; i <= 17 + sizeof many / sizeof *many; i++) {
+        const size_t tokens = i <= 17 ? i : many[i - 18];
+        const size_t rows = 1 + pick(i <= 17 ? 40 : 120), columns = tokens == 9 ? 2500 : 1 + pick(300);
         struct lockstep_multiply m = products_of(LOCKSTEP_BF16, rows, columns, tokens);
         m.dot = settings.dot;
         m.rounded_stride = (columns * 2 + 63) / 64 * 64;
