@@ -109,7 +109,7 @@ AVX2 INLINE void multiply_rows(
 }
 
 /// Rows [first, last): runs of rows side by side are the streams.
-AVX2 INLINE void multiply_streams_of(
+AVX2 INLINE void multiply_runs(
     const multiply *m, const product *p, size_t first, size_t last, const int streams, const size_t ahead,
     const int encoding)
 {
@@ -123,12 +123,13 @@ AVX2 INLINE void multiply_streams_of(
         multiply_rows(m, p, first, 0, 1, ahead, encoding);
 }
 
+/// Rows [first, last), fetched as the processor likes.
 AVX2 INLINE void multiply_encoded(const multiply *m, const product *p, size_t first, size_t last, const int encoding)
 {
     if (m->fetching == LOCKSTEP_FETCH_FAR)
-        multiply_streams_of(m, p, first, last, FAR_ROWS, FAR_ROWS_AHEAD, encoding);
+        multiply_runs(m, p, first, last, FAR_ROWS, FAR_ROWS_AHEAD, encoding);
     else
-        multiply_streams_of(m, p, first, last, STREAMS, NEAR_AHEAD, encoding);
+        multiply_runs(m, p, first, last, STREAMS, NEAR_AHEAD, encoding);
 }
 
 AVX2 void multiply_streams(const multiply *m, const product *p, size_t first, size_t last)

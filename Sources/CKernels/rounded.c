@@ -84,15 +84,20 @@ INLINE int multiplies_by_amx(const multiply *m)
     return HAS_AMX && m->has_amx && m->tokens >= fewest;
 }
 
-/// Rounds sixteen tokens from `token` on whose lanes are their own.
-static void round_tile(const multiply *m, char *to, size_t token)
+size_t lockstep_laned_tokens(const multiply *m)
+{
+    const int has_lanes = HAS_AVX && m->products[0].encoding == LOCKSTEP_BF16 && !multiplies_by_amx(m);
+    return has_lanes ? m->tokens / FEWEST_LANED * FEWEST_LANED : 0;
+}
+
+/// Rounds a tile of tokens, whose first one's input is `x` and whose lanes are their own.
+static void round_tile(const multiply *m, char *to, const float *x)
 {
     const size_t columns = m->products[0].columns;
-    for (size_t column = 0; column < columns; column += 32, to += 16 * 64) {
-        uint16_t rows[16][32];
-        for (size_t t = 0; t < 16; t++)
-            round_bfloats(m->instruction_set)(
-                rows[t], m->x + (token + t) * m->x_stride + column, smaller(32, columns - column));
+    for (size_t column = 0; column < columns; column += 32, to += LANED_TILE * 64) {
+        uint16_t rows[LANED_TILE][32];
+        for (size_t t = 0; t < LANED_TILE; t++)
+            round_bfloats(m->instruction_set)(rows[t], x + t * m->x_stride + column, smaller(32, columns - column));
         lockstep_lay_pairs(to, rows);
     }
 }
@@ -106,9 +111,10 @@ static void round_tokens(const multiply *m, char *rounded, size_t first, size_t 
     }
 #endif
     const product *p = &m->products[0];
+    const size_t laned = smaller(last, lockstep_laned_tokens(m));
     size_t t = first;
-    for (; t < smaller(last, lockstep_laned_tokens(m)); t += 16)
-        round_tile(m, rounded + t * m->rounded_stride, t);
+    for (; t < laned; t += LANED_TILE)
+        round_tile(m, rounded + t * m->rounded_stride, m->x + t * m->x_stride);
     for (; t < last; t++) {
         void *to = rounded + t * m->rounded_stride;
         const float *x = m->x + t * m->x_stride;
@@ -123,7 +129,7 @@ void lockstep_round_part(const void *work, int thread, int threads)
 {
     const multiply *m = work;
     size_t first, last;
-    part_of(m->tokens, lockstep_laned_tokens(m) ? 16 : 1, thread, threads, &first, &last);
+    part_of(m->tokens, lockstep_laned_tokens(m) ? LANED_TILE : 1, thread, threads, &first, &last);
     round_tokens(m, m->rounded, first, last);
 }
 

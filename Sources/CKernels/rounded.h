@@ -28,8 +28,14 @@ INLINE char *rounded_for(const multiply *m, int thread)
 void lockstep_multiply_integers(const multiply *m, const char *rounded, int thread, int threads);
 void lockstep_multiply_bfloats(const multiply *m, const char *rounded, int thread, int threads);
 
-/// How many of the first tokens of products with bf16 weights have lanes of their own: a multiple of 32.
+enum {
+    // Tokens of bf16 products whose lanes are their own come in tiles of so many, two tiles at least.
+    LANED_TILE = 16,
+    FEWEST_LANED = 2 * LANED_TILE,
+};
+
+/// How many of the first tokens of products with bf16 weights have lanes of their own: a multiple of FEWEST_LANED.
 size_t lockstep_laned_tokens(const multiply *m);
 
-/// Lays 32 columns of sixteen such tokens out, which are rounded to bf16: [pairs of columns, 16].
+/// Lays 32 columns of a tile of such tokens out, which are rounded to bf16: [pairs of columns, tokens].
 void lockstep_lay_pairs(char *to, const uint16_t (*rows)[32]);

@@ -29,7 +29,8 @@ enum {
     TILE_TOKENS = 6,
     // A tile's input over so many bytes of its rows stays in the first cache while rows pass.
     TILE_BYTES = 4096,
-    // So many rows over as many bytes stay in the second cache while tokens pass.
+    // So many rows over as many bytes stay in the second cache while tokens pass; whole rows do while laned ones pass,
+    // of up to 2048 columns, or come from the third.
     BLOCK_ROWS = 96,
 };
 
@@ -258,8 +259,6 @@ static void multiply_bfloats(const multiply *m, const product *p, const char *x,
     }
 }
 
-void lockstep_lay_pairs(char *to, const uint16_t (*rows)[32]) { lay_pairs(to, rows); }
-
 #pragma clang attribute pop
 
 #else
@@ -267,12 +266,6 @@ void lockstep_lay_pairs(char *to, const uint16_t (*rows)[32]) { lay_pairs(to, ro
 void lockstep_lay_pairs(char *to, const uint16_t (*rows)[32]) { (void)to, (void)rows; }
 
 #endif
-
-size_t lockstep_laned_tokens(const multiply *m)
-{
-    const size_t together = 32;
-    return HAS_AVX && m->products[0].encoding == LOCKSTEP_BF16 ? m->tokens / together * together : 0;
-}
 
 void lockstep_multiply_bfloats(const multiply *m, const char *rounded, int thread, int threads)
 {

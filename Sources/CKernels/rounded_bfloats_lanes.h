@@ -12,8 +12,8 @@ enum {
     ROWS_OF_FEWEST_TILES = 12,
     // So many tiles' input over as many pairs of columns stays in the second cache while rows pass.
     STRIP_PAIRS = 1024,
-    TILE_TOKENS_LAID = 16,
 };
+_Static_assert(FEWEST_TILES * LANED_TILE == FEWEST_LANED, "No fewer tokens are laned than are multiplied at once.");
 _Static_assert(BLOCK_ROWS % 48 == 0, "A block is whole groups of rows, and whole vectors of them.");
 
 /// The sums of a block of rows for some tiles of tokens.
@@ -72,15 +72,15 @@ INLINE void add_laned_rows(
 /// Writes the sums of rows [first, last) for some tiles of tokens, with the bias if there is one.
 static void write_laned(const product *p, const laned_sums *sums, size_t token, size_t first, size_t last, int tiles)
 {
-    for (size_t row = first; row < last; row += 16) {
-        const __mmask16 inside = (__mmask16)((1u << smaller(16, last - row)) - 1);
+    for (size_t row = first; row < last; row += LANED_TILE) {
+        const __mmask16 inside = (__mmask16)((1u << smaller(LANED_TILE, last - row)) - 1);
         const __m512 bias = p->bias ? _mm512_maskz_loadu_ps(inside, p->bias + row) : _mm512_setzero_ps();
         for (int tile = 0; tile < tiles; tile++) {
-            lanes turned[16];
-            UNROLL for (size_t i = 0; i < 16; i++) turned[i] = (lanes)sums->of[row - first + i][tile];
+            lanes turned[LANED_TILE];
+            UNROLL for (size_t i = 0; i < LANED_TILE; i++) turned[i] = (lanes)sums->of[row - first + i][tile];
             turn_lanes(turned);
-            float *y = p->y + (token + (size_t)tile * 16) * p->y_stride + row;
-            UNROLL for (size_t t = 0; t < 16; t++)
+            float *y = p->y + (token + (size_t)tile * LANED_TILE) * p->y_stride + row;
+            UNROLL for (size_t t = 0; t < LANED_TILE; t++)
                 _mm512_mask_storeu_ps(y + t * p->y_stride, inside, _mm512_add_ps((__m512)turned[t], bias));
         }
     }
@@ -94,7 +94,7 @@ INLINE void multiply_laned(
     laned_sums sums;
     const size_t pairs = (p->columns + 1) / 2;
     laned_rows r = {
-        .tiles = x + token * m->rounded_stride, .tile_bytes = TILE_TOKENS_LAID * m->rounded_stride,
+        .tiles = x + token * m->rounded_stride, .tile_bytes = LANED_TILE * m->rounded_stride,
         // The first tokens find the rows in memory.
         .ahead = token == 0 ? (size_t)rows * p->row_byte_stride : 0};
     memset(&sums, 0, sizeof sums);
@@ -103,8 +103,7 @@ INLINE void multiply_laned(
         for (size_t row = first; row < last; row += (size_t)rows) {
             UNROLL for (int i = 0; i < rows; i++)
                 r.w[i] = (const char *)p->w + smaller(row + (size_t)i, last - 1) * p->row_byte_stride;
-            add_laned_rows(
-                sums.of + (row - first), &r, r.last == pairs && p->columns % 2, rows, tiles);
+            add_laned_rows(sums.of + (row - first), &r, r.last == pairs && p->columns % 2, rows, tiles);
         }
     }
     write_laned(p, &sums, token, first, last, tiles);
@@ -115,17 +114,16 @@ static void multiply_laned_block(
     const multiply *m, const product *p, const char *x, size_t tokens, size_t first, size_t last)
 {
     size_t token = 0;
-    for (; token + MOST_TILES * TILE_TOKENS_LAID <= tokens; token += MOST_TILES * TILE_TOKENS_LAID)
+    for (; token + MOST_TILES * LANED_TILE <= tokens; token += MOST_TILES * LANED_TILE)
         multiply_laned(m, p, x, token, first, last, ROWS_OF_MOST_TILES, MOST_TILES);
-    for (; token < tokens; token += FEWEST_TILES * TILE_TOKENS_LAID)
+    for (; token < tokens; token += FEWEST_TILES * LANED_TILE)
         multiply_laned(m, p, x, token, first, last, ROWS_OF_FEWEST_TILES, FEWEST_TILES);
 }
 
-/// Lays the rounded input of a tile of tokens out, 32 columns of which are at `rows`.
-static void lay_pairs(char *to, const uint16_t (*rows)[32])
+void lockstep_lay_pairs(char *to, const uint16_t (*rows)[32])
 {
-    lanes pairs[16];
-    UNROLL for (int t = 0; t < 16; t++) memcpy(&pairs[t], rows[t], sizeof pairs[t]);
+    lanes pairs[LANED_TILE];
+    UNROLL for (int t = 0; t < LANED_TILE; t++) memcpy(&pairs[t], rows[t], sizeof pairs[t]);
     turn_lanes(pairs);
     memcpy(to, pairs, sizeof pairs);
 }

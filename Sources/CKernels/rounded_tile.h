@@ -128,8 +128,7 @@ INLINE void FORM(multiply_one_token)(
             if (streams == 1)
                 FORM(add_streams)(sums, &v, 0, blocks, 1, ahead, bits, halves);
             else
-                FORM(add_streams)(
-                    sums, &v, distance * p->row_byte_stride, blocks, STREAMS, ahead, bits, halves);
+                FORM(add_streams)(sums, &v, distance * p->row_byte_stride, blocks, STREAMS, ahead, bits, halves);
             for (size_t s = 0; s < streams; s++)
                 write_rows(p, p->bias, 0, (i + s * distance) * LOCKSTEP_PANEL_ROWS, &sums[s]);
         }

@@ -73,7 +73,7 @@ extension Operations {
     ) -> lockstep_multiply {
         var work = unsafe lockstep_multiply()
         unsafe work.instruction_set = instructionSet.code
-        unsafe work.fetching = lockstep_fetching()
+        unsafe work.fetching = fetching
         unsafe work.x = UnsafePointer(x.start + column)
         unsafe work.x_stride = x.columns
         unsafe work.tokens = tokens

@@ -57,8 +57,8 @@ public struct OutputCheck: Sendable, Hashable, Codable {
         let policy = session.plan.policy
         let ofMedianToken = policy.math == .fast && session.plan.blueprint.amplifiesRounding
         let tolerance = tolerance(policy, ofMedianToken: ofMedianToken)
-        // Together they take every kernel of many tokens.
-        let count = min(32, policy.context, policy.chunk)
+        // Together they take the kernels of many tokens, as a prompt does, and of the few that are left.
+        let count = min(71, policy.context, policy.chunk)
         let tokens = Verification.defaultTokens(
             vocabulary: session.plan.blueprint.vocabulary, context: policy.context, count: count)
         var agree = true

@@ -151,7 +151,7 @@ import Testing
             try Panels(bench, 40, columns, groupings[0]).matrix, try bench.matrix(33, columns, .bf16),
             try Panels(bench, 24, columns, groupings[1]).matrix,
         ]
-        for tokens in [1, 2, 30] {
+        for tokens in [1, 2, 30, 40] {
             let x = try bench.buffer(tokens, columns)
             for operations in try Self.fast(bench, threads: [1, 2], columns: columns, tokens: tokens) {
                 let together = try matrices.map { try bench.buffer(tokens, $0.rows) }
@@ -187,8 +187,37 @@ import Testing
         }
     }
 
+    /// Of 32 tokens or more whole thirty-twos have lanes of their own, the rest has the bits of few: neither the cuts of
+    /// rows nor how many tokens are multiplied at once matter, and what lies beside a product stays.
+    @Test func bfloatProductsOfManyTokensAreTheSameBitsHoweverTheyAreCut() throws {
+        let (rows, columns, tokens) = (205, 2501, 103)
+        let bench = try Workbench(seed: 8)
+        let w = try bench.matrix(rows, columns, .bf16)
+        let x = try bench.buffer(tokens, columns)
+        x[40, 7] = .infinity
+        func product(_ operations: Operations, _ range: Range<Int>) throws -> [[UInt32]] {
+            let y = try bench.buffer(range.count, rows + 3, filledWith: 7)
+            operations.multiply(x.rows(range), tokens: range.count, Product(w, into: y, at: 2))
+            return (0..<range.count).map { y.row($0).map(\.bitPattern) }
+        }
+        let all = try Self.fast(bench, threads: [1, 2, 5], columns: columns, tokens: tokens)
+        let those = all.filter { $0.instructionSet == .avx512 }
+        guard let first = those.first else { return }
+        let expected = try product(first, 0..<tokens)
+        for operations in those {
+            #expect(try product(operations, 0..<tokens) == expected)
+        }
+        for pieces in [[0..<32, 32..<64, 64..<96, 96..<103], [0..<64, 64..<96, 96..<97, 97..<103]] {
+            #expect(try pieces.flatMap { try product(first, $0) } == expected)
+        }
+        let seven = Float(7).bitPattern
+        #expect(expected.allSatisfy { $0[0] == seven && $0[1] == seven && $0[rows + 2] == seven })
+        let finite = expected.map { row in row.allSatisfy { Float(bitPattern: $0).isFinite } }
+        #expect(finite == (0..<tokens).map { $0 != 40 })
+    }
+
     /// Of products with the input rounded to bf16 only the additions round: a lane has a sixteenth of the columns, or
-    /// of 32 tokens and more a half, on Arm a fourth and roundings of up to a whole step, and a few follow for lanes,
+    /// of 32 tokens and more all, on Arm a fourth and roundings of up to a whole step, and a few follow for lanes,
     /// blocks of columns and the bias.
     @Test func bfloatProductsAreSumsOverTheRoundedInput() throws {
         for (columns, rows, tokens) in [
@@ -205,7 +234,7 @@ import Testing
             let weights = (0..<rows).map { w.floats(row: $0) }
             let inputs = (0..<tokens).map(x.row)
             for dot in DotProduct.supported {
-                let chain = columns / (tokens < 32 ? 16 : 2)
+                let chain = columns / (tokens < 32 ? 16 : 1)
                 let step = dot == .neon ? Double(columns / 4 + 16) * 0x1p-23 : Double(chain + 16) * 0x1p-24
                 let relative = dot.takesBFloats ? step : Double(columns + 16) * 0x1p-24
                 for operations in try Self.fast(bench, threads: [1, 2], dots: [dot], columns: columns, tokens: tokens) {

@@ -97,10 +97,12 @@ static void multiply(const struct grouped *g, size_t tokens, const char *name)
     m.rounded = memory(tokens * m.rounded_stride * (size_t)settings.threads);
     if (!m.rounded_thread_stride)
         run(lockstep_round_part, &m);
-    for (m.fetching = LOCKSTEP_FETCH_NEAR; m.fetching <= LOCKSTEP_FETCH_FAR; m.fetching++) {
+    const int last = tokens == 1 ? LOCKSTEP_FETCH_FAR : LOCKSTEP_FETCH_NEAR;
+    for (m.fetching = LOCKSTEP_FETCH_NEAR; m.fetching <= last; m.fetching++) {
         memset(p->y, 0, tokens * p->y_stride * sizeof *p->y);
         run(lockstep_multiply_rounded_part, &m);
-        digest(p->y, tokens * p->y_stride, "multiply rounded input, %s by %zu tokens", name, tokens);
+        digest(p->y, tokens * p->y_stride, "multiply rounded input, %s by %zu tokens, asking %s", name, tokens,
+            m.fetching == LOCKSTEP_FETCH_FAR ? "far" : "near");
     }
 }
 
@@ -128,7 +130,7 @@ static void digest_grouped(struct grouped *g, const size_t *tokens, size_t count
 /// Every kind of grouping, the `pass`-th time.
 static void digest_every_grouping(size_t pass)
 {
-    static const size_t widths[] = {1, 16, 31, 33, 63, 64, 96, 130, 257, 290}, heights[] = {1, 3, 5, 8, 13, 16, 17, 33};
+    static const size_t widths[] = {1, 16, 31, 33, 63, 64, 96, 130, 257, 290}, heights[] = {1, 3, 5, 8, 13, 75, 17, 33};
     size_t form = pass * 131;
     for (int encoding = LOCKSTEP_Q4; encoding <= LOCKSTEP_Q8; encoding++)
         for (int scale = LOCKSTEP_SCALE_F16; scale <= LOCKSTEP_SCALE_NESTED; scale++)

@@ -149,19 +149,25 @@ void check_bfloats(void)
     static const size_t many[] = {32, 39, 64, 97, 131};
     for (size_t i = 1; i <= 17 + sizeof many / sizeof *many; i++) {
         const size_t tokens = i <= 17 ? i : many[i - 18];
-        const size_t rows = 1 + pick(i <= 17 ? 40 : 120), columns = tokens == 9 ? 2500 : 1 + pick(300);
+        const size_t rows = 1 + pick(i > 1 && i <= 17 ? 40 : 120), columns = tokens == 9 ? 2500 : 1 + pick(300);
         struct lockstep_multiply m = products_of(LOCKSTEP_BF16, rows, columns, tokens);
         m.dot = settings.dot;
         m.rounded_stride = (columns * 2 + 63) / 64 * 64;
         m.rounded = memory(tokens * m.rounded_stride);
         run(lockstep_round_part, &m);
-        for (m.fetching = LOCKSTEP_FETCH_NEAR; m.fetching <= LOCKSTEP_FETCH_FAR; m.fetching++) {
+        run(lockstep_multiply_rounded_part, &m);
+        const double first = error_of(&m, &m.products[0]), second = error_of(&m, &m.products[1]);
+        int is_same = 1;
+        if (tokens == 1) {
+            float *near = memory(rows * sizeof *near);
+            memcpy(near, m.products[0].y, rows * sizeof *near);
             clear_results(&m);
+            m.fetching = LOCKSTEP_FETCH_FAR;
             run(lockstep_multiply_rounded_part, &m);
-            const double first = error_of(&m, &m.products[0]), second = error_of(&m, &m.products[1]);
-            printf("~ bfloats %zux%zu by %zu tokens: errors %.2g and %.2g, %s\n", rows, columns, tokens, first, second,
-                first < 0x1p-14 && second < 0x1p-14 ? "near" : "far");
+            is_same = memcmp(near, m.products[0].y, rows * sizeof *near) == 0;
         }
+        printf("~ bfloats %zux%zu by %zu tokens: errors %.2g and %.2g, %s\n", rows, columns, tokens, first, second,
+            first < 0x1p-14 && second < 0x1p-14 && is_same ? "near" : "far");
         release();
     }
 }

@@ -210,9 +210,9 @@ int lockstep_has_amx(void);
 /// For grouped weights each 32 columns x of a token become integers q of 8 bits with x = scale * q, scale =
 /// max(abs(x)) / 127, blocks as in the weights' panels; a block that holds infinity or NaN makes NaN of all that it is
 /// multiplied with, one whose elements are all below 2^-120 counts as zero. A row takes 64 bytes for each block. For
-/// bf16 weights x is rounded to bf16; a row takes 2 bytes for each column, up to a multiple of 64, and by AVX-512 the
-/// first tokens, of 32 or more, are laid out with sixteen side by side. So it is for weights of any encoding where AMX
-/// multiplies, in tiles of sixteen tokens, with 64 bytes for each block of grouped weights.
+/// bf16 weights x is rounded to bf16; a row takes 2 bytes for each column, up to a multiple of 64. By AVX-512 the first
+/// tokens, a multiple of 32, lie in tiles of sixteen side by side. Where AMX multiplies, x is rounded to bf16 for weights
+/// of any encoding, in tiles of sixteen tokens, with 64 bytes for each block of grouped weights.
 void lockstep_round_part(const void *multiply, int thread, int threads);
 
 /// The products of the rounded input: all with grouped weights whose first columns are the same modulo 32, or all with
