@@ -90,18 +90,6 @@ size_t lockstep_laned_tokens(const multiply *m)
     return has_lanes ? m->tokens / FEWEST_LANED * FEWEST_LANED : 0;
 }
 
-/// Rounds a tile of tokens, whose first one's input is `x` and whose lanes are their own.
-static void round_tile(const multiply *m, char *to, const float *x)
-{
-    const size_t columns = m->products[0].columns;
-    for (size_t column = 0; column < columns; column += 32, to += LANED_TILE * 64) {
-        uint16_t rows[LANED_TILE][32];
-        for (size_t t = 0; t < LANED_TILE; t++)
-            round_bfloats(m->instruction_set)(rows[t], x + t * m->x_stride + column, smaller(32, columns - column));
-        lockstep_lay_pairs(to, rows);
-    }
-}
-
 static void round_tokens(const multiply *m, char *rounded, size_t first, size_t last)
 {
 #if HAS_AMX
@@ -114,7 +102,7 @@ static void round_tokens(const multiply *m, char *rounded, size_t first, size_t 
     const size_t laned = smaller(last, lockstep_laned_tokens(m));
     size_t t = first;
     for (; t < laned; t += LANED_TILE)
-        round_tile(m, rounded + t * m->rounded_stride, m->x + t * m->x_stride);
+        lockstep_lay_tile(rounded + t * m->rounded_stride, m->x + t * m->x_stride, m->x_stride, p->columns);
     for (; t < last; t++) {
         void *to = rounded + t * m->rounded_stride;
         const float *x = m->x + t * m->x_stride;

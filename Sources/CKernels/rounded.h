@@ -37,5 +37,6 @@ enum {
 /// How many of the first tokens of products with bf16 weights have lanes of their own: a multiple of FEWEST_LANED.
 size_t lockstep_laned_tokens(const multiply *m);
 
-/// Lays 32 columns of a tile of such tokens out, which are rounded to bf16: [pairs of columns, tokens].
-void lockstep_lay_pairs(char *to, const uint16_t (*rows)[32]);
+/// Rounds a tile of such tokens, as the processor rounds to bf16, and lays it out: [pairs of columns, tokens]. Numbers
+/// below 2^-126 become zero: the products would take them for it.
+void lockstep_lay_tile(char *to, const float *x, size_t x_stride, size_t columns);

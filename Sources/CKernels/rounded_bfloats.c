@@ -263,7 +263,10 @@ static void multiply_bfloats(const multiply *m, const product *p, const char *x,
 
 #else
 
-void lockstep_lay_pairs(char *to, const uint16_t (*rows)[32]) { (void)to, (void)rows; }
+void lockstep_lay_tile(char *to, const float *x, size_t x_stride, size_t columns)
+{
+    (void)to, (void)x, (void)x_stride, (void)columns;
+}
 
 #endif
 
