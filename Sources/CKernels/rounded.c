@@ -99,10 +99,12 @@ static void round_tokens(const multiply *m, char *rounded, size_t first, size_t 
     }
 #endif
     const product *p = &m->products[0];
-    const size_t laned = smaller(last, lockstep_laned_tokens(m));
     size_t t = first;
+#if HAS_AVX
+    const size_t laned = smaller(last, lockstep_laned_tokens(m));
     for (; t < laned; t += LANED_TILE)
         lockstep_lay_tile(rounded + t * m->rounded_stride, m->x + t * m->x_stride, m->x_stride, p->columns);
+#endif
     for (; t < last; t++) {
         void *to = rounded + t * m->rounded_stride;
         const float *x = m->x + t * m->x_stride;

@@ -118,17 +118,18 @@ INLINE void add_to_output(float *y, const product *p, const bfloat_block *b, siz
 /// block's last are read as the last.
 INLINE void bfloat_tile(
     const multiply *m, const product *p, const char *x, const bfloat_block *b, size_t row, size_t token,
-    const int tokens, const int fetches)
+    const int tokens)
 {
     const char *w[TILE_ROWS], *input = x + token * m->rounded_stride;
     UNROLL for (int r = 0; r < TILE_ROWS; r++)
         w[r] = (const char *)p->w + smaller(row + (size_t)r, b->last_row - 1) * p->row_byte_stride;
-    const size_t ahead = TILE_ROWS * p->row_byte_stride;
+    // The first tokens find the rows in memory: meanwhile the same columns of the next rows are fetched.
+    const size_t ahead = token == 0 ? TILE_ROWS * p->row_byte_stride : 0;
     __m512 sums[TILE_ROWS * TILE_TOKENS];
     UNROLL for (int i = 0; i < TILE_ROWS * tokens; i++) sums[i] = _mm512_setzero_ps();
     size_t offset = b->first_byte;
     for (; offset + 64 <= b->last_byte; offset += 64) {
-        if (fetches)
+        if (ahead)
             UNROLL for (int r = 0; r < TILE_ROWS; r++) __builtin_prefetch(w[r] + offset + ahead);
         add_pairs(sums, w, input, m->rounded_stride, offset, 0xffffffff, tokens);
     }
@@ -208,13 +209,7 @@ INLINE void multiply_one(
 }
 
 #define TILE_OF(tokens)                                                                                                \
-    case tokens:                                                                                                       \
-        /* The first tokens find the rows in memory: meanwhile the same columns of the next rows are fetched. */       \
-        if (token == 0)                                                                                                \
-            bfloat_tile(m, p, x, b, row, token, tokens, 1);                                                            \
-        else                                                                                                           \
-            bfloat_tile(m, p, x, b, row, token, tokens, 0);                                                            \
-        break;
+    case tokens: bfloat_tile(m, p, x, b, row, token, tokens); break;
 
 /// A block's products with up to TILE_TOKENS tokens.
 INLINE void multiply_block(
@@ -260,13 +255,6 @@ static void multiply_bfloats(const multiply *m, const product *p, const char *x,
 }
 
 #pragma clang attribute pop
-
-#else
-
-void lockstep_lay_tile(char *to, const float *x, size_t x_stride, size_t columns)
-{
-    (void)to, (void)x, (void)x_stride, (void)columns;
-}
 
 #endif
 

@@ -37,6 +37,9 @@ void release(void);
 /// Does all parts of some work.
 void run(lockstep_part part, const void *work);
 
+/// Makes the results of products zero.
+void clear_results(struct lockstep_multiply *m);
+
 /// Does products once more, in tiles where the instruction set has them.
 void run_in_tiles(struct lockstep_multiply *m);
 

@@ -99,7 +99,7 @@ static void multiply(const struct grouped *g, size_t tokens, const char *name)
         run(lockstep_round_part, &m);
     const int last = tokens == 1 ? LOCKSTEP_FETCH_FAR : LOCKSTEP_FETCH_NEAR;
     for (m.fetching = LOCKSTEP_FETCH_NEAR; m.fetching <= last; m.fetching++) {
-        memset(p->y, 0, tokens * p->y_stride * sizeof *p->y);
+        clear_results(&m);
         run(lockstep_multiply_rounded_part, &m);
         digest(p->y, tokens * p->y_stride, "multiply rounded input, %s by %zu tokens, asking %s", name, tokens,
             m.fetching == LOCKSTEP_FETCH_FAR ? "far" : "near");
@@ -130,15 +130,17 @@ static void digest_grouped(struct grouped *g, const size_t *tokens, size_t count
 /// Every kind of grouping, the `pass`-th time.
 static void digest_every_grouping(size_t pass)
 {
-    static const size_t widths[] = {1, 16, 31, 33, 63, 64, 96, 130, 257, 290}, heights[] = {1, 3, 5, 8, 13, 75, 17, 33};
+    static const size_t widths[] = {1, 16, 31, 33, 63, 64, 96, 130, 257, 290};
+    static const size_t heights[] = {1, 3, 5, 8, 13, 16, 17, 33, 75};
     size_t form = pass * 131;
     for (int encoding = LOCKSTEP_Q4; encoding <= LOCKSTEP_Q8; encoding++)
         for (int scale = LOCKSTEP_SCALE_F16; scale <= LOCKSTEP_SCALE_NESTED; scale++)
             for (int has_offsets = 0; has_offsets < 2; has_offsets++)
                 for (size_t size = 16; size <= 128; size *= 2, form++) {
                     const size_t period = scale == LOCKSTEP_SCALE_NESTED ? 256 : size < 32 ? 32 : size;
+                    // The highest has panels for every stream; each pass has other heights begin at column 0.
                     struct grouped g = {
-                        .encoding = encoding, .rows = heights[form % 8], .columns = widths[form * 3 % 10]};
+                        .encoding = encoding, .rows = heights[(form + pass) % 9], .columns = widths[form * 3 % 10]};
                     g.grouping = (struct lockstep_grouping){.scale = scale, .has_offsets = has_offsets, .size = size};
                     g.grouping.first = form % 3 ? pick(period) : 0;
                     const size_t tokens[] = {1, 2 + form % 7, 9 + form % 9};
