@@ -9,9 +9,11 @@ public struct HDF5File: ~Copyable {
     public let path: String
     private let identifier: Identifier
 
-    /// Creates an empty file, in place of one that may be there. Corresponds to `H5Fcreate`.
+    /// Creates an empty file, in place of one that may be there, and takes no lock of it. Corresponds to `H5Fcreate`.
     public init(creating path: String) throws(HDF5Error) {
-        let properties = try Self.accessProperties(at: path)
+        // A lock would outlive the file's end in every process that was started meanwhile, and nobody else knows the
+        // name of a file that is only begun.
+        let properties = try Self.accessProperties(at: path, isLocking: false)
         let access = properties.raw
         // Version 1.10's format has a checksum on every piece of metadata: a damaged one is noticed, not followed.
         try Library.check("H5Pset_libver_bounds", at: path) {
@@ -25,13 +27,12 @@ public struct HDF5File: ~Copyable {
         self.path = path
     }
 
-    /// Opens an existing file. Corresponds to `H5Fopen`.
+    /// Opens an existing file; one that is written as well is locked. Corresponds to `H5Fopen`.
     public init(opening path: String, isWritable: Bool = false) throws(HDF5Error) {
         try Self.checkReadable(path)
-        let properties = try Self.accessProperties(at: path)
-        let access = properties.raw
         // A file that is only read needs no lock, and some network file systems have none.
-        try Library.check("H5Pset_file_locking", at: path) { H5Pset_file_locking(access, isWritable, true) }
+        let properties = try Self.accessProperties(at: path, isLocking: isWritable)
+        let access = properties.raw
         identifier = try Identifier("H5Fopen", at: path) {
             unsafe H5Fopen(path, isWritable ? chdf5_read_write() : chdf5_read_only(), access)
         }
@@ -58,8 +59,11 @@ public struct HDF5File: ~Copyable {
         try identifier.close(at: path)
     }
 
-    private static func accessProperties(at path: String) throws(HDF5Error) -> Identifier {
-        try Identifier("H5Pcreate", at: path) { chdf5_access_properties() }
+    private static func accessProperties(at path: String, isLocking: Bool) throws(HDF5Error) -> Identifier {
+        let properties = try Identifier("H5Pcreate", at: path) { chdf5_access_properties() }
+        let access = properties.raw
+        try Library.check("H5Pset_file_locking", at: path) { H5Pset_file_locking(access, isLocking, true) }
+        return properties
     }
 
     private static func checkReadable(_ path: String) throws(HDF5Error) {

@@ -58,6 +58,26 @@ import Testing
         #expect(try dataset.readAll() == bytes)
     }
 
+    /// A process that begins while a file is written inherits its descriptor, and with that what is locked.
+    @Test func aFileCanBeOpenedAgainWhileAProcessStartedMeanwhileRuns() throws {
+        let path = folder.path("inherited.h5")
+        let file = try HDF5File(creating: path)
+        var process: pid_t = 0
+        let arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("600"), nil]
+        defer { arguments.forEach { free($0) } }
+        try #require(posix_spawnp(&process, "sleep", nil, nil, arguments, environ) == 0)
+        defer {
+            kill(process, SIGKILL)
+            waitpid(process, nil, 0)
+        }
+        let inherited = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/fd").map {
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/fd/\($0)")
+        }
+        try #require(inherited.contains(path))
+        try file.close()
+        _ = try HDF5File(opening: path, isWritable: true).root()
+    }
+
     @Test(arguments: [nil, [3, 4], [6, 10], [1, 1], [6, 3]] as [[Int]?])
     func theBytesOfTheFileAreChunkAfterChunkInRowOrder(chunk: [Int]?) throws {
         let path = folder.path("places.h5")
