@@ -28,8 +28,21 @@ struct task {
     const struct attention_kernels *kernels;
     size_t token, tokens, head, heads; // heads of one key-value head
     size_t first_block, end_block;
-    const char *next; // the keys of the task after it
+    const struct task *next; // the one after it; null behind the last
+    int fetches;             // whether what is read later is fetched meanwhile
 };
+
+/// Keys or values of a block that any token of a task sees: bytes [from, to) from the block's first on.
+struct stretch {
+    const struct task *task;
+    size_t block;
+    int of_values;
+    const char *elements;
+    size_t from, to;
+};
+
+/// Bytes from what is read to what is fetched meanwhile.
+enum { AHEAD_BYTES = 8 << 10 };
 
 /// What a block of keys gives a tile's pairs.
 struct partial {
@@ -112,52 +125,117 @@ static void finish(const attention *a, const struct pair *pair)
         y[d] *= factor;
 }
 
+static struct stretch stretch_of(const struct task *task, size_t block, int of_values)
+{
+    const attention *a = task->work;
+    const cache *c = &a->cache;
+    size_t base = block * BLOCK, head = (size_t)a->key_value_heads[task->head];
+    size_t from = larger(base, first_key(a, task->token)) - base;
+    size_t to = smaller(base + BLOCK, a->first_position + task->token + task->tokens) - base;
+    if (of_values) {
+        size_t bytes = padded(c->head_size) * cached_bytes(c->encoding);
+        return (struct stretch){task, block, 1, value_of(c, head, base), from * bytes, to * bytes};
+    }
+    size_t bytes = POSITIONS * c->head_size * cached_bytes(c->encoding);
+    return (struct stretch){task, block, 0, keys_of(c, head, base / POSITIONS), from / POSITIONS * bytes,
+        (to + POSITIONS - 1) / POSITIONS * bytes};
+}
+
+/// What is read after a stretch; nothing, at the end, is a stretch without bytes.
+static struct stretch stretch_after(const struct stretch *s)
+{
+    if (!s->of_values)
+        return stretch_of(s->task, s->block, 1);
+    if (s->block + 1 < s->task->end_block)
+        return stretch_of(s->task, s->block + 1, 0);
+    return s->task->next ? stretch_of(s->task->next, s->task->next->first_block, 0) : (struct stretch){0};
+}
+
+/// Has `rows`, which are read from the byte at `offset` of a stretch on, fetch what is read later.
+///
+/// Returns how many bytes of that follow each other.
+static size_t look_ahead(const struct stretch *now, size_t offset, struct rows *rows)
+{
+    struct stretch later = *now;
+    size_t skipped = offset - now->from + AHEAD_BYTES;
+    while (later.elements && skipped >= later.to - later.from) {
+        skipped -= later.to - later.from;
+        later = stretch_after(&later);
+    }
+    if (!later.elements || !now->task->fetches) {
+        rows->ahead = rows->elements;
+        return now->to - now->from;
+    }
+    rows->ahead = later.elements + later.from + skipped - offset;
+    return later.to - later.from - skipped;
+}
+
+/// Cuts off the first of some keys or groups of them, those while which what `look_ahead` found is fetched.
+static struct span cut(struct span *all, const struct stretch *now, size_t bytes, struct rows *rows)
+{
+    size_t fetched = look_ahead(now, all->from * bytes, rows);
+    struct span some = {all->from, smaller(all->to, all->from + larger(1, fetched / larger(1, bytes)))};
+    all->from = some.to;
+    return some;
+}
+
+/// Scores of some groups of keys.
+static void score(
+    const struct tile *tile, const struct stretch *keys, struct rows *rows, struct span groups, float *weights)
+{
+    size_t bytes = POSITIONS * rows->head_size * cached_bytes(rows->encoding);
+    while (groups.from < groups.to)
+        keys->task->kernels->score(rows, cut(&groups, keys, bytes, rows), tile->queries, weights, tile->count);
+}
+
 /// Adds a block's values: first what pairs see of it before the common keys, then those, then what comes after.
 static void weigh(
-    const struct attention_kernels *kernels, const struct rows *values, const struct span *seen, struct partial *block,
-    int count)
+    const struct tile *tile, const struct stretch *values, struct rows *rows, const struct span *seen,
+    struct partial *block)
 {
+    const struct attention_kernels *kernels = values->task->kernels;
+    size_t bytes = padded(rows->head_size) * cached_bytes(rows->encoding);
     struct span common = seen[0], alone;
-    for (int q = 1; q < count; q++)
+    for (int q = 1; q < tile->count; q++)
         common = (struct span){larger(common.from, seen[q].from), smaller(common.to, seen[q].to)};
     int shares = common.from < common.to;
-    struct rows again = *values;
-    again.ahead = again.elements;
     for (int after = 0; after <= shares; after++) {
-        if (after)
-            kernels->weigh(values, common, block->weights, block->values, count);
-        for (int q = 0; q < count; q++) {
+        for (struct span rest = common; after && rest.from < rest.to;)
+            kernels->weigh(rows, cut(&rest, values, bytes, rows), block->weights, block->values, tile->count);
+        rows->ahead = rows->elements;
+        for (int q = 0; q < tile->count; q++) {
             alone = after    ? (struct span){common.to, seen[q].to}
                     : shares ? (struct span){seen[q].from, common.from}
                              : seen[q];
             if (alone.from < alone.to)
-                kernels->weigh(&again, alone, block->weights + q * BLOCK,
-                    block->values + (size_t)q * padded(values->head_size), 1);
+                kernels->weigh(rows, alone, block->weights + q * BLOCK,
+                    block->values + (size_t)q * padded(rows->head_size), 1);
         }
     }
 }
 
-/// What the block of keys from `base` on gives a tile; while its keys are read its values are fetched, then the next
-/// block's keys.
+/// What the block of keys from `base` on gives a tile.
 static void attend(
     const struct task *task, const struct tile *tile, size_t base, const struct span *seen, struct partial *block)
 {
-    const cache *c = &task->work->cache;
-    size_t head = (size_t)task->work->key_value_heads[task->head], group = base / POSITIONS;
-    struct rows keys = {keys_of(c, head, group), scales_at(c, c->key_scales, head, group), c->head_size, c->encoding,
-        value_of(c, head, base)};
-    struct rows values = {keys.ahead, scales_at(c, c->value_scales, head, group), c->head_size, c->encoding,
-        base / BLOCK + 1 < task->end_block ? keys_of(c, head, group + BLOCK / POSITIONS) : task->next};
+    const attention *a = task->work;
+    const cache *c = &a->cache;
+    size_t head = (size_t)a->key_value_heads[task->head], group = base / POSITIONS;
+    struct stretch keys = stretch_of(task, base / BLOCK, 0), values = stretch_of(task, base / BLOCK, 1);
+    struct rows key_rows = {keys.elements, scales_at(c, c->key_scales, head, group), c->head_size, c->encoding,
+        keys.elements, a->fetching};
+    struct rows value_rows = {values.elements, scales_at(c, c->value_scales, head, group), c->head_size, c->encoding,
+        values.elements, a->fetching};
     struct span any = {(larger(base, tile->first) - base) / POSITIONS,
         (smaller(base + BLOCK, tile->end) - base + POSITIONS - 1) / POSITIONS};
-    task->kernels->score(&keys, any, tile->queries, block->weights, tile->count);
-    if (task->work->cap > 0)
+    score(tile, &keys, &key_rows, any, block->weights);
+    if (a->cap > 0)
         for (int q = 0; q < tile->count; q++)
-            cap_scores(task->work->instruction_set, block->weights + q * BLOCK + any.from * POSITIONS,
-                (any.to - any.from) * POSITIONS, task->work->cap);
+            cap_scores(a->instruction_set, block->weights + q * BLOCK + any.from * POSITIONS,
+                (any.to - any.from) * POSITIONS, a->cap);
     task->kernels->soften(block->weights, seen, block->maxima, block->sums, tile->count);
     memset(block->values, 0, (size_t)tile->count * padded(c->head_size) * sizeof(float));
-    weigh(task->kernels, &values, seen, block, tile->count);
+    weigh(tile, &values, &value_rows, seen, block);
 }
 
 /// Computes one block for a tile, and merges it or, where there are records, writes one for each pair.
@@ -207,7 +285,7 @@ static void fill_tile(const attention *a, struct tile *tile, struct pair *pairs,
     }
 }
 
-static void take_task(const struct task *task)
+static void take_task(struct task *task)
 {
     const attention *a = task->work;
     float queries[TASK_ELEMENTS] __attribute__((aligned(64)));
@@ -219,6 +297,8 @@ static void take_task(const struct task *task)
         for (size_t head = task->head; head < task->head + task->heads; head++)
             place(a, token, head, &pairs[count++]);
     size_t tile_count = (count + task->kernels->tile - 1) / task->kernels->tile;
+    // What several tiles read must stay in the second cache.
+    task->fetches = tile_count == 1 || a->fetching == LOCKSTEP_FETCH_NEAR;
     for (size_t i = 0; i < tile_count; i++) {
         size_t first = count * i / tile_count, end = count * (i + 1) / tile_count;
         fill_tile(a, &tiles[i], pairs + first, end - first, queries + first * size);
@@ -243,17 +323,11 @@ static struct task task_at(const attention *a, size_t token, size_t head)
         .end_block = (a->first_position + token + tokens - 1) / BLOCK + 1};
 }
 
-static const char *first_keys(const struct task *task)
-{
-    const attention *a = task->work;
-    return keys_of(&a->cache, (size_t)a->key_value_heads[task->head], task->first_block * BLOCK / POSITIONS);
-}
-
 /// Takes the task that a thread holds, now that the one after it is known, and holds that one.
 static void hold(struct task *held, const struct task *task)
 {
     if (held->work) {
-        held->next = first_keys(task ? task : held);
+        held->next = task;
         take_task(held);
     }
     if (task)

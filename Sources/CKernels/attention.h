@@ -18,8 +18,9 @@ struct rows {
     const uint16_t *scales;
     size_t head_size;
     int encoding;
-    /// As many bytes are fetched from here as are read: what is wanted next.
+    /// As many bytes are fetched from here as are read: what is wanted next. How: enum lockstep_fetching.
     const char *ahead;
+    int fetching;
 };
 
 struct attention_kernels {

@@ -81,24 +81,35 @@ static const struct attention_kernels kernels_portable = {
 
 enum {
     MOST_SUMS = 24,
-    // While a block is softened nothing is fetched: so many bytes of the next one are fetched before.
-    LEAD = 512
+    // Groups of positions whose scores are computed at once: more would be read in as many places.
+    MOST_GROUPS = 2
 };
 
-/// The chains of `at_once` groups of positions, over elements [start, end).
+/// Fetches a line that is read once, past the second cache where that is better, or one that is read again.
+INLINE void fetch_line(const char *line, int fetching)
+{
+    if (fetching == LOCKSTEP_FETCH_FAR)
+        __builtin_prefetch(line, 0, 0);
+    else
+        __builtin_prefetch(line, 0, 2);
+}
+
+/// The chains of `at_once` groups of positions, over elements [start, end). While these lie in as many places, what is
+/// fetched is so line by line.
 INLINE void score_chains(
-    lanes *sums, const char *keys, const char *ahead, size_t stride, size_t start, size_t end, const float *queries,
+    lanes *sums, const struct rows *keys, size_t group, size_t start, size_t end, const float *queries,
     const int count, const int at_once, const int encoding)
 {
-    const size_t bytes = POSITIONS * cached_bytes(encoding);
+    const size_t bytes = POSITIONS * cached_bytes(encoding), stride = keys->head_size * bytes;
+    const size_t step = bytes * (size_t)at_once;
+    const char *from = keys->elements + group * stride, *ahead = keys->ahead + group * stride;
+    const int fetching = keys->fetching;
     UNROLL for (int i = 0; i < count * at_once; i++) fill(&sums[i], 0);
     for (size_t k = start; k < end; k++) {
-        lanes key[4], query;
-        UNROLL for (int g = 0; g < at_once; g++)
-        {
-            load_cached(&key[g], keys + (size_t)g * stride + k * bytes, encoding);
-            __builtin_prefetch(ahead + (size_t)g * stride + k * bytes + LEAD, 0, 2);
-        }
+        lanes key[MOST_GROUPS], query;
+        UNROLL for (int g = 0; g < at_once; g++) load_cached(&key[g], from + (size_t)g * stride + k * bytes, encoding);
+        if (k * step % 64 == 0)
+            UNROLL for (size_t line = 0; line < step; line += 64) fetch_line(ahead + k * step + line, fetching);
         UNROLL for (int q = 0; q < count; q++)
         {
             fill(&query, queries[k * (size_t)count + (size_t)q]);
@@ -111,12 +122,11 @@ INLINE void score_groups(
     const struct rows *keys, size_t group, const float *queries, float *weights, const int count, const int at_once,
     const int encoding)
 {
-    const size_t size = keys->head_size, stride = size * POSITIONS * cached_bytes(encoding);
-    const size_t chain = encoding == LOCKSTEP_Q8 ? SCALED : size;
+    const size_t size = keys->head_size, chain = encoding == LOCKSTEP_Q8 ? SCALED : size;
     for (size_t start = 0; start < size; start += chain) {
         lanes sums[MOST_SUMS], scale, score;
-        score_chains(sums, keys->elements + group * stride, keys->ahead + group * stride, stride, start,
-            smaller(start + chain, size), queries, count, at_once, encoding);
+        score_chains(
+            sums, keys, group, start, smaller(start + chain, size), queries, count, at_once, encoding);
         UNROLL for (int g = 0; g < at_once; g++)
             UNROLL for (int q = 0; q < count; q++)
             {
@@ -141,7 +151,7 @@ INLINE void score_body(
     const struct rows *keys, struct span groups, const float *queries, float *weights, const int count,
     const int registers, const int encoding)
 {
-    const int at_once = registers / count > 4 ? 4 : registers / count > 1 ? registers / count : 1;
+    const int at_once = registers / count < MOST_GROUPS ? 1 : MOST_GROUPS;
     size_t g = groups.from;
     for (; g + (size_t)at_once <= groups.to; g += (size_t)at_once)
         score_groups(keys, g, queries, weights, count, at_once, encoding);
@@ -242,6 +252,7 @@ INLINE void weigh_columns(
     const size_t bytes = 16 * cached_bytes(encoding), elements = padded(values->head_size);
     const size_t stride = elements * cached_bytes(encoding);
     const char *from = values->elements + offset, *ahead = values->ahead + offset;
+    const int fetching = values->fetching;
     lanes sums[MOST_SUMS];
     UNROLL for (int q = 0; q < count; q++)
         UNROLL for (int i = 0; i < width; i++) load(&sums[q * width + i], y + (size_t)q * elements + 16 * i);
@@ -251,7 +262,7 @@ INLINE void weigh_columns(
         {
             load_cached(&row[i], from + j * stride + (size_t)i * bytes, encoding);
             if ((size_t)i * bytes % 64 == 0)
-                __builtin_prefetch(ahead + j * stride + (size_t)i * bytes + LEAD, 0, 2);
+                fetch_line(ahead + j * stride + (size_t)i * bytes, fetching);
         }
         UNROLL for (int q = 0; q < count; q++)
         {

@@ -57,7 +57,7 @@ extension Operations {
         Self.check(y, tokens: tokens, columns: heads.count * size)
         unsafe heads.coveredHeads.withUnsafeBufferPointer { map in
             var work = unsafe lockstep_attention(
-                instruction_set: instructionSet.code, queries: queries.start, y: y.start,
+                instruction_set: instructionSet.code, fetching: fetching, queries: queries.start, y: y.start,
                 query_stride: queries.columns, y_stride: y.columns, cache: cache.layout,
                 key_value_heads: map.baseAddress, heads: heads.count, tokens: tokens, first_position: firstPosition,
                 window: window ?? 0, scale: scale, cap: cap ?? 0,

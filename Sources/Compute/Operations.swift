@@ -21,7 +21,7 @@ public struct Operations: Sendable {
     let tiles: TiledProducts?
     private(set) var rounding: Rounding?
     private let slowdown: Slowdown?
-    /// How products of one token read weights: `lockstep_fetching` of the header.
+    /// How products of one token and attention read memory: `lockstep_fetching` of the header.
     let fetching = lockstep_fetching()
 
     /// Operations on a pool, with one instruction set.

@@ -69,15 +69,21 @@ static void digest_shape(const struct shape *s)
     a.queries = numbers(s->tokens * a.query_stride, 3);
     a.y = numbers(s->tokens * a.y_stride, 0);
     a.scale = 1 / sqrtf((float)s->head_size);
-    run(lockstep_attention_part, &a);
-    digest(a.y, s->tokens * a.y_stride, "attention %s", name);
-    a.sinks = numbers(heads, 5);
-    run(lockstep_attention_part, &a);
-    digest(a.y, s->tokens * a.y_stride, "attention with sinks %s", name);
-    a.partials = numbers(lockstep_attention_partials(&a), 0);
-    run(lockstep_attention_blocks_part, &a);
-    run(lockstep_attention_merge_part, &a);
-    digest(a.y, s->tokens * a.y_stride, "attention in blocks %s", name);
+    const float *sinks = numbers(heads, 5);
+    for (a.fetching = LOCKSTEP_FETCH_NEAR; a.fetching <= LOCKSTEP_FETCH_FAR; a.fetching++) {
+        const char *way = a.fetching == LOCKSTEP_FETCH_FAR ? "far" : "near";
+        a.sinks = 0;
+        a.partials = 0;
+        run(lockstep_attention_part, &a);
+        digest(a.y, s->tokens * a.y_stride, "attention %s, %s", name, way);
+        a.sinks = sinks;
+        run(lockstep_attention_part, &a);
+        digest(a.y, s->tokens * a.y_stride, "attention with sinks %s, %s", name, way);
+        a.partials = numbers(lockstep_attention_partials(&a), 0);
+        run(lockstep_attention_blocks_part, &a);
+        run(lockstep_attention_merge_part, &a);
+        digest(a.y, s->tokens * a.y_stride, "attention in blocks %s, %s", name, way);
+    }
     release();
 }
 

@@ -136,12 +136,12 @@ void lockstep_unpack_rows(
     int instruction_set, const struct lockstep_product *product, size_t row, size_t rows, size_t column, size_t columns,
     float *to, size_t to_stride);
 
-/// How a product of one token reads its weights: which way memory answers fastest depends on the processor. No bit of
-/// the product does.
+/// How a product of one token reads its weights, and attention the cache: which way memory answers fastest depends on
+/// the processor. No bit of a result does.
 enum lockstep_fetching {
-    /// Four rows or panels at once, each asked for a little ahead.
+    /// Four rows or panels at once, each asked for a little ahead; keys and values by way of the second cache.
     LOCKSTEP_FETCH_NEAR,
-    /// Two rows or one panel at once, asked for far ahead.
+    /// Two rows or one panel at once, asked for far ahead; keys and values past the second cache.
     LOCKSTEP_FETCH_FAR
 };
 
@@ -371,6 +371,7 @@ enum { LOCKSTEP_ATTENTION_BLOCK = 256 };
 /// anywhere.
 struct lockstep_attention {
     int instruction_set;
+    int fetching;         // enum lockstep_fetching
     const float *queries; // [tokens, query_stride]
     float *y;             // [tokens, y_stride]
     size_t query_stride, y_stride;
