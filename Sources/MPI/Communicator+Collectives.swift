@@ -17,7 +17,8 @@ extension Communicator {
     /// Replaces each element by the sum, maximum or minimum of all ranks' elements at that place.
     ///
     /// `values` has the same length on every rank, and holds the same bits on every rank afterwards. Corresponds to
-    /// `MPI_Allreduce` with `MPI_IN_PLACE`; ranks of one host add short vectors of floats up in memory that they share.
+    /// `MPI_Allreduce` with `MPI_IN_PLACE`; ranks of one host add short vectors of floats, two ranks also long ones, up
+    /// in memory that they share.
     public func allReduce<T: Element>(
         _ values: inout MutableSpan<T>, _ operation: Reduction
     ) throws(MPIError) {
@@ -166,13 +167,10 @@ extension Communicator {
 }
 
 extension Communicator {
-    /// Whether vectors of so many floats are short enough for ``sharedBoard``: one piece each.
+    /// Whether vectors of so many floats are short enough for ``sharedBoard``.
     private func canShare(count: Int) -> Bool {
         count > 0 && count <= min(largestPiece, longestSharedSum)
     }
-
-    /// The longest vector of floats that ranks of one host add up in memory that they share, in elements.
-    package var longestSharedSum: Int { SharedBoard.capacity(ranks: size) }
 
     /// Makes one call of the MPI library that waits for other ranks, in view of the watchdog and of the observer.
     func collective(_ function: StaticString, _ call: () -> Int32) throws(MPIError) {

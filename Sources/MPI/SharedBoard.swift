@@ -1,14 +1,15 @@
 internal import CMPI
 internal import Glibc
 
-/// Where ranks of one host add short vectors up: in memory that they share, each reads the others' where they lie.
+/// Where ranks of one host add vectors up: in memory that they share, each reads the others' where they lie.
 ///
-/// A rank copies its vector into its slot, gives the slot the number of the round, and adds up all slots, in rank
+/// A long vector is added up piece by piece. A rank copies its vector into its slot, gives the slot the number of the round, and adds up all slots, in rank
 /// order, as soon as they have that number; so all ranks hold the same bits. A slot has two places, used in turn. A
 /// rank that begins round r has seen every other in r - 1, and they had finished reading r - 2, whose place it
 /// overwrites, before they began r - 1.
 @safe final class SharedBoard {
-    /// A rank reads no more than so many bytes of others at a time: beyond, MPI's own sums are as fast.
+    /// A rank reads no more than so many bytes of others at a time: they stay in the second caches. Beyond, MPI's own
+    /// sums of three ranks and more are as fast: each reads a part of the others' vectors only.
     private static let mostBytesRead = 64 << 10
     /// Places and round numbers begin on lines of their own, also where processors fetch two at a time.
     private static let alignmentBytes = 128
@@ -17,7 +18,7 @@ internal import Glibc
 
     @unsafe private struct Slot {
         let round: UnsafeMutablePointer<UInt32>
-        let counts: UnsafeMutablePointer<Int>  // [2]: elements of the vectors in the places
+        let counts: UnsafeMutablePointer<Int>  // [2]: elements of the vectors whose pieces are in the places
         let places: UnsafeMutablePointer<Float>  // [2, capacity]
 
         func clear(capacity: Int) {
@@ -33,7 +34,10 @@ internal import Glibc
     private var round: UInt32 = 0
 
     /// The longest vector that so many ranks add up here, in elements.
-    static func capacity(ranks: Int) -> Int {
+    static func longestSum(ranks: Int) -> Int { ranks == 2 ? .max : capacity(ranks: ranks) }
+
+    /// The longest piece that so many ranks add up at once, in elements.
+    private static func capacity(ranks: Int) -> Int {
         guard ranks > 1 else { return 0 }
         return mostBytesRead / (ranks - 1) / alignmentBytes * alignmentBytes / MemoryLayout<Float>.size
     }
@@ -102,17 +106,26 @@ internal import Glibc
     ///
     /// - Returns: MPI's code; `MPI_ERR_TRUNCATE` where another rank's vector is not as long.
     func sum(_ values: UnsafeMutablePointer<Float>, count: Int) -> Int32 {
+        var code = MPI_SUCCESS
+        for start in stride(from: 0, to: count, by: capacity) where code == MPI_SUCCESS {
+            code = unsafe sum(values + start, count: min(capacity, count - start), of: count)
+        }
+        return code
+    }
+
+    /// The same of a piece of vectors of `total` elements.
+    private func sum(_ values: UnsafeMutablePointer<Float>, count: Int, of total: Int) -> Int32 {
         round &+= 1
         let turn = Int(round % 2)
         let place = turn * capacity
         unsafe (slots[rank].places + place).update(from: values, count: count)
-        unsafe slots[rank].counts[turn] = count
+        unsafe slots[rank].counts[turn] = total
         unsafe cmpi_store(slots[rank].round, round)
         var looks = 0
         for index in unsafe slots.indices {
             let code = awaitRound(of: index, &looks)
             guard code == MPI_SUCCESS else { return code }
-            guard unsafe slots[index].counts[turn] == count else { return MPI_ERR_TRUNCATE }
+            guard unsafe slots[index].counts[turn] == total else { return MPI_ERR_TRUNCATE }
         }
         for index in unsafe slots.indices {
             let terms = unsafe slots[index].places + place

@@ -93,6 +93,8 @@ struct CollectiveProbe {
         var pairs: [Pair] = []
         for to in exchanging.indices where exchanging[from][to] {
             let alone = try Group("a pair with rank \(to)", [from, to], hasStages: false, of: world)
+            // Long sums of more ranks are rounds of MPI's.
+            alone.communicator?.longestSharedSum = world.longestSharedSum
             pairs.append(Pair(alone: alone, afterStages: reading[from][to] ? alone.afterStages : nil))
         }
         return pairs

@@ -27,16 +27,16 @@ public final class Shard {
     ) throws(WeightsError) {
         var table = SliceTable()
         var (loaders, byteCountRead, total) = ([SliceLoader](), 0, 0)
-        for weight in plan.blueprint.weights {
-            let (slices, info) = (plan.memberSlices(of: weight, rank: rank), try file.info(weight))
-            if weight.isVector {
-                var vectors: [Vector] = []
-                for slice in slices {
-                    vectors.append(try Self.vector(info, slice, of: file, in: arena, &byteCountRead))
-                }
-                table.vectors[weight.name] = vectors
-                continue
+        // Side by side: each would be the first to touch a large page of a matrix, while one thread works.
+        for weight in plan.blueprint.weights where weight.isVector {
+            let info = try file.info(weight)
+            table.vectors[weight.name] = try plan.memberSlices(of: weight, rank: rank).map {
+                slice throws(WeightsError) in
+                try Self.vector(info, slice, of: file, in: arena, &byteCountRead)
             }
+        }
+        for weight in plan.blueprint.weights where !weight.isVector {
+            let (slices, info) = (plan.memberSlices(of: weight, rank: rank), try file.info(weight))
             let readers = try file.readers(of: weight.name)
             var matrices: [Matrix] = []
             for slice in slices {

@@ -74,11 +74,11 @@ struct Collectives {
         return 0
     }
 
-    /// Runs of short sums without anything between, to which every rank comes late in its turn, up to the longest and
-    /// beyond; meanwhile a message waits to be received.
-    func shortSums() throws -> Int32 {
+    /// Runs of sums in shared memory without anything between, to which every rank comes late in its turn, up to the
+    /// longest and beyond, or of several pieces; meanwhile a message waits to be received.
+    func sharedSums() throws -> Int32 {
         guard world.sumsInSharedMemory == (size > 1) else { throw Wrong(description: "no memory is shared") }
-        let most = max(world.longestSharedSum, 100)
+        let most = min(max(world.longestSharedSum, 100), 60_000)
         for round in 0..<300 {
             func term(_ rank: Int, _ index: Int, _ sum: Int) -> Float { Float(rank * 7 + index % 97 + round + sum) / 3 }
             let length = round % 30 == 29 ? most + round / 30 % 2 : 1 + round * 37 % min(2048, most)
@@ -93,20 +93,20 @@ struct Collectives {
                 var message: [Float] = [0]
                 var span = message.mutableSpan
                 try world.receive(&span, from: 1)
-                try expect("message behind short sums", message, [value(1, round)])
+                try expect("message behind shared sums", message, [value(1, round)])
             }
             guard length <= most else { continue }
             for (sum, vector) in vectors.enumerated() {
                 let sums = (0..<length).map { i in (1..<size).reduce(term(0, i, sum)) { $0 + term($1, i, sum) } }
-                try expect("short sum", vector, sums)
+                try expect("shared sum", vector, sums)
             }
         }
         return 0
     }
 
-    /// Every rank brings another length.
-    func unlikeSums() throws -> Int32 {
-        var values = [Float](repeating: 1, count: rank + 1)
+    /// Every rank brings another length, another multiple of some elements.
+    func unlikeSums(of count: Int) throws -> Int32 {
+        var values = [Float](repeating: 1, count: (rank + 1) * count)
         var span = values.mutableSpan
         try world.allReduce(&span, .sum)
         return 0

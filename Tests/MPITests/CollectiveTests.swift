@@ -38,12 +38,13 @@ extension JobTests {
             try expectAllPass("reduce", ranks: ranks)
         }
 
-        @Test(arguments: rankCounts) func shortSumsAddInRankOrderWhoeverComesLate(ranks: Int) throws {
-            try expectAllPass("short-sums", ranks: ranks)
+        @Test(arguments: rankCounts) func sumsInSharedMemoryAddInRankOrderWhoeverComesLate(ranks: Int) throws {
+            try expectAllPass("shared-sums", ranks: ranks)
         }
 
-        @Test(arguments: [2, 3]) func shortSumsOfUnlikeLengthsAreRefused(ranks: Int) throws {
-            let launch = try Launch.mpirun(ranks: ranks, "MPIProbe", ["unlike-sums", "30"])
+        @Test(arguments: [(2, "unlike-sums"), (3, "unlike-sums"), (2, "unlike-long-sums")])
+        func sumsOfUnlikeLengthsAreRefused(ranks: Int, name: String) throws {
+            let launch = try Launch.mpirun(ranks: ranks, "MPIProbe", [name, "30"])
             #expect(launch.status == 1 && launch.errors.contains("MPI_Allreduce"), "\(launch.errors)")
         }
 
