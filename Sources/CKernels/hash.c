@@ -7,7 +7,10 @@ static const uint64_t prime1 = 0x9e3779b185ebca87, prime2 = 0xc2b2ae3d27d4eb4f, 
                       prime4 = 0x85ebca77c2b2ae63, prime5 = 0x27d4eb2f165667c5;
 
 /// Bytes that the four lanes take at once.
-enum { STRIPE = 32, PIECES = 4 };
+enum { STRIPE = 32 };
+
+/// The most pieces at once: a Zen 5 takes 21 GB/s of one, 66 of four, 115 of eight.
+enum { PIECES = 4, MOST_PIECES = 8 };
 
 INLINE uint64_t rotate(uint64_t x, int count) { return x << count | x >> (64 - count); }
 
@@ -84,27 +87,45 @@ AVX512 INLINE void load_stripes(eight_words *to, const uint8_t *a, const uint8_t
     *to = __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7);
 }
 
-/// Four pieces of the same length: two vectors of eight lanes, which wait for nobody but themselves.
-AVX512 static void hash_four_avx512(const uint8_t *const *from, size_t count, uint64_t *hashes)
+/// Pieces of the same length, two to a vector of eight lanes; vectors wait for nobody but themselves. Of an odd number
+/// the last piece is taken twice.
+AVX512 INLINE void hash_pairs_avx512(
+    const uint8_t *from, size_t stride, size_t pieces, size_t count, uint64_t *hashes, const int vectors)
 {
-    uint64_t lane[4];
+    uint64_t lane[8];
+    eight_words lanes[MOST_PIECES / 2];
+    const uint8_t *piece[MOST_PIECES];
     begin(lane, 0);
-    eight_words first = {lane[0], lane[1], lane[2], lane[3], lane[0], lane[1], lane[2], lane[3]}, second = first;
+    begin(lane + 4, 0);
+    UNROLL for (int j = 0; j < vectors; j++) memcpy(&lanes[j], lane, sizeof lane);
+    UNROLL for (int i = 0; i < 2 * vectors; i++) piece[i] = from + smaller((size_t)i, pieces - 1) * stride;
     size_t stripes = count / STRIPE;
-    for (size_t i = 0; i < stripes; i++) {
-        eight_words a, b;
-        load_stripes(&a, from[0], from[1], i);
-        load_stripes(&b, from[2], from[3], i);
-        first += a * prime2;
-        second += b * prime2;
-        first = (first << 31 | first >> 33) * prime1;
-        second = (second << 31 | second >> 33) * prime1;
+    for (size_t i = 0; i < stripes; i++)
+        UNROLL for (int j = 0; j < vectors; j++)
+        {
+            eight_words input;
+            load_stripes(&input, piece[2 * j], piece[2 * j + 1], i);
+            lanes[j] += input * prime2;
+            lanes[j] = (lanes[j] << 31 | lanes[j] >> 33) * prime1;
+        }
+    for (size_t i = 0; i < pieces; i++) {
+        memcpy(lane, (const uint64_t *)&lanes[i / 2] + i % 2 * 4, 4 * sizeof *lane);
+        hashes[i] = finish(lane, 0, piece[i] + stripes * STRIPE, count);
     }
-    uint64_t lanes[4 * PIECES];
-    memcpy(lanes, &first, sizeof first);
-    memcpy(lanes + 8, &second, sizeof second);
-    for (int i = 0; i < PIECES; i++)
-        hashes[i] = finish(lanes + 4 * i, 0, from[i] + stripes * STRIPE, count);
+}
+
+/// Two to eight pieces.
+AVX512 static void hash_some_avx512(
+    const uint8_t *from, size_t stride, size_t pieces, size_t count, uint64_t *hashes)
+{
+    if (pieces > 6)
+        hash_pairs_avx512(from, stride, pieces, count, hashes, 4);
+    else if (pieces > 4)
+        hash_pairs_avx512(from, stride, pieces, count, hashes, 3);
+    else if (pieces > 2)
+        hash_pairs_avx512(from, stride, pieces, count, hashes, 2);
+    else
+        hash_pairs_avx512(from, stride, pieces, count, hashes, 1);
 }
 
 /// The lanes before they are turned and multiplied, which is put off until the next stripe is there.
@@ -122,7 +143,7 @@ AVX2 INLINE void absorb_four(four_words *lanes, const uint8_t *from)
 
 /// Some pieces of the same length. Each but the last has a vector of four lanes; the last one goes meanwhile through
 /// the multiplier of single words.
-AVX2 INLINE void hash_some_avx2(
+AVX2 INLINE void hash_fours_avx2(
     const uint8_t *from, size_t stride, size_t count, uint64_t *hashes, const int vectors)
 {
     // What prime1 takes back to 1.
@@ -155,19 +176,16 @@ AVX2 INLINE void hash_some_avx2(
     }
 }
 
-AVX2 static void hash_two_avx2(const uint8_t *from, size_t stride, size_t count, uint64_t *hashes)
+/// Two to four pieces.
+AVX2 static void hash_some_avx2(
+    const uint8_t *from, size_t stride, size_t pieces, size_t count, uint64_t *hashes)
 {
-    hash_some_avx2(from, stride, count, hashes, 1);
-}
-
-AVX2 static void hash_three_avx2(const uint8_t *from, size_t stride, size_t count, uint64_t *hashes)
-{
-    hash_some_avx2(from, stride, count, hashes, 2);
-}
-
-AVX2 static void hash_four_avx2(const uint8_t *from, size_t stride, size_t count, uint64_t *hashes)
-{
-    hash_some_avx2(from, stride, count, hashes, 3);
+    if (pieces > 3)
+        hash_fours_avx2(from, stride, count, hashes, 3);
+    else if (pieces > 2)
+        hash_fours_avx2(from, stride, count, hashes, 2);
+    else
+        hash_fours_avx2(from, stride, count, hashes, 1);
 }
 #endif
 
@@ -177,18 +195,13 @@ void lockstep_hash_pieces(
     const uint8_t *from = bytes;
     size_t i = 0;
 #if HAS_AVX
-    for (; instruction_set == LOCKSTEP_AVX512 && i + PIECES <= count; i += PIECES) {
-        const uint8_t *pieces[PIECES];
-        for (int j = 0; j < PIECES; j++)
-            pieces[j] = from + (i + (size_t)j) * stride;
-        hash_four_avx512(pieces, piece, hashes + i);
+    for (size_t some; instruction_set == LOCKSTEP_AVX512 && i + 1 < count; i += some) {
+        some = smaller(MOST_PIECES, count - i);
+        hash_some_avx512(from + i * stride, stride, some, piece, hashes + i);
     }
-    // Every processor that has the one has the other too.
-    const int has_vectors = instruction_set == LOCKSTEP_AVX2 || instruction_set == LOCKSTEP_AVX512;
-    for (size_t some; has_vectors && i + 1 < count; i += some) {
+    for (size_t some; instruction_set == LOCKSTEP_AVX2 && i + 1 < count; i += some) {
         some = smaller(PIECES, count - i);
-        (some == 4 ? hash_four_avx2 : some == 3 ? hash_three_avx2 : hash_two_avx2)(
-            from + i * stride, stride, piece, hashes + i);
+        hash_some_avx2(from + i * stride, stride, some, piece, hashes + i);
     }
 #else
     (void)instruction_set;

@@ -23,7 +23,7 @@ struct PartReader: Sendable {
 
     /// What must be read for a slice, from the top.
     ///
-    /// - Parameter limit: the most rows of panels of whole rows at a time.
+    /// - Parameter limit: no more panels of whole rows at a time than this many rows lie in.
     func units(rows: Range<Int>, columns: Range<Int>, limit: Int = .max) -> [Unit] {
         guard !rows.isEmpty, !columns.isEmpty else { return [] }
         let down = grid.panelsDown(touching: rows)
@@ -56,7 +56,8 @@ struct PartReader: Sendable {
     /// Panels that are read at once, from the top: a panel that a border cuts stands by itself, so that all others can
     /// go straight to their place.
     private func runs(rows: Range<Int>, limit: Int) -> [Range<Int>] {
-        let longest = max(1, min(ReadingSpace.panelByteCount / stored.panelByteCount, limit / grid.rowsPerPanel))
+        let most = (limit - 1) / grid.rowsPerPanel + 1
+        let longest = max(1, min(ReadingSpace.panelByteCount / stored.panelByteCount, most))
         var (runs, isOpen) = ([Range<Int>](), false)
         for panel in grid.panelsDown(touching: rows) {
             let range = grid.rowRange(panel)

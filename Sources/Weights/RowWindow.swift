@@ -47,7 +47,8 @@ import Compute
 
     /// Rows that a window needs room for.
     static func capacity(_ reader: PartReader, step: Int) -> Int {
-        step + max(step, reader.stored.grid.rowsPerPanel)
+        let rowsPerPanel = reader.stored.grid.rowsPerPanel
+        return step + ceilingQuotient(step, rowsPerPanel) * rowsPerPanel
     }
 
     /// Moves on to rows that begin where the last ones ended.
