@@ -92,17 +92,14 @@ extension Plan {
         return search.shares()
     }
 
-    /// The largest smaller encoding that fits with the same shares, or else, where it takes both, with others.
+    /// The largest smaller encoding that fits, with the same shares or, where this one fits with none, with others.
     private func addEncoding(to shortage: inout MemoryShortage) {
-        let plans = [8, 4].compactMap { bits in smaller(bits: bits).map { (name: "q\(bits)", plan: $0) } }
-        if let fitting = plans.first(where: { $0.plan.firstRankOverItsLimit == nil }) {
-            shortage.fittingEncoding = MemoryShortage.SmallerEncoding(name: fitting.name, shares: nil)
-            return
-        }
-        guard shortage.fittingShares == nil else { return }
-        for (name, plan) in plans {
-            guard let shares = plan.fittingShares else { continue }
-            shortage.fittingEncoding = MemoryShortage.SmallerEncoding(name: name, shares: shares)
+        for bits in [8, 4] {
+            guard let plan = smaller(bits: bits) else { continue }
+            let isFitting = plan.firstRankOverItsLimit == nil
+            let shares = isFitting || shortage.fittingShares != nil ? nil : plan.fittingShares
+            guard isFitting || shares != nil else { continue }
+            shortage.fittingEncoding = MemoryShortage.SmallerEncoding(name: "q\(bits)", shares: shares)
             return
         }
     }

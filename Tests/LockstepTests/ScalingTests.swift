@@ -77,6 +77,15 @@ extension LockstepTests {
             #expect(table.contains("expected at least one unit") && table.contains("embedded model,1,equal,"))
         }
 
+        @Test func optionsThatBenchRefusesEndTheSweepAtTheFirstRun() throws {
+            let folder = try TemporaryFolder().path("")
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let launch = try sweep(folder, ["--ranks", "2,1", "--encoding", "bf16", "--no-page"])
+            #expect(launch.status == 64, "\(launch.errors)")
+            #expect(launch.errors.contains("--encoding: expected with --shape"), "\(launch.errors)")
+            #expect(try names(folder) == ["ranks-2-equal.error", "ranks-2-equal.log", "settings"])
+        }
+
         @Test func aSweepThatIsStoppedLeavesNothingUnfinished() throws {
             let folder = try TemporaryFolder().path("")
             defer { try? FileManager.default.removeItem(atPath: folder) }

@@ -99,13 +99,22 @@ import Testing
             let encoding = try Resource.grouped(name == "q8" ? 8 : 4, 32)
             _ = try Plan(model, policy: policy) { $0.isVector ? .f32 : encoding }
         }
-        let uneven = Policy(
-            shares: [1, 1], context: 2048, memoryByteCounts: [8_000_000_000, 2_000_000_000])
-        let shortage = try #require(RefusalTests.shortage(model, uneven))
-        let both = try #require(shortage.fittingEncoding)
-        let shares = Figure.shares(try #require(both.shares))
-        #expect(both.name == "q8")
-        #expect(shortage.description.hasSuffix("--shares \(shares) and a model imported with --encoding q8"))
+        // Larger integers with other shares come before smaller ones with the same.
+        for gigabytes in [[8, 2], [6, 4]] {
+            let policy = Policy(
+                shares: [1, 1], context: 2048, memoryByteCounts: gigabytes.map { $0 * 1_000_000_000 })
+            let shortage = try #require(RefusalTests.shortage(model, policy))
+            let both = try #require(shortage.fittingEncoding)
+            let shares = try #require(both.shares)
+            #expect(both.name == "q8")
+            #expect(
+                shortage.description.hasSuffix(
+                    "--shares \(Figure.shares(shares)) and a model imported with --encoding q8"))
+            var moved = policy
+            moved.shares = shares
+            let encoding = try Resource.grouped(8, 32)
+            _ = try Plan(model, policy: moved) { $0.isVector ? .f32 : encoding }
+        }
     }
 
     /// Every composition of 24 parts is tried; where one fits, so must the shares that are found.
