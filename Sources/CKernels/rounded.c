@@ -123,6 +123,42 @@ void lockstep_round_part(const void *work, int thread, int threads)
     round_tokens(m, m->rounded, first, last);
 }
 
+enum {
+    // So many quarters of its rows a thread takes at once; the rest, about so many bytes at a time, are there for all.
+    // Of memory that keeps two cores waiting in turn a Zen 5 reads a tenth more by this.
+    QUARTERS_AT_ONCE = 3,
+    BYTES_AT_ONCE = 128 << 10,
+};
+
+/// Takes a run of one thread's rows of one product; 0 where nothing of them is left.
+static int take_run(struct runs *r)
+{
+    const multiply *m = r->m;
+    const product *p = &m->products[r->product];
+    const int owner = (r->thread + r->turn) % r->threads;
+    uint32_t *taken = m->taken ? m->taken + owner * LOCKSTEP_TAKEN + r->product : r->own + r->product;
+    size_t first, last;
+    part_of((p->rows + r->rows - 1) / r->rows, r->block, owner, r->threads, &first, &last);
+    const size_t blocks = (last - first + r->block - 1) / r->block;
+    const size_t whole = first + (m->taken ? blocks * QUARTERS_AT_ONCE / 4 * r->block : last - first);
+    const size_t some = (BYTES_AT_ONCE / larger(1, r->block * p->row_byte_stride) / STREAMS + 1) * STREAMS * r->block;
+    do {
+        const size_t turn = __atomic_fetch_add(taken, 1, __ATOMIC_RELAXED);
+        r->first = turn ? whole + (turn - 1) * some : first;
+        r->last = smaller(last, turn ? r->first + some : whole);
+    } while (r->first == r->last && r->first < last);
+    return r->first < r->last;
+}
+
+int next_run(struct runs *r)
+{
+    for (; r->turn < (r->m->taken ? r->threads : 1); r->turn++, r->product = 0)
+        for (; r->product < r->m->count; r->product++)
+            if (take_run(r))
+                return 1;
+    return 0;
+}
+
 void lockstep_multiply_rounded_part(const void *work, int thread, int threads)
 {
     const multiply *m = work;

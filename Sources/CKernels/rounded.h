@@ -24,6 +24,21 @@ INLINE char *rounded_for(const multiply *m, int thread)
     return (char *)m->rounded + (size_t)thread * m->rounded_thread_stride;
 }
 
+/// What a thread computes of one token's products, or of many, run by run.
+struct runs {
+    const multiply *m;
+    size_t rows, block; // rows of a unit, rows or panels, and units that parts of a product are cut at
+    int thread, threads;
+    int product;
+    size_t first, last; // units of the product
+    // Whose rows are taken, counted from the thread itself, and what of them where nobody else takes any.
+    int turn;
+    uint32_t own[3];
+};
+
+/// Goes on to the next run of a thread; 0 behind the last.
+int next_run(struct runs *runs) __attribute__((visibility("hidden")));
+
 /// One thread's part of the products.
 void lockstep_multiply_integers(const multiply *m, const char *rounded, int thread, int threads);
 void lockstep_multiply_bfloats(const multiply *m, const char *rounded, int thread, int threads);

@@ -261,13 +261,8 @@ static void multiply_bfloats(const multiply *m, const product *p, const char *x,
 void lockstep_multiply_bfloats(const multiply *m, const char *rounded, int thread, int threads)
 {
 #if HAS_VECTOR_TARGETS
-    for (int i = 0; i < m->count; i++) {
-        const product *p = &m->products[i];
-        size_t first, last;
-        part_of(p->rows, 8, thread, threads, &first, &last);
-        if (first < last)
-            multiply_bfloats(m, p, rounded, first, last);
-    }
+    for (struct runs r = {.m = m, .rows = 1, .block = 8, .thread = thread, .threads = threads}; next_run(&r);)
+        multiply_bfloats(m, &m->products[r.product], rounded, r.first, r.last);
 #else
     (void)m, (void)rounded, (void)thread, (void)threads;
 #endif

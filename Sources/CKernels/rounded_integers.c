@@ -295,12 +295,10 @@ static integers_form form_of(const multiply *m, const panel_layout *l)
 
 void lockstep_multiply_integers(const multiply *m, const char *rounded, int thread, int threads)
 {
-    for (int i = 0; i < m->count; i++) {
-        const product *p = &m->products[i];
+    for (struct runs r = {.m = m, .rows = 16, .block = 1, .thread = thread, .threads = threads}; next_run(&r);) {
+        const product *p = &m->products[r.product];
         panel_layout l;
-        size_t first, last;
-        part_of((p->rows + 15) / 16, 1, thread, threads, &first, &last);
         lay_out(&l, p->columns, p->encoding, &p->grouping);
-        form_of(m, &l)(m, p, &l, rounded, first, last);
+        form_of(m, &l)(m, p, &l, rounded, r.first, r.last);
     }
 }

@@ -113,6 +113,10 @@ extension Operations {
         if unsafe rounding.complete(&work, threads: pool.threads) {
             unsafe run(lockstep_round_part, work, elements: tokens * work.products.0.columns)
         }
+        // Rows of bf16 are read as fast without. What is done again, to look slow, would find all taken.
+        if tokens == 1, pool.threads > 1, slowdown == nil, unsafe work.products.0.grouping.size > 0 {
+            unsafe work.taken = unsafe pool.nothingTaken()
+        }
         unsafe run(lockstep_multiply_rounded_part, work, elements: elements)
     }
 

@@ -20,7 +20,7 @@ public struct Operations: Sendable {
     private(set) var openBLAS: OpenBLAS?
     let tiles: TiledProducts?
     private(set) var rounding: Rounding?
-    private let slowdown: Slowdown?
+    let slowdown: Slowdown?
     /// How products of one token and attention read memory: `lockstep_fetching` of the header.
     let fetching = lockstep_fetching()
 

@@ -17,6 +17,8 @@ internal import Darwin
     private let team: Team
     private let handles: [pthread_t]
     private var callerCores: lockstep_cores?
+    // [threads, LOCKSTEP_TAKEN]
+    private let taken: UnsafeMutablePointer<UInt32>
 
     /// What the process was given, remembered by its first pool, before any thread is tied; nil where it is not known.
     fileprivate static let coresAtStart: lockstep_cores? = {
@@ -44,6 +46,10 @@ internal import Darwin
         self.team = team
         self.handles = handles
         self.threads = handles.count + 1
+        let count = self.threads * Int(LOCKSTEP_TAKEN)
+        unsafe taken = UnsafeMutableRawPointer.allocate(
+            byteCount: count * MemoryLayout<UInt32>.size, alignment: Int(LOCKSTEP_TAKEN) * MemoryLayout<UInt32>.size
+        ).initializeMemory(as: UInt32.self, repeating: 0, count: count)
         guard let core = cores?.first else { return }
         var remembered = lockstep_cores()
         if unsafe lockstep_remember_cores(&remembered) != 0 { callerCores = remembered }
@@ -53,6 +59,7 @@ internal import Darwin
     deinit {
         team.dismiss()
         for handle in handles { pthread_join(handle, nil) }
+        unsafe taken.deallocate()
         if var callerCores { unsafe lockstep_restore_cores(&callerCores) }
     }
 
@@ -73,6 +80,15 @@ internal import Darwin
     func rows(_ count: Int, block: Int, thread: Int) -> Range<Int> {
         let blocks = (count + block - 1) / block
         return min(count, blocks * thread / threads * block)..<min(count, blocks * (thread + 1) / threads * block)
+    }
+
+    /// Counts of what is taken of each thread's rows, for the next work; all zero.
+    func nothingTaken() -> UnsafeMutablePointer<UInt32> {
+        // A product of at most three matrices counts in as many words.
+        for thread in 0..<threads {
+            for matrix in 0..<3 { unsafe taken[thread * Int(LOCKSTEP_TAKEN) + matrix] = 0 }
+        }
+        return unsafe taken
     }
 
     /// Runs a kernel's parts, one on each thread. Allocates nothing.

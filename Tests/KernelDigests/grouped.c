@@ -104,6 +104,13 @@ static void multiply(const struct grouped *g, size_t tokens, const char *name)
         digest(p->y, tokens * p->y_stride, "multiply rounded input, %s by %zu tokens, asking %s", name, tokens,
             m.fetching == LOCKSTEP_FETCH_FAR ? "far" : "near");
     }
+    if (tokens > 1)
+        return;
+    // The first thread finds that the others have not begun.
+    m.taken = memory((size_t)settings.threads * LOCKSTEP_TAKEN * sizeof *m.taken);
+    clear_results(&m);
+    run(lockstep_multiply_rounded_part, &m);
+    digest(p->y, p->y_stride, "multiply rounded input, %s, taking from each other", name);
 }
 
 static void digest_grouped(struct grouped *g, const size_t *tokens, size_t count)

@@ -148,6 +148,9 @@ enum lockstep_fetching {
 /// The faster way on this processor.
 int lockstep_fetching(void);
 
+/// Words that count what is taken of a thread's rows, a line of memory or two.
+enum { LOCKSTEP_TAKEN = 32 };
+
 /// Up to three products with the same input.
 struct lockstep_multiply {
     int instruction_set;
@@ -163,6 +166,9 @@ struct lockstep_multiply {
     void *rounded;                // [tokens, rounded_stride] bytes, at a multiple of 64
     size_t rounded_stride;        // a multiple of 64 bytes
     size_t rounded_thread_stride; // 0, or bytes to the place where the next thread rounds all the input for itself
+    // For one token: [threads, LOCKSTEP_TAKEN] zeros, by which threads that are done take what others have not begun;
+    // null where each computes its own rows and no others.
+    uint32_t *taken;
     // Of products in tiles, the rest; others leave it alone.
     float *laid;        // room for tokens x columns elements, columns rounded up to a multiple of 16
     void *tile_scratch; // LOCKSTEP_TILE_THREAD_BYTES for each thread, at a multiple of 64
