@@ -29,7 +29,7 @@ struct task {
     size_t token, tokens, head, heads; // heads of one key-value head
     size_t first_block, end_block;
     const struct task *next; // the one after it; null behind the last
-    int fetches;             // whether what is read later is fetched meanwhile
+    int fetching;            // how what is read later is fetched
 };
 
 /// Keys or values of a block that any token of a task sees: bytes [from, to) from the block's first on.
@@ -141,7 +141,7 @@ static struct stretch stretch_of(const struct task *task, size_t block, int of_v
         (to + POSITIONS - 1) / POSITIONS * bytes};
 }
 
-/// What is read after a stretch; nothing, at the end, is a stretch without bytes.
+/// What is read after a stretch, or after the last tile has read it; nothing, at the end, is a stretch without bytes.
 static struct stretch stretch_after(const struct stretch *s)
 {
     if (!s->of_values)
@@ -162,7 +162,7 @@ static size_t look_ahead(const struct stretch *now, size_t offset, struct rows *
         skipped -= later.to - later.from;
         later = stretch_after(&later);
     }
-    if (!later.elements || !now->task->fetches) {
+    if (!later.elements) {
         rows->ahead = rows->elements;
         return now->to - now->from;
     }
@@ -223,9 +223,9 @@ static void attend(
     size_t head = (size_t)a->key_value_heads[task->head], group = base / POSITIONS;
     struct stretch keys = stretch_of(task, base / BLOCK, 0), values = stretch_of(task, base / BLOCK, 1);
     struct rows key_rows = {keys.elements, scales_at(c, c->key_scales, head, group), c->head_size, c->encoding,
-        keys.elements, a->fetching};
+        keys.elements, task->fetching};
     struct rows value_rows = {values.elements, scales_at(c, c->value_scales, head, group), c->head_size, c->encoding,
-        values.elements, a->fetching};
+        values.elements, task->fetching};
     struct span any = {(larger(base, tile->first) - base) / POSITIONS,
         (smaller(base + BLOCK, tile->end) - base + POSITIONS - 1) / POSITIONS};
     score(tile, &keys, &key_rows, any, block->weights);
@@ -285,6 +285,16 @@ static void fill_tile(const attention *a, struct tile *tile, struct pair *pairs,
     }
 }
 
+/// Whether no other task reads the same keys: what several read must stay in the second cache.
+static int reads_alone(const struct task *task)
+{
+    const attention *a = task->work;
+    const int32_t *map = a->key_value_heads, own = map[task->head];
+    const size_t end = task->head + task->heads;
+    return task->tokens == a->tokens && (task->head == 0 || map[task->head - 1] != own)
+           && (end == a->heads || map[end] != own);
+}
+
 static void take_task(struct task *task)
 {
     const attention *a = task->work;
@@ -297,8 +307,7 @@ static void take_task(struct task *task)
         for (size_t head = task->head; head < task->head + task->heads; head++)
             place(a, token, head, &pairs[count++]);
     size_t tile_count = (count + task->kernels->tile - 1) / task->kernels->tile;
-    // What several tiles read must stay in the second cache.
-    task->fetches = tile_count == 1 || a->fetching == LOCKSTEP_FETCH_NEAR;
+    task->fetching = tile_count == 1 && reads_alone(task) ? a->fetching : LOCKSTEP_FETCH_NEAR;
     for (size_t i = 0; i < tile_count; i++) {
         size_t first = count * i / tile_count, end = count * (i + 1) / tile_count;
         fill_tile(a, &tiles[i], pairs + first, end - first, queries + first * size);

@@ -18,7 +18,7 @@ struct rows {
     const uint16_t *scales;
     size_t head_size;
     int encoding;
-    /// As many bytes are fetched from here as are read: what is wanted next. How: enum lockstep_fetching.
+    /// While the byte at elements + i is read, about that at ahead + i is fetched. How: enum lockstep_fetching.
     const char *ahead;
     int fetching;
 };

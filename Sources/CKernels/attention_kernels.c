@@ -85,7 +85,7 @@ enum {
     MOST_GROUPS = 2
 };
 
-/// Fetches a line that is read once, past the second cache where that is better, or one that is read again.
+/// Fetches a line: one that is read once and no more past the second cache, where the processor likes that better.
 INLINE void fetch_line(const char *line, int fetching)
 {
     if (fetching == LOCKSTEP_FETCH_FAR)

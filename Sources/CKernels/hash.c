@@ -9,8 +9,8 @@ static const uint64_t prime1 = 0x9e3779b185ebca87, prime2 = 0xc2b2ae3d27d4eb4f, 
 /// Bytes that the four lanes take at once.
 enum { STRIPE = 32 };
 
-/// The most pieces at once: a Zen 5 takes 21 GB/s of one, 66 of four, 115 of eight.
-enum { PIECES = 4, MOST_PIECES = 8 };
+/// The most pieces at once. With AVX-512 a Zen 5 takes 21 GB/s of one, 66 of four, 115 of eight.
+enum { AVX2_PIECES = 4, AVX512_PIECES = 8 };
 
 INLINE uint64_t rotate(uint64_t x, int count) { return x << count | x >> (64 - count); }
 
@@ -93,8 +93,8 @@ AVX512 INLINE void hash_pairs_avx512(
     const uint8_t *from, size_t stride, size_t pieces, size_t count, uint64_t *hashes, const int vectors)
 {
     uint64_t lane[8];
-    eight_words lanes[MOST_PIECES / 2];
-    const uint8_t *piece[MOST_PIECES];
+    eight_words lanes[AVX512_PIECES / 2];
+    const uint8_t *piece[AVX512_PIECES];
     begin(lane, 0);
     begin(lane + 4, 0);
     UNROLL for (int j = 0; j < vectors; j++) memcpy(&lanes[j], lane, sizeof lane);
@@ -151,7 +151,7 @@ AVX2 INLINE void hash_fours_avx2(
     const uint8_t *last = from + (size_t)vectors * stride;
     uint64_t lane[4];
     begin(lane, 0);
-    four_words lanes[PIECES];
+    four_words lanes[AVX2_PIECES];
     UNROLL for (int j = 0; j < vectors; j++)
     {
         lanes[j] = (four_words){lane[0], lane[1], lane[2], lane[3]} * inverse1;
@@ -196,11 +196,11 @@ void lockstep_hash_pieces(
     size_t i = 0;
 #if HAS_AVX
     for (size_t some; instruction_set == LOCKSTEP_AVX512 && i + 1 < count; i += some) {
-        some = smaller(MOST_PIECES, count - i);
+        some = smaller(AVX512_PIECES, count - i);
         hash_some_avx512(from + i * stride, stride, some, piece, hashes + i);
     }
     for (size_t some; instruction_set == LOCKSTEP_AVX2 && i + 1 < count; i += some) {
-        some = smaller(PIECES, count - i);
+        some = smaller(AVX2_PIECES, count - i);
         hash_some_avx2(from + i * stride, stride, some, piece, hashes + i);
     }
 #else

@@ -243,8 +243,8 @@ static void multiply_amx(const multiply *m, const amx_source *s, const char *x, 
                         widen_strip(scratch.weights[i], s, smaller(pair + i, end - 1), block, count);
                     upcoming next = next_strip(s, panel, pair, end, last, block, count);
                     add_pair(
-                        scratch.sums[(pair - panel) / PANELS], m, x + token * m->rounded_stride, tokens, &scratch, block,
-                        count, &next);
+                        scratch.sums[(pair - panel) / PANELS], m, x + token * m->rounded_stride, tokens, &scratch,
+                        block, count, &next);
                 }
             }
             write_sums(s->p, &scratch, token, tokens, panel, end);

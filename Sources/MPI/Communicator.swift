@@ -36,11 +36,11 @@ internal import CMPI
     /// Where its ranks add vectors up, if they share memory; first asked for by all of them.
     private(set) lazy var sharedBoard = unsafe SharedBoard(handle, rank: rank, ranks: size)
 
-    /// The longest vector of floats that is added up there, in elements, the same on all ranks; lowered to see what sums
-    /// of so many elements take elsewhere.
+    /// The longest vector of floats that is added up there, in elements, the same on all ranks; lowered to see what
+    /// longer sums take elsewhere.
     package lazy var longestSharedSum = SharedBoard.longestSum(ranks: size)
 
-    /// Whether short vectors of floats are added up in shared memory; to be asked on every rank.
+    /// Whether vectors of floats are added up in shared memory; to be asked on every rank.
     package var sumsInSharedMemory: Bool { size > 1 && sharedBoard != nil }
 
     let handle: MPI_Comm

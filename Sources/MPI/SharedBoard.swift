@@ -3,10 +3,10 @@ internal import Glibc
 
 /// Where ranks of one host add vectors up: in memory that they share, each reads the others' where they lie.
 ///
-/// A long vector is added up piece by piece. A rank copies its vector into its slot, gives the slot the number of the round, and adds up all slots, in rank
+/// A rank copies its vector into its slot, gives the slot the number of the round, and adds up all slots, in rank
 /// order, as soon as they have that number; so all ranks hold the same bits. A slot has two places, used in turn. A
 /// rank that begins round r has seen every other in r - 1, and they had finished reading r - 2, whose place it
-/// overwrites, before they began r - 1.
+/// overwrites, before they began r - 1. Of a long vector each piece is a round.
 @safe final class SharedBoard {
     /// A rank reads no more than so many bytes of others at a time: they stay in the second caches. Beyond, MPI's own
     /// sums of three ranks and more are as fast: each reads a part of the others' vectors only.

@@ -93,7 +93,7 @@ struct CollectiveProbe {
         var pairs: [Pair] = []
         for to in exchanging.indices where exchanging[from][to] {
             let alone = try Group("a pair with rank \(to)", [from, to], hasStages: false, of: world)
-            // Long sums of more ranks are rounds of MPI's.
+            // Long sums of more ranks are rounds of MPI's; two of these ranks alone would be faster than is said then.
             alone.communicator?.longestSharedSum = world.longestSharedSum
             pairs.append(Pair(alone: alone, afterStages: reading[from][to] ? alone.afterStages : nil))
         }

@@ -2,7 +2,7 @@ import Compute
 import Testing
 
 @Suite struct DigestTests {
-    /// Every length of the last stripe, on every instruction set, of as many as are taken at once and what is left of them.
+    /// Every length of the last stripe, on every instruction set, of as many as are taken at once and what is left.
     @Test func piecesHaveTheHashThatEachHasAlone() {
         let bytes = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 167 ^ $0 >> 5) }
         for instructionSet in InstructionSet.supported {

@@ -141,7 +141,7 @@ void lockstep_unpack_rows(
 enum lockstep_fetching {
     /// Four rows or panels at once, each asked for a little ahead; keys and values by way of the second cache.
     LOCKSTEP_FETCH_NEAR,
-    /// Two rows or one panel at once, asked for far ahead; keys and values past the second cache.
+    /// Two rows or one panel at once, asked for far ahead; keys and values that are read once past the second cache.
     LOCKSTEP_FETCH_FAR
 };
 
