@@ -37,6 +37,7 @@ struct stretch {
     const struct task *task;
     size_t block;
     int of_values;
+    size_t bytes; // of a value, or of a group of keys
     const char *elements;
     size_t from, to;
 };
@@ -134,10 +135,10 @@ static struct stretch stretch_of(const struct task *task, size_t block, int of_v
     size_t to = smaller(base + BLOCK, a->first_position + task->token + task->tokens) - base;
     if (of_values) {
         size_t bytes = padded(c->head_size) * cached_bytes(c->encoding);
-        return (struct stretch){task, block, 1, value_of(c, head, base), from * bytes, to * bytes};
+        return (struct stretch){task, block, 1, bytes, value_of(c, head, base), from * bytes, to * bytes};
     }
     size_t bytes = POSITIONS * c->head_size * cached_bytes(c->encoding);
-    return (struct stretch){task, block, 0, keys_of(c, head, base / POSITIONS), from / POSITIONS * bytes,
+    return (struct stretch){task, block, 0, bytes, keys_of(c, head, base / POSITIONS), from / POSITIONS * bytes,
         (to + POSITIONS - 1) / POSITIONS * bytes};
 }
 
@@ -170,11 +171,11 @@ static size_t look_ahead(const struct stretch *now, size_t offset, struct rows *
     return later.to - later.from - skipped;
 }
 
-/// Cuts off the first of some keys or groups of them, those while which what `look_ahead` found is fetched.
-static struct span cut(struct span *all, const struct stretch *now, size_t bytes, struct rows *rows)
+/// Cuts off the first of some values or groups of keys: those while which what `look_ahead` found is fetched.
+static struct span cut(struct span *all, const struct stretch *now, struct rows *rows)
 {
-    size_t fetched = look_ahead(now, all->from * bytes, rows);
-    struct span some = {all->from, smaller(all->to, all->from + larger(1, fetched / larger(1, bytes)))};
+    size_t fetched = look_ahead(now, all->from * now->bytes, rows);
+    struct span some = {all->from, smaller(all->to, all->from + larger(1, fetched / larger(1, now->bytes)))};
     all->from = some.to;
     return some;
 }
@@ -183,9 +184,8 @@ static struct span cut(struct span *all, const struct stretch *now, size_t bytes
 static void score(
     const struct tile *tile, const struct stretch *keys, struct rows *rows, struct span groups, float *weights)
 {
-    size_t bytes = POSITIONS * rows->head_size * cached_bytes(rows->encoding);
     while (groups.from < groups.to)
-        keys->task->kernels->score(rows, cut(&groups, keys, bytes, rows), tile->queries, weights, tile->count);
+        keys->task->kernels->score(rows, cut(&groups, keys, rows), tile->queries, weights, tile->count);
 }
 
 /// Adds a block's values: first what pairs see of it before the common keys, then those, then what comes after.
@@ -194,14 +194,13 @@ static void weigh(
     struct partial *block)
 {
     const struct attention_kernels *kernels = values->task->kernels;
-    size_t bytes = padded(rows->head_size) * cached_bytes(rows->encoding);
     struct span common = seen[0], alone;
     for (int q = 1; q < tile->count; q++)
         common = (struct span){larger(common.from, seen[q].from), smaller(common.to, seen[q].to)};
     int shares = common.from < common.to;
     for (int after = 0; after <= shares; after++) {
         for (struct span rest = common; after && rest.from < rest.to;)
-            kernels->weigh(rows, cut(&rest, values, bytes, rows), block->weights, block->values, tile->count);
+            kernels->weigh(rows, cut(&rest, values, rows), block->weights, block->values, tile->count);
         rows->ahead = rows->elements;
         for (int q = 0; q < tile->count; q++) {
             alone = after    ? (struct span){common.to, seen[q].to}

@@ -195,13 +195,10 @@ void lockstep_hash_pieces(
     const uint8_t *from = bytes;
     size_t i = 0;
 #if HAS_AVX
-    for (size_t some; instruction_set == LOCKSTEP_AVX512 && i + 1 < count; i += some) {
-        some = smaller(AVX512_PIECES, count - i);
-        hash_some_avx512(from + i * stride, stride, some, piece, hashes + i);
-    }
-    for (size_t some; instruction_set == LOCKSTEP_AVX2 && i + 1 < count; i += some) {
-        some = smaller(AVX2_PIECES, count - i);
-        hash_some_avx2(from + i * stride, stride, some, piece, hashes + i);
+    const int is_wide = instruction_set == LOCKSTEP_AVX512;
+    for (size_t some; (is_wide || instruction_set == LOCKSTEP_AVX2) && i + 1 < count; i += some) {
+        some = smaller(is_wide ? AVX512_PIECES : AVX2_PIECES, count - i);
+        (is_wide ? hash_some_avx512 : hash_some_avx2)(from + i * stride, stride, some, piece, hashes + i);
     }
 #else
     (void)instruction_set;
