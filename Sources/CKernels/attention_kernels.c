@@ -85,15 +85,6 @@ enum {
     MOST_GROUPS = 2
 };
 
-/// Fetches a line: one that is read once and no more past the second cache, where the processor likes that better.
-INLINE void fetch_line(const char *line, int fetching)
-{
-    if (fetching == LOCKSTEP_FETCH_FAR)
-        __builtin_prefetch(line, 0, 0);
-    else
-        __builtin_prefetch(line, 0, 2);
-}
-
 /// The chains of `at_once` groups of positions, over elements [start, end). While these lie in as many places, what is
 /// fetched is so line by line.
 INLINE void score_chains(

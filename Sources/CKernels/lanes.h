@@ -90,6 +90,25 @@ enum {
     FAR_PANEL_AHEAD = 6144,
 };
 
+/// Fetches a line that is read once: past the second cache where it is asked for far ahead, into it else. An Emerald
+/// Rapids fetches past it at 6 GB/s, into it at 14.
+INLINE void fetch_line(const char *line, const int fetching)
+{
+    if (fetching == LOCKSTEP_FETCH_FAR)
+        __builtin_prefetch(line, 0, 0);
+    else
+        __builtin_prefetch(line, 0, 2);
+}
+
+INLINE size_t row_streams(const int fetching) { return fetching == LOCKSTEP_FETCH_FAR ? FAR_ROWS : STREAMS; }
+
+INLINE size_t rows_ahead(const int fetching) { return fetching == LOCKSTEP_FETCH_FAR ? FAR_ROWS_AHEAD : NEAR_AHEAD; }
+
+INLINE size_t panels_ahead(const int fetching, const int bits)
+{
+    return fetching == LOCKSTEP_FETCH_FAR ? FAR_PANEL_AHEAD : bits == 4 ? NEAR_AHEAD_4_BITS : NEAR_AHEAD;
+}
+
 typedef uint16_t eight_pairs __attribute__((vector_size(16)));
 typedef uint16_t unaligned_eight_pairs __attribute__((vector_size(16), aligned(1), may_alias));
 

@@ -76,9 +76,10 @@ AVX2 INLINE void put_in_order(lanes *to, const half_lanes *sums, const int encod
 
 /// Rows `row`, `row + distance` and so on.
 AVX2 INLINE void multiply_rows(
-    const multiply *m, const product *p, size_t row, size_t distance, const int rows, const size_t ahead,
+    const multiply *m, const product *p, size_t row, size_t distance, const int rows, const int fetching,
     const int encoding)
 {
+    const size_t ahead = rows_ahead(fetching);
     const size_t element = bytes_per_element(encoding);
     const char *w[STREAMS];
     half_lanes sums[STREAMS][2];
@@ -92,7 +93,7 @@ AVX2 INLINE void multiply_rows(
     for (; k + line <= p->columns; k += line) {
         UNROLL for (size_t i = 0; i < line; i += 16)
             add_sixteen(sums, m->x + k + i, w, (k + i) * element, rows, encoding);
-        UNROLL for (int r = 0; r < rows; r++) __builtin_prefetch(w[r] + k * element + ahead, 0, 0);
+        UNROLL for (int r = 0; r < rows; r++) fetch_line(w[r] + k * element + ahead, fetching);
     }
     for (; k + 16 <= p->columns; k += 16)
         add_sixteen(sums, m->x + k, w, k * element, rows, encoding);
@@ -110,26 +111,26 @@ AVX2 INLINE void multiply_rows(
 
 /// Rows [first, last): runs of rows side by side are the streams.
 AVX2 INLINE void multiply_runs(
-    const multiply *m, const product *p, size_t first, size_t last, const int streams, const size_t ahead,
-    const int encoding)
+    const multiply *m, const product *p, size_t first, size_t last, const int fetching, const int encoding)
 {
-    while (last - first >= (size_t)streams) {
-        const size_t distance = stream_distance(last - first, (size_t)streams, p->row_byte_stride);
+    const size_t streams = row_streams(fetching);
+    while (last - first >= streams) {
+        const size_t distance = stream_distance(last - first, streams, p->row_byte_stride);
         for (size_t row = first; row < first + distance; row++)
-            multiply_rows(m, p, row, distance, streams, ahead, encoding);
-        first += (size_t)streams * distance;
+            multiply_rows(m, p, row, distance, (int)streams, fetching, encoding);
+        first += streams * distance;
     }
     for (; first < last; first++)
-        multiply_rows(m, p, first, 0, 1, ahead, encoding);
+        multiply_rows(m, p, first, 0, 1, fetching, encoding);
 }
 
 /// Rows [first, last), fetched as the processor likes.
 AVX2 INLINE void multiply_encoded(const multiply *m, const product *p, size_t first, size_t last, const int encoding)
 {
     if (m->fetching == LOCKSTEP_FETCH_FAR)
-        multiply_runs(m, p, first, last, FAR_ROWS, FAR_ROWS_AHEAD, encoding);
+        multiply_runs(m, p, first, last, LOCKSTEP_FETCH_FAR, encoding);
     else
-        multiply_runs(m, p, first, last, STREAMS, NEAR_AHEAD, encoding);
+        multiply_runs(m, p, first, last, LOCKSTEP_FETCH_NEAR, encoding);
 }
 
 AVX2 void multiply_streams(const multiply *m, const product *p, size_t first, size_t last)

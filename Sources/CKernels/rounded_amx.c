@@ -106,7 +106,7 @@ static upcoming upcoming_strip(const amx_source *s, size_t panel, size_t first, 
         .lines = (block_of(&s->l, last) + bytes_per_block(s->l.bits) - begin + 63) / 64};
 }
 
-INLINE void fetch_line(upcoming *u)
+INLINE void fetch_upcoming(upcoming *u)
 {
     if (u->rows == 0)
         return;
@@ -162,7 +162,7 @@ INLINE void add_strip(
             _tile_dpbf16ps(3, 5, 7);
         }
         for (size_t line = 0; line < lines; line++)
-            fetch_line(next);
+            fetch_upcoming(next);
     }
     _tile_stored(0, (*sums)[0][0], 64);
     _tile_stored(1, (*sums)[0][1], 64);

@@ -147,8 +147,9 @@ INLINE void bfloat_tile(
 
 /// The lanes of some rows' sums over [first, last) bytes of them.
 INLINE void bfloat_rows(
-    lanes *to, const char *const *w, const char *x, size_t first, size_t last, const int rows, const size_t ahead)
+    lanes *to, const char *const *w, const char *x, size_t first, size_t last, const int rows, const int fetching)
 {
+    const size_t ahead = rows_ahead(fetching);
     __m512 sums[STREAMS];
     UNROLL for (int r = 0; r < rows; r++) sums[r] = _mm512_setzero_ps();
     size_t offset = first;
@@ -157,7 +158,7 @@ INLINE void bfloat_rows(
         load_pairs(&input, x + offset);
         UNROLL for (int r = 0; r < rows; r++)
         {
-            __builtin_prefetch(w[r] + offset + ahead, 0, 0);
+            fetch_line(w[r] + offset + ahead, fetching);
             load_pairs(&weights, w[r] + offset);
             sums[r] = _mm512_dpbf16_ps(sums[r], weights, input);
         }
@@ -176,7 +177,7 @@ INLINE void bfloat_rows(
 
 /// Rows `row`, `row + distance` and so on for one token.
 INLINE void multiply_rows(
-    const product *p, const char *x, size_t row, size_t distance, const int rows, const size_t ahead)
+    const product *p, const char *x, size_t row, size_t distance, const int rows, const int fetching)
 {
     const size_t byte_count = p->columns * 2;
     const char *w[STREAMS];
@@ -188,24 +189,24 @@ INLINE void multiply_rows(
     }
     for (size_t byte = 0; byte < byte_count; byte += TILE_BYTES) {
         lanes sums[STREAMS];
-        bfloat_rows(sums, w, x, byte, smaller(byte + TILE_BYTES, byte_count), rows, ahead);
+        bfloat_rows(sums, w, x, byte, smaller(byte + TILE_BYTES, byte_count), rows, fetching);
         UNROLL for (int r = 0; r < rows; r++) y[r] += tree_of_lanes(&sums[r]);
     }
     UNROLL for (int r = 0; r < rows; r++) p->y[row + (size_t)r * distance] = y[r];
 }
 
 /// One token, with the bits of a token among few: runs of rows side by side are the streams.
-INLINE void multiply_one(
-    const product *p, const char *x, size_t first, size_t last, const int streams, const size_t ahead)
+INLINE void multiply_one(const product *p, const char *x, size_t first, size_t last, const int fetching)
 {
-    while (last - first >= (size_t)streams) {
-        const size_t distance = stream_distance(last - first, (size_t)streams, p->row_byte_stride);
+    const size_t streams = row_streams(fetching);
+    while (last - first >= streams) {
+        const size_t distance = stream_distance(last - first, streams, p->row_byte_stride);
         for (size_t row = first; row < first + distance; row++)
-            multiply_rows(p, x, row, distance, streams, ahead);
-        first += (size_t)streams * distance;
+            multiply_rows(p, x, row, distance, (int)streams, fetching);
+        first += streams * distance;
     }
     for (; first < last; first++)
-        multiply_rows(p, x, first, 0, 1, ahead);
+        multiply_rows(p, x, first, 0, 1, fetching);
 }
 
 #define TILE_OF(tokens)                                                                                                \
@@ -230,9 +231,9 @@ static void multiply_bfloats(const multiply *m, const product *p, const char *x,
 {
     if (m->tokens == 1) {
         if (m->fetching == LOCKSTEP_FETCH_FAR)
-            multiply_one(p, x, first, last, FAR_ROWS, FAR_ROWS_AHEAD);
+            multiply_one(p, x, first, last, LOCKSTEP_FETCH_FAR);
         else
-            multiply_one(p, x, first, last, STREAMS, NEAR_AHEAD);
+            multiply_one(p, x, first, last, LOCKSTEP_FETCH_NEAR);
         return;
     }
     const size_t byte_count = p->columns * 2, laned = lockstep_laned_tokens(m);

@@ -62,8 +62,9 @@ INLINE void add_block_of_eight(
 /// `panel` and the next ones, `distance` panels apart from each other.
 INLINE void multiply_panels_of_streams(
     const product *p, const panel_layout *l, const rounded_block *x, size_t panel, size_t distance, const int streams,
-    size_t ahead, const int bits, const int scale, const int has_offsets)
+    const int fetching, const int bits, const int scale, const int has_offsets)
 {
+    const size_t ahead = panels_ahead(fetching, bits);
     const char *starts[STREAMS];
     half_lanes sums[STREAMS][2];
     UNROLL for (int s = 0; s < streams; s++)
@@ -78,7 +79,7 @@ INLINE void multiply_panels_of_streams(
         // Each block asks ahead for as many bytes as it has: for those of scales and offsets, which lie before a span's
         // blocks, it is done here.
         for (size_t byte = span; byte < block; byte += 64)
-            UNROLL for (int s = 0; s < streams; s++) __builtin_prefetch(starts[s] + byte + ahead, 0, 0);
+            UNROLL for (int s = 0; s < streams; s++) fetch_line(starts[s] + byte + ahead, fetching);
         for (size_t i = 0; i < blocks; i++, block += bytes_per_block(bits)) {
             const size_t group = (place + i * 32) >> l->size_shift;
             UNROLL for (int s = 0; s < streams; s++)
@@ -88,7 +89,7 @@ INLINE void multiply_panels_of_streams(
                         &sums[s][half], l, starts[s] + span, starts[s] + block, group, half * 8, x + b + i, bits, scale,
                         has_offsets);
                 UNROLL for (int line = 0; line < bits; line++)
-                    __builtin_prefetch(starts[s] + block + ahead + 64 * line, 0, 0);
+                    fetch_line(starts[s] + block + ahead + 64 * line, fetching);
             }
         }
     }
@@ -105,16 +106,18 @@ INLINE void multiply_one_token(
     const int scale, const int has_offsets)
 {
     const rounded_block *blocks = (const rounded_block *)x;
-    const int is_far = fetching == LOCKSTEP_FETCH_FAR;
-    const size_t ahead = is_far ? FAR_PANEL_AHEAD : NEAR_AHEAD;
-    while (!is_far && last - first >= STREAMS) {
+    const int near = LOCKSTEP_FETCH_NEAR, far = LOCKSTEP_FETCH_FAR;
+    while (fetching == near && last - first >= STREAMS) {
         const size_t distance = stream_distance(last - first, STREAMS, p->row_byte_stride);
         for (size_t i = first; i < first + distance; i++)
-            multiply_panels_of_streams(p, l, blocks, i, distance, STREAMS, ahead, bits, scale, has_offsets);
+            multiply_panels_of_streams(p, l, blocks, i, distance, STREAMS, near, bits, scale, has_offsets);
         first += STREAMS * distance;
     }
     for (; first < last; first++)
-        multiply_panels_of_streams(p, l, blocks, first, 0, 1, ahead, bits, scale, has_offsets);
+        if (fetching == far)
+            multiply_panels_of_streams(p, l, blocks, first, 0, 1, far, bits, scale, has_offsets);
+        else
+            multiply_panels_of_streams(p, l, blocks, first, 0, 1, near, bits, scale, has_offsets);
 }
 
 #define ONE_TOKEN(name, bits, scale)                                                                                   \

@@ -77,9 +77,10 @@ INLINE void FORM(add_tile)(
 
 /// Adds one token's products with all blocks of panels that lie `distance` bytes apart to each one's sums.
 INLINE void FORM(add_streams)(
-    lanes *kept, const panel_view *v, size_t distance, const rounded_block *x, const int streams, size_t ahead,
+    lanes *kept, const panel_view *v, size_t distance, const rounded_block *x, const int streams, const int fetching,
     const int bits, const int halves)
 {
+    const size_t ahead = panels_ahead(fetching, bits);
     lanes sums[STREAMS];
     UNROLL for (int s = 0; s < streams; s++) sums[s] = (lanes){0};
     for (size_t b = 0, blocks; b < v->blocks; b += blocks) {
@@ -89,7 +90,7 @@ INLINE void FORM(add_streams)(
         // Each block asks ahead for as many bytes as it has; for those of scales, which lie before, it is done here.
         for (size_t byte = span; byte < block; byte += 64)
             UNROLL for (int s = 0; s < streams; s++)
-                __builtin_prefetch(v->panel + (size_t)s * distance + byte + ahead, 0, 0);
+                fetch_line(v->panel + (size_t)s * distance + byte + ahead, fetching);
         for (size_t i = 0; i < blocks; i++, block += bytes_per_block(bits)) {
             const rounded_block *input = x + b + i;
             const size_t column = place + i * 32;
@@ -103,7 +104,7 @@ INLINE void FORM(add_streams)(
                     FORM(add_group)(
                         &sums[s], v, panel + span, panel + block, column / 16 + 1, &input, 1, bits, 1, halves);
                 UNROLL for (int line = 0; line < bits; line++)
-                    __builtin_prefetch(panel + block + ahead + 64 * line, 0, 0);
+                    fetch_line(panel + block + ahead + 64 * line, fetching);
             }
         }
     }
@@ -115,20 +116,21 @@ INLINE void FORM(multiply_one_token)(
     const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching, const int bits,
     const int halves, const int scale, const int has_offsets)
 {
-    const int is_far = fetching == LOCKSTEP_FETCH_FAR;
-    const size_t ahead = is_far ? FAR_PANEL_AHEAD : bits == 4 ? NEAR_AHEAD_4_BITS : NEAR_AHEAD;
+    const int near = LOCKSTEP_FETCH_NEAR, far = LOCKSTEP_FETCH_FAR;
     const rounded_block *blocks = (const rounded_block *)x;
     panel_view v = {.l = l, .blocks = l->blocks, .scale = scale, .has_offsets = has_offsets};
     while (first < last) {
-        const size_t streams = is_far || last - first < STREAMS ? 1 : STREAMS;
+        const size_t streams = fetching == far || last - first < STREAMS ? 1 : STREAMS;
         const size_t distance = streams == 1 ? 1 : stream_distance(last - first, STREAMS, p->row_byte_stride);
         for (size_t i = first; i < first + distance; i++) {
             lanes sums[STREAMS];
             v.panel = (const char *)p->w + i * p->row_byte_stride;
-            if (streams == 1)
-                FORM(add_streams)(sums, &v, 0, blocks, 1, ahead, bits, halves);
+            if (streams > 1)
+                FORM(add_streams)(sums, &v, distance * p->row_byte_stride, blocks, STREAMS, near, bits, halves);
+            else if (fetching == far)
+                FORM(add_streams)(sums, &v, 0, blocks, 1, far, bits, halves);
             else
-                FORM(add_streams)(sums, &v, distance * p->row_byte_stride, blocks, STREAMS, ahead, bits, halves);
+                FORM(add_streams)(sums, &v, 0, blocks, 1, near, bits, halves);
             for (size_t s = 0; s < streams; s++)
                 write_rows(p, p->bias, 0, (i + s * distance) * LOCKSTEP_PANEL_ROWS, &sums[s]);
         }
