@@ -77,12 +77,10 @@ INLINE void part_of(size_t count, size_t block, int thread, int threads, size_t 
 // Rows or panels of one token's product that are multiplied at once, and bytes from what is multiplied to what is asked
 // for meanwhile. Processors fetch ahead by themselves: what helps them differs.
 enum {
-    /// Asked for near by: a Sapphire Rapids gives four streams, each with a prefetcher of its own, a quarter more than
-    /// one, and 5 % to 10 % more where they are asked for.
+    /// Asked for near by: a Sapphire or Emerald Rapids gives four streams, each with a prefetcher of its own, a quarter
+    /// more than one, and 5 % to 10 % more where they are asked for.
     STREAMS = 4,
-    NEAR_AHEAD = 768,
-    /// Integers of 4 bits take longer for each byte.
-    NEAR_AHEAD_4_BITS = 1536,
+    NEAR_AHEAD = 1536,
     /// Asked for far ahead: a Zen 5 gives one stream of panels, some hundred lines ahead, a tenth to a fifth more than
     /// four. Sums of one row would wait for each other: rows are two.
     FAR_ROWS = 2,
@@ -104,9 +102,9 @@ INLINE size_t row_streams(const int fetching) { return fetching == LOCKSTEP_FETC
 
 INLINE size_t rows_ahead(const int fetching) { return fetching == LOCKSTEP_FETCH_FAR ? FAR_ROWS_AHEAD : NEAR_AHEAD; }
 
-INLINE size_t panels_ahead(const int fetching, const int bits)
+INLINE size_t panels_ahead(const int fetching)
 {
-    return fetching == LOCKSTEP_FETCH_FAR ? FAR_PANEL_AHEAD : bits == 4 ? NEAR_AHEAD_4_BITS : NEAR_AHEAD;
+    return fetching == LOCKSTEP_FETCH_FAR ? FAR_PANEL_AHEAD : NEAR_AHEAD;
 }
 
 typedef uint16_t eight_pairs __attribute__((vector_size(16)));

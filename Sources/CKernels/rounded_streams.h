@@ -64,7 +64,7 @@ INLINE void multiply_panels_of_streams(
     const product *p, const panel_layout *l, const rounded_block *x, size_t panel, size_t distance, const int streams,
     const int fetching, const int bits, const int scale, const int has_offsets)
 {
-    const size_t ahead = panels_ahead(fetching, bits);
+    const size_t ahead = panels_ahead(fetching);
     const char *starts[STREAMS];
     half_lanes sums[STREAMS][2];
     UNROLL for (int s = 0; s < streams; s++)

@@ -80,7 +80,7 @@ INLINE void FORM(add_streams)(
     lanes *kept, const panel_view *v, size_t distance, const rounded_block *x, const int streams, const int fetching,
     const int bits, const int halves)
 {
-    const size_t ahead = panels_ahead(fetching, bits);
+    const size_t ahead = panels_ahead(fetching);
     lanes sums[STREAMS];
     UNROLL for (int s = 0; s < streams; s++) sums[s] = (lanes){0};
     for (size_t b = 0, blocks; b < v->blocks; b += blocks) {
