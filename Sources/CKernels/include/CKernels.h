@@ -139,9 +139,9 @@ void lockstep_unpack_rows(
 /// How a product of one token reads its weights, and attention the cache: which way memory answers fastest depends on
 /// the processor. No bit of a result does.
 enum lockstep_fetching {
-    /// Four rows or panels at once, each asked for a little ahead; keys and values by way of the second cache.
+    /// Four rows or panels at once, each asked for a little ahead, into the second cache, like keys and values.
     LOCKSTEP_FETCH_NEAR,
-    /// Two rows or one panel at once, asked for far ahead; keys and values that are read once past the second cache.
+    /// Two rows or one panel at once, asked for far ahead, past the second cache, as keys and values read once are.
     LOCKSTEP_FETCH_FAR
 };
 
