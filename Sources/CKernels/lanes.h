@@ -100,6 +100,8 @@ INLINE void fetch_line(const char *line, const int fetching)
 
 INLINE size_t row_streams(const int fetching) { return fetching == LOCKSTEP_FETCH_FAR ? FAR_ROWS : STREAMS; }
 
+INLINE size_t panel_streams(const int fetching) { return fetching == LOCKSTEP_FETCH_FAR ? 1 : STREAMS; }
+
 INLINE size_t rows_ahead(const int fetching) { return fetching == LOCKSTEP_FETCH_FAR ? FAR_ROWS_AHEAD : NEAR_AHEAD; }
 
 INLINE size_t panels_ahead(const int fetching)

@@ -100,24 +100,32 @@ INLINE void multiply_panels_of_streams(
     }
 }
 
-/// Panels [first, last).
+/// Panels [first, last): runs of panels side by side are the streams.
+INLINE void multiply_runs(
+    const product *p, const panel_layout *l, const char *x, size_t first, size_t last, const int fetching,
+    const int bits, const int scale, const int has_offsets)
+{
+    const rounded_block *blocks = (const rounded_block *)x;
+    const size_t streams = panel_streams(fetching);
+    while (last - first >= streams) {
+        const size_t distance = stream_distance(last - first, streams, p->row_byte_stride);
+        for (size_t i = first; i < first + distance; i++)
+            multiply_panels_of_streams(p, l, blocks, i, distance, (int)streams, fetching, bits, scale, has_offsets);
+        first += streams * distance;
+    }
+    for (; first < last; first++)
+        multiply_panels_of_streams(p, l, blocks, first, 0, 1, fetching, bits, scale, has_offsets);
+}
+
+/// Panels [first, last), fetched as the processor likes.
 INLINE void multiply_one_token(
     const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching, const int bits,
     const int scale, const int has_offsets)
 {
-    const rounded_block *blocks = (const rounded_block *)x;
-    const int near = LOCKSTEP_FETCH_NEAR, far = LOCKSTEP_FETCH_FAR;
-    while (fetching == near && last - first >= STREAMS) {
-        const size_t distance = stream_distance(last - first, STREAMS, p->row_byte_stride);
-        for (size_t i = first; i < first + distance; i++)
-            multiply_panels_of_streams(p, l, blocks, i, distance, STREAMS, near, bits, scale, has_offsets);
-        first += STREAMS * distance;
-    }
-    for (; first < last; first++)
-        if (fetching == far)
-            multiply_panels_of_streams(p, l, blocks, first, 0, 1, far, bits, scale, has_offsets);
-        else
-            multiply_panels_of_streams(p, l, blocks, first, 0, 1, near, bits, scale, has_offsets);
+    if (fetching == LOCKSTEP_FETCH_FAR)
+        multiply_runs(p, l, x, first, last, LOCKSTEP_FETCH_FAR, bits, scale, has_offsets);
+    else
+        multiply_runs(p, l, x, first, last, LOCKSTEP_FETCH_NEAR, bits, scale, has_offsets);
 }
 
 #define ONE_TOKEN(name, bits, scale)                                                                                   \

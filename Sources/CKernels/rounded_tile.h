@@ -112,30 +112,40 @@ INLINE void FORM(add_streams)(
 }
 
 /// Panels [first, last) for one token: runs of panels side by side are the streams.
-INLINE void FORM(multiply_one_token)(
-    const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching, const int bits,
-    const int halves, const int scale, const int has_offsets)
+INLINE void FORM(multiply_runs)(
+    const product *p, const panel_layout *l, const char *x, size_t first, size_t last, const int fetching,
+    const int bits, const int halves, const int scale, const int has_offsets)
 {
-    const int near = LOCKSTEP_FETCH_NEAR, far = LOCKSTEP_FETCH_FAR;
+    const size_t most = panel_streams(fetching);
     const rounded_block *blocks = (const rounded_block *)x;
     panel_view v = {.l = l, .blocks = l->blocks, .scale = scale, .has_offsets = has_offsets};
     while (first < last) {
-        const size_t streams = fetching == far || last - first < STREAMS ? 1 : STREAMS;
-        const size_t distance = streams == 1 ? 1 : stream_distance(last - first, STREAMS, p->row_byte_stride);
+        const size_t streams = last - first < most ? 1 : most;
+        const size_t distance = streams == 1 ? 1 : stream_distance(last - first, most, p->row_byte_stride);
         for (size_t i = first; i < first + distance; i++) {
             lanes sums[STREAMS];
             v.panel = (const char *)p->w + i * p->row_byte_stride;
             if (streams > 1)
-                FORM(add_streams)(sums, &v, distance * p->row_byte_stride, blocks, STREAMS, near, bits, halves);
-            else if (fetching == far)
-                FORM(add_streams)(sums, &v, 0, blocks, 1, far, bits, halves);
+                FORM(add_streams)(
+                    sums, &v, distance * p->row_byte_stride, blocks, (int)most, fetching, bits, halves);
             else
-                FORM(add_streams)(sums, &v, 0, blocks, 1, near, bits, halves);
+                FORM(add_streams)(sums, &v, 0, blocks, 1, fetching, bits, halves);
             for (size_t s = 0; s < streams; s++)
                 write_rows(p, p->bias, 0, (i + s * distance) * LOCKSTEP_PANEL_ROWS, &sums[s]);
         }
         first += streams * distance;
     }
+}
+
+/// The same, fetched as the processor likes.
+INLINE void FORM(multiply_one_token)(
+    const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching, const int bits,
+    const int halves, const int scale, const int has_offsets)
+{
+    if (fetching == LOCKSTEP_FETCH_FAR)
+        FORM(multiply_runs)(p, l, x, first, last, LOCKSTEP_FETCH_FAR, bits, halves, scale, has_offsets);
+    else
+        FORM(multiply_runs)(p, l, x, first, last, LOCKSTEP_FETCH_NEAR, bits, halves, scale, has_offsets);
 }
 
 #define TILE_OF(tokens)                                                                                                \
