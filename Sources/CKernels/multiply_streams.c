@@ -79,7 +79,6 @@ AVX2 INLINE void multiply_rows(
     const multiply *m, const product *p, size_t row, size_t distance, const int rows, const int fetching,
     const int encoding)
 {
-    const size_t ahead = rows_ahead(fetching);
     const size_t element = bytes_per_element(encoding);
     const char *w[STREAMS];
     half_lanes sums[STREAMS][2];
@@ -93,7 +92,7 @@ AVX2 INLINE void multiply_rows(
     for (; k + line <= p->columns; k += line) {
         UNROLL for (size_t i = 0; i < line; i += 16)
             add_sixteen(sums, m->x + k + i, w, (k + i) * element, rows, encoding);
-        UNROLL for (int r = 0; r < rows; r++) fetch_line(w[r] + k * element + ahead, fetching);
+        UNROLL for (int r = 0; r < rows; r++) fetch_row(w[r] + k * element, fetching);
     }
     for (; k + 16 <= p->columns; k += 16)
         add_sixteen(sums, m->x + k, w, k * element, rows, encoding);

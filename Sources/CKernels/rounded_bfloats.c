@@ -149,7 +149,6 @@ INLINE void bfloat_tile(
 INLINE void bfloat_rows(
     lanes *to, const char *const *w, const char *x, size_t first, size_t last, const int rows, const int fetching)
 {
-    const size_t ahead = rows_ahead(fetching);
     __m512 sums[STREAMS];
     UNROLL for (int r = 0; r < rows; r++) sums[r] = _mm512_setzero_ps();
     size_t offset = first;
@@ -158,7 +157,7 @@ INLINE void bfloat_rows(
         load_pairs(&input, x + offset);
         UNROLL for (int r = 0; r < rows; r++)
         {
-            fetch_line(w[r] + offset + ahead, fetching);
+            fetch_row(w[r] + offset, fetching);
             load_pairs(&weights, w[r] + offset);
             sums[r] = _mm512_dpbf16_ps(sums[r], weights, input);
         }

@@ -64,7 +64,6 @@ INLINE void multiply_panels_of_streams(
     const product *p, const panel_layout *l, const rounded_block *x, size_t panel, size_t distance, const int streams,
     const int fetching, const int bits, const int scale, const int has_offsets)
 {
-    const size_t ahead = panels_ahead(fetching);
     const char *starts[STREAMS];
     half_lanes sums[STREAMS][2];
     UNROLL for (int s = 0; s < streams; s++)
@@ -79,7 +78,7 @@ INLINE void multiply_panels_of_streams(
         // Each block asks ahead for as many bytes as it has: for those of scales and offsets, which lie before a span's
         // blocks, it is done here.
         for (size_t byte = span; byte < block; byte += 64)
-            UNROLL for (int s = 0; s < streams; s++) fetch_line(starts[s] + byte + ahead, fetching);
+            UNROLL for (int s = 0; s < streams; s++) fetch_panel(starts[s] + byte, fetching);
         for (size_t i = 0; i < blocks; i++, block += bytes_per_block(bits)) {
             const size_t group = (place + i * 32) >> l->size_shift;
             UNROLL for (int s = 0; s < streams; s++)
@@ -89,7 +88,7 @@ INLINE void multiply_panels_of_streams(
                         &sums[s][half], l, starts[s] + span, starts[s] + block, group, half * 8, x + b + i, bits, scale,
                         has_offsets);
                 UNROLL for (int line = 0; line < bits; line++)
-                    fetch_line(starts[s] + block + ahead + 64 * line, fetching);
+                    fetch_panel(starts[s] + block + 64 * line, fetching);
             }
         }
     }

@@ -80,7 +80,6 @@ INLINE void FORM(add_streams)(
     lanes *kept, const panel_view *v, size_t distance, const rounded_block *x, const int streams, const int fetching,
     const int bits, const int halves)
 {
-    const size_t ahead = panels_ahead(fetching);
     lanes sums[STREAMS];
     UNROLL for (int s = 0; s < streams; s++) sums[s] = (lanes){0};
     for (size_t b = 0, blocks; b < v->blocks; b += blocks) {
@@ -90,7 +89,7 @@ INLINE void FORM(add_streams)(
         // Each block asks ahead for as many bytes as it has; for those of scales, which lie before, it is done here.
         for (size_t byte = span; byte < block; byte += 64)
             UNROLL for (int s = 0; s < streams; s++)
-                fetch_line(v->panel + (size_t)s * distance + byte + ahead, fetching);
+                fetch_panel(v->panel + (size_t)s * distance + byte, fetching);
         for (size_t i = 0; i < blocks; i++, block += bytes_per_block(bits)) {
             const rounded_block *input = x + b + i;
             const size_t column = place + i * 32;
@@ -104,7 +103,7 @@ INLINE void FORM(add_streams)(
                     FORM(add_group)(
                         &sums[s], v, panel + span, panel + block, column / 16 + 1, &input, 1, bits, 1, halves);
                 UNROLL for (int line = 0; line < bits; line++)
-                    fetch_line(panel + block + ahead + 64 * line, fetching);
+                    fetch_panel(panel + block + 64 * line, fetching);
             }
         }
     }
