@@ -73,7 +73,7 @@ FOR_EVERY_TARGET(void, round_bfloats, (uint16_t *to, const float *x, size_t colu
 
 enum {
     // From so many tokens on, products are cheaper by AMX: of bf16, and of grouped integers, which it has to widen.
-    FEWEST_BFLOATS = 8,
+    FEWEST_BFLOATS = 6,
     FEWEST_INTEGERS = 24,
 };
 
@@ -94,7 +94,8 @@ static void round_tokens(const multiply *m, char *rounded, size_t first, size_t 
 {
 #if HAS_AMX
     if (multiplies_by_amx(m)) {
-        lockstep_lay_amx(m, rounded, first, last);
+        (m->products[0].encoding == LOCKSTEP_BF16 ? lockstep_lay_amx_bfloats : lockstep_lay_amx_grouped)(
+            m, rounded, first, last);
         return;
     }
 #endif
@@ -119,7 +120,9 @@ void lockstep_round_part(const void *work, int thread, int threads)
 {
     const multiply *m = work;
     size_t first, last;
-    part_of(m->tokens, lockstep_laned_tokens(m) ? LANED_TILE : 1, thread, threads, &first, &last);
+    // Tiles are laid whole.
+    const int is_tiled = m->products[0].encoding == LOCKSTEP_BF16 && (lockstep_laned_tokens(m) || multiplies_by_amx(m));
+    part_of(m->tokens, is_tiled ? LANED_TILE : 1, thread, threads, &first, &last);
     round_tokens(m, m->rounded, first, last);
 }
 
@@ -167,7 +170,8 @@ void lockstep_multiply_rounded_part(const void *work, int thread, int threads)
         round_tokens(m, rounded_for(m, thread), 0, m->tokens);
 #if HAS_AMX
     if (multiplies_by_amx(m)) {
-        lockstep_multiply_amx(m, rounded, thread, threads);
+        (m->products[0].encoding == LOCKSTEP_BF16 ? lockstep_multiply_amx_bfloats : lockstep_multiply_amx_grouped)(
+            m, rounded, thread, threads);
         return;
     }
 #endif

@@ -2,68 +2,15 @@
 #include "rounded_amx.h"
 #include "rounded_panels.h"
 
-// Weights as tiles of bf16 for AMX: rows of bf16 are turned, panels of grouped integers widened. A tile has a row for
-// each two columns: [16, rows, 2]. Included where functions may use AVX-512.
+// Panels of grouped integers as tiles of bf16 for AMX. A tile has a row for each two columns: [16, rows, 2]. Included
+// where functions may use AVX-512.
 
-/// A product of panels or rows of bf16, cut into strips.
+/// A product of panels, cut into strips.
 typedef struct {
     const product *p;
     panel_layout l;
-    panel_view view; // of grouped integers
-    size_t blocks;
+    panel_view view;
 } amx_source;
-
-/// Sixteen rows of sixteen pairs become sixteen rows of pairs of one row each.
-INLINE void turn_tile(char *to, const char *const *rows)
-{
-    UNROLL for (int quarter = 0; quarter < 4; quarter++)
-    {
-        __m512i a[4], b[4];
-        UNROLL for (int r = 0; r < 4; r++)
-        {
-            __m128i part[4];
-            UNROLL for (int i = 0; i < 4; i++)
-                part[i] = _mm_loadu_si128((const __m128i *)(rows[r + 4 * i] + 16 * quarter));
-            __m512i joined = _mm512_castsi128_si512(part[0]);
-            joined = _mm512_inserti32x4(joined, part[1], 1);
-            joined = _mm512_inserti32x4(joined, part[2], 2);
-            a[r] = _mm512_inserti32x4(joined, part[3], 3);
-        }
-        b[0] = _mm512_unpacklo_epi32(a[0], a[1]);
-        b[1] = _mm512_unpackhi_epi32(a[0], a[1]);
-        b[2] = _mm512_unpacklo_epi32(a[2], a[3]);
-        b[3] = _mm512_unpackhi_epi32(a[2], a[3]);
-        __m512i *line = (__m512i *)to + 4 * quarter;
-        line[0] = _mm512_unpacklo_epi64(b[0], b[2]);
-        line[1] = _mm512_unpackhi_epi64(b[0], b[2]);
-        line[2] = _mm512_unpacklo_epi64(b[1], b[3]);
-        line[3] = _mm512_unpackhi_epi64(b[1], b[3]);
-    }
-}
-
-/// Turns blocks [first, first + count) of sixteen rows of bf16. Rows past the last are read as the last.
-static void turn_strip(char (*to)[TILE_BYTES], const product *p, size_t row, size_t first, size_t count)
-{
-    const char *rows[16];
-    for (size_t r = 0; r < 16; r++)
-        rows[r] = (const char *)p->w + smaller(row + r, p->rows - 1) * p->row_byte_stride + first * 64;
-    for (size_t b = 0; b < count; b++) {
-        const size_t columns = smaller(32, p->columns - (first + b) * 32);
-        if (columns == 32) {
-            turn_tile(to[b], rows);
-        } else {
-            char padded[16][64];
-            const char *padded_rows[16];
-            memset(padded, 0, sizeof padded);
-            for (size_t r = 0; r < 16; r++) {
-                memcpy(padded[r], rows[r], columns * 2);
-                padded_rows[r] = padded[r];
-            }
-            turn_tile(to[b], padded_rows);
-        }
-        UNROLL for (int r = 0; r < 16; r++) rows[r] += 64;
-    }
-}
 
 /// Makes every NaN one that adding half of a bf16's last bit leaves a NaN.
 INLINE void make_nan_roundable(lanes *x)
@@ -114,7 +61,8 @@ INLINE void widen_part(
     }
 }
 
-INLINE void widen_blocks(char (*to)[TILE_BYTES], const panel_view *v, size_t first, size_t count, const int bits)
+INLINE void widen_blocks(
+    char (*to)[TILE_BYTES], const panel_view *v, size_t first, size_t count, upcoming *next, const int bits)
 {
     const int halves = v->l->size == 16;
     for (size_t b = 0; b < count; b++) {
@@ -126,22 +74,20 @@ INLINE void widen_blocks(char (*to)[TILE_BYTES], const panel_view *v, size_t fir
         } else {
             widen_part(to[b], v, block, span, column, bits, 0, 8);
         }
+        fetch_upcoming(next);
     }
 }
 
-/// Makes tiles of blocks [first, first + count) of a panel.
-static void widen_strip(char (*to)[TILE_BYTES], const amx_source *s, size_t panel, size_t first, size_t count)
+/// Makes tiles of blocks [first, first + count) of a panel, and asks for what is next meanwhile.
+static void widen_strip(
+    char (*to)[TILE_BYTES], const amx_source *s, size_t panel, size_t first, size_t count, upcoming *next)
 {
-    if (s->p->encoding == LOCKSTEP_BF16) {
-        turn_strip(to, s->p, panel * LOCKSTEP_PANEL_ROWS, first, count);
-        return;
-    }
     panel_view v = s->view;
     v.panel = (const char *)s->p->w + panel * s->p->row_byte_stride;
     switch (s->l.bits) {
-    case 4: widen_blocks(to, &v, first, count, 4); return;
-    case 5: widen_blocks(to, &v, first, count, 5); return;
-    case 6: widen_blocks(to, &v, first, count, 6); return;
-    default: widen_blocks(to, &v, first, count, 8); return;
+    case 4: widen_blocks(to, &v, first, count, next, 4); return;
+    case 5: widen_blocks(to, &v, first, count, next, 5); return;
+    case 6: widen_blocks(to, &v, first, count, next, 6); return;
+    default: widen_blocks(to, &v, first, count, next, 8); return;
     }
 }

@@ -51,9 +51,18 @@ enum {
     DIRECT_TOKENS = 16,
     // From so many tokens on, by AVX2, products are cheaper from panels unpacked for all.
     FEWEST_PAIRS = 2,
-    // Far enough for memory to answer, near enough for the first cache to keep it.
-    BYTES_AHEAD = 6144,
 };
+
+/// Fetches what comes behind in the one panel that few tokens read, while it is read at `at`.
+INLINE void fetch_few(const char *at, int fetching)
+{
+    if (fetching == LOCKSTEP_FETCH_FAR) {
+        __builtin_prefetch(at + FAR_PANEL_AHEAD);
+    } else {
+        __builtin_prefetch(at + 8192, 0, 2);
+        __builtin_prefetch(at + 2048, 0, 3);
+    }
+}
 
 /// Blocks with 8 bits for every integer and f32 scales: a panel like others.
 typedef struct {
@@ -142,7 +151,8 @@ INLINE void multiply_panels(
 {
     add_function add = m->tokens > DIRECT_TOKENS ? NULL : functions->direct(l->bits, l->size);
     panel_view v = {
-        .l = l, .blocks = l->blocks, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets, .fetches = 1};
+        .l = l, .blocks = l->blocks, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets, .fetches = 1,
+        .fetching = m->fetching};
     if (!add) {
         multiply_many(m, p, &v, x, first, last, functions);
         return;

@@ -13,8 +13,8 @@ typedef struct {
     const panel_layout *l;
     size_t blocks;
     int scale, has_offsets;
-    // Whether what comes BYTES_AHEAD behind is fetched meanwhile.
-    int fetches;
+    // Whether what comes behind is fetched meanwhile, and how: enum lockstep_fetching.
+    int fetches, fetching;
 } panel_view;
 
 /// Sixteen rows' scales or offsets of a span's group, from a section `inner` bytes from the span's start; what nested

@@ -65,7 +65,7 @@ INLINE void FORM(add_tile)(
                 inputs[t] = (const rounded_block *)(x + (size_t)t * x_stride) + b + i;
             if (v->fetches)
                 UNROLL for (int line = 0; line <= bits; line++)
-                    __builtin_prefetch(v->panel + BYTES_AHEAD + (b + i) * step + 64 * line);
+                    fetch_few(v->panel + (b + i) * step + 64 * line, v->fetching);
             FORM(add_group)(sums, v, span, block, column >> v->l->size_shift, inputs, tokens, bits, 0, halves);
             // The last block's second group of 16 may not be there.
             if (halves && (b + i) * 32 + 16 < v->l->end)

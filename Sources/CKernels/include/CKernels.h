@@ -139,7 +139,8 @@ void lockstep_unpack_rows(
 /// How a product of one token reads its weights, and attention the cache: which way memory answers fastest depends on
 /// the processor. No bit of a result does.
 enum lockstep_fetching {
-    /// Four rows or panels at once, each asked for a little ahead, into the second cache, like keys and values.
+    /// Four rows or panels at once, each asked for a little ahead, into the second cache, like keys and values, and
+    /// nearer into the first.
     LOCKSTEP_FETCH_NEAR,
     /// Two rows or one panel at once, asked for far ahead, past the second cache, as keys and values read once are.
     LOCKSTEP_FETCH_FAR
@@ -217,8 +218,8 @@ int lockstep_has_amx(void);
 /// max(abs(x)) / 127, blocks as in the weights' panels; a block that holds infinity or NaN makes NaN of all that it is
 /// multiplied with, one whose elements are all below 2^-120 counts as zero. A row takes 64 bytes for each block. For
 /// bf16 weights x is rounded to bf16; a row takes 2 bytes for each column, up to a multiple of 64. By AVX-512 the first
-/// tokens, a multiple of 32, lie in tiles of sixteen side by side. Where AMX multiplies, x is rounded to bf16 for weights
-/// of any encoding, in tiles of sixteen tokens, with 64 bytes for each block of grouped weights.
+/// tokens, a multiple of 32, lie in tiles of sixteen side by side, by AMX all, the rest in a tile of fewer. Where AMX
+/// multiplies grouped weights, x is rounded to bf16 too, in tiles of sixteen tokens, with 64 bytes for each block.
 void lockstep_round_part(const void *multiply, int thread, int threads);
 
 /// The products of the rounded input: all with grouped weights whose first columns are the same modulo 32, or all with

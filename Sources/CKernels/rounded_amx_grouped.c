@@ -6,8 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// Products of many tokens by AMX: one instruction multiplies sixteen tokens with sixteen rows over 32 columns, both in
-// bf16, and adds to sums in f32. Weights of any encoding are widened to bf16, or turned, for all tokens that pass.
+// Products of many tokens with grouped weights by AMX: one instruction multiplies sixteen tokens with sixteen rows over
+// 32 columns, both in bf16, and adds to sums in f32. Weights are widened to bf16 for all tokens that pass.
 //
 // Inputs are laid out in tiles of sixteen tokens, each block of 32 columns after the other: [tokens / 16, blocks,
 // tokens of the tile, 32].
@@ -40,12 +40,6 @@ typedef struct {
     size_t step;
 } tile_inputs;
 
-/// Lines of memory to ask for: of each of some rows, consecutive ones.
-typedef struct {
-    const char *row;
-    size_t row_byte_stride, rows, lines, next;
-} upcoming;
-
 int lockstep_has_amx(void)
 {
     return lockstep_multiplies_bfloats(LOCKSTEP_DOT_AVX512) && __builtin_cpu_supports("amx-tile")
@@ -76,10 +70,10 @@ static void lay_row(char *to, size_t tile_tokens, const float *x, size_t columns
     }
 }
 
-void lockstep_lay_amx(const multiply *m, char *rounded, size_t first, size_t last)
+void lockstep_lay_amx_grouped(const multiply *m, char *rounded, size_t first, size_t last)
 {
     const product *p = &m->products[0];
-    const size_t missing = p->encoding == LOCKSTEP_BF16 ? 0 : p->grouping.first % LOCKSTEP_BLOCK_COLUMNS;
+    const size_t missing = p->grouping.first % LOCKSTEP_BLOCK_COLUMNS;
     for (size_t t = first; t < last; t++) {
         char *tile = rounded + t / 16 * 16 * m->rounded_stride;
         lay_row(tile + t % 16 * 64, smaller(16, m->tokens - t / 16 * 16), m->x + t * m->x_stride, p->columns, missing);
@@ -90,12 +84,6 @@ void lockstep_lay_amx(const multiply *m, char *rounded, size_t first, size_t las
 static upcoming upcoming_strip(const amx_source *s, size_t panel, size_t first, size_t count)
 {
     const product *p = s->p;
-    if (p->encoding == LOCKSTEP_BF16) {
-        const size_t row = panel * LOCKSTEP_PANEL_ROWS;
-        return (upcoming){
-            .row = (const char *)p->w + row * p->row_byte_stride + first * 64, .row_byte_stride = p->row_byte_stride,
-            .rows = smaller(PANELS * LOCKSTEP_PANEL_ROWS, p->rows - row), .lines = count};
-    }
     const size_t column = first * LOCKSTEP_BLOCK_COLUMNS, last = column + (count - 1) * LOCKSTEP_BLOCK_COLUMNS;
     // With the scales of the spans that begin here.
     const size_t begin = place_of(&s->l, column) ? block_of(&s->l, column) : span_of(&s->l, column);
@@ -104,18 +92,6 @@ static upcoming upcoming_strip(const amx_source *s, size_t panel, size_t first, 
         .row = (const char *)p->w + panel * p->row_byte_stride + begin, .row_byte_stride = p->row_byte_stride,
         .rows = smaller(PANELS, panels - panel),
         .lines = (block_of(&s->l, last) + bytes_per_block(s->l.bits) - begin + 63) / 64};
-}
-
-INLINE void fetch_upcoming(upcoming *u)
-{
-    if (u->rows == 0)
-        return;
-    _mm_prefetch(u->row + u->next * 64, _MM_HINT_T1);
-    if (++u->next < u->lines)
-        return;
-    u->next = 0;
-    u->row += u->row_byte_stride;
-    u->rows--;
 }
 
 static void shape_tiles(size_t first_tokens, size_t second_tokens)
@@ -133,7 +109,7 @@ static void shape_tiles(size_t first_tokens, size_t second_tokens)
 /// Adds the products of one tile or two of tokens with two panels over a strip of blocks.
 INLINE void add_strip(
     tile_sums *sums, const tile_inputs *inputs, char (*weights)[STRIP_BLOCKS][TILE_BYTES], size_t blocks, int begins,
-    upcoming *next, size_t lines, const int tiles)
+    upcoming *next, const int tiles)
 {
     if (begins) {
         _tile_zero(0);
@@ -161,8 +137,7 @@ INLINE void add_strip(
             _tile_dpbf16ps(2, 5, 6);
             _tile_dpbf16ps(3, 5, 7);
         }
-        for (size_t line = 0; line < lines; line++)
-            fetch_upcoming(next);
+        fetch_upcoming(next);
     }
     _tile_stored(0, (*sums)[0][0], 64);
     _tile_stored(1, (*sums)[0][1], 64);
@@ -179,7 +154,6 @@ static void add_pair(
     upcoming *next)
 {
     const size_t pairs = (tokens + 31) / 32;
-    const size_t lines = (next->rows * next->lines + pairs * count - 1) / (pairs * count);
     size_t shaped[2] = {0, 0};
     for (size_t pair = 0; pair < pairs; pair++) {
         const size_t left = tokens - pair * 32, here[2] = {smaller(16, left), left > 16 ? smaller(16, left - 16) : 0};
@@ -194,9 +168,9 @@ static void add_pair(
             inputs[i] = (tile_inputs){begin + i * 16 * m->rounded_stride + first * step, step};
         }
         if (here[1])
-            add_strip(&sums[pair], inputs, scratch->weights, count, first == 0, next, lines, 2);
+            add_strip(&sums[pair], inputs, scratch->weights, count, first == 0, next, 2);
         else
-            add_strip(&sums[pair], inputs, scratch->weights, count, first == 0, next, lines, 1);
+            add_strip(&sums[pair], inputs, scratch->weights, count, first == 0, next, 1);
     }
 }
 
@@ -219,10 +193,10 @@ static upcoming next_strip(
 {
     if (pair + PANELS < end)
         return upcoming_strip(s, pair + PANELS, block, count);
-    if (block + count < s->blocks)
-        return upcoming_strip(s, first, block + count, smaller(STRIP_BLOCKS, s->blocks - block - count));
+    if (block + count < s->l.blocks)
+        return upcoming_strip(s, first, block + count, smaller(STRIP_BLOCKS, s->l.blocks - block - count));
     if (end < last)
-        return upcoming_strip(s, end, 0, smaller(STRIP_BLOCKS, s->blocks));
+        return upcoming_strip(s, end, 0, smaller(STRIP_BLOCKS, s->l.blocks));
     return (upcoming){0};
 }
 
@@ -230,18 +204,20 @@ static upcoming next_strip(
 static void multiply_amx(const multiply *m, const amx_source *s, const char *x, size_t first, size_t last)
 {
     amx_scratch scratch;
-    if (s->blocks == 0)
+    if (s->l.blocks == 0)
         memset(scratch.sums, 0, sizeof scratch.sums);
     for (size_t token = 0; token < m->tokens; token += MOST_TOKENS) {
         const size_t tokens = smaller(MOST_TOKENS, m->tokens - token);
         for (size_t panel = first; panel < last; panel += MOST_PANELS) {
             const size_t end = smaller(panel + MOST_PANELS, last);
-            for (size_t block = 0; block < s->blocks; block += STRIP_BLOCKS) {
-                const size_t count = smaller(STRIP_BLOCKS, s->blocks - block);
+            for (size_t block = 0; block < s->l.blocks; block += STRIP_BLOCKS) {
+                const size_t count = smaller(STRIP_BLOCKS, s->l.blocks - block);
                 for (size_t pair = panel; pair < end; pair += PANELS) {
-                    for (size_t i = 0; i < PANELS; i++)
-                        widen_strip(scratch.weights[i], s, smaller(pair + i, end - 1), block, count);
+                    // Widening takes as long as multiplying where tokens are few: memory is asked for during both.
                     upcoming next = next_strip(s, panel, pair, end, last, block, count);
+                    next.at_once = lines_at_once(&next, count * (PANELS + (tokens + 31) / 32));
+                    for (size_t i = 0; i < PANELS; i++)
+                        widen_strip(scratch.weights[i], s, smaller(pair + i, end - 1), block, count, &next);
                     add_pair(
                         scratch.sums[(pair - panel) / PANELS], m, x + token * m->rounded_stride, tokens, &scratch,
                         block, count, &next);
@@ -255,16 +231,13 @@ static void multiply_amx(const multiply *m, const amx_source *s, const char *x, 
 
 #pragma clang attribute pop
 
-void lockstep_multiply_amx(const multiply *m, const char *rounded, int thread, int threads)
+void lockstep_multiply_amx_grouped(const multiply *m, const char *rounded, int thread, int threads)
 {
     for (int i = 0; i < m->count; i++) {
         const product *p = &m->products[i];
-        amx_source s = {.p = p, .blocks = (p->columns + 31) / 32};
-        if (p->encoding != LOCKSTEP_BF16) {
-            lay_out(&s.l, p->columns, p->encoding, &p->grouping);
-            s.view = (panel_view){.l = &s.l, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets};
-            s.blocks = s.l.blocks;
-        }
+        amx_source s = {.p = p};
+        lay_out(&s.l, p->columns, p->encoding, &p->grouping);
+        s.view = (panel_view){.l = &s.l, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets};
         size_t first, last;
         part_of((p->rows + LOCKSTEP_PANEL_ROWS - 1) / LOCKSTEP_PANEL_ROWS, 1, thread, threads, &first, &last);
         multiply_amx(m, &s, rounded, first, last);
