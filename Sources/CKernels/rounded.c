@@ -74,7 +74,7 @@ FOR_EVERY_TARGET(void, round_bfloats, (uint16_t *to, const float *x, size_t colu
 enum {
     // From so many tokens on, products are cheaper by AMX: of bf16, and of grouped integers, which it has to widen.
     FEWEST_BFLOATS = 6,
-    FEWEST_INTEGERS = 24,
+    FEWEST_INTEGERS = 16,
 };
 
 /// Whether AMX multiplies.
