@@ -75,11 +75,11 @@ INLINE void part_of(size_t count, size_t block, int thread, int threads, size_t 
 }
 
 // Rows or panels of one token's product that are multiplied at once, and bytes from what is multiplied to what is asked
-// for meanwhile. Processors fetch ahead by themselves: what helps them differs.
+// for meanwhile (of few tokens far ahead, too). Processors fetch ahead by themselves: what helps them differs.
 enum {
     /// Asked for near by: a Sapphire or Emerald Rapids gives four streams, each with a prefetcher of its own, a quarter
     /// more than one, and 5 % to 10 % more where they are asked for: into the second cache, and once more, nearer, into
-    /// the first. An Emerald Rapids gives a tenth more by both than by the one alone.
+    /// the first. An Emerald Rapids gives 5 % to 10 % more by both than by the one alone.
     STREAMS = 4,
     NEAR_AHEAD = 3072,
     NEAREST_AHEAD = 1024,

@@ -1,4 +1,8 @@
 #include "rounded_amx.h"
+#if HAS_AMX
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 // Rounding of activations, and the products of what is rounded.
 
@@ -77,6 +81,23 @@ enum {
     FEWEST_INTEGERS = 16,
 };
 
+#if HAS_AMX
+
+int lockstep_has_amx(void)
+{
+    // What asks Linux for the registers: they are large, and a process must want them.
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+    return lockstep_multiplies_bfloats(LOCKSTEP_DOT_AVX512) && __builtin_cpu_supports("amx-tile")
+           && __builtin_cpu_supports("amx-bf16")
+           && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+
+#else
+
+int lockstep_has_amx(void) { return 0; }
+
+#endif
+
 /// Whether AMX multiplies.
 INLINE int multiplies_by_amx(const multiply *m)
 {
@@ -104,7 +125,7 @@ static void round_tokens(const multiply *m, char *rounded, size_t first, size_t 
 #if HAS_AVX
     const size_t laned = smaller(last, lockstep_laned_tokens(m));
     for (; t < laned; t += LANED_TILE)
-        lockstep_lay_tile(rounded + t * m->rounded_stride, m->x + t * m->x_stride, m->x_stride, p->columns);
+        lockstep_lay_tile(rounded + t * m->rounded_stride, m->x + t * m->x_stride, m->x_stride, p->columns, LANED_TILE);
 #endif
     for (; t < last; t++) {
         void *to = rounded + t * m->rounded_stride;

@@ -44,7 +44,8 @@ void lockstep_multiply_integers(const multiply *m, const char *rounded, int thre
 void lockstep_multiply_bfloats(const multiply *m, const char *rounded, int thread, int threads);
 
 enum {
-    // Tokens of bf16 products whose lanes are their own come in tiles of so many, two tiles at least.
+    // Tokens of bf16 products whose lanes are their own come in tiles of so many, two tiles at least; by AMX all tokens
+    // do, the last ones in a tile of fewer.
     LANED_TILE = 16,
     FEWEST_LANED = 2 * LANED_TILE,
 };
@@ -52,6 +53,6 @@ enum {
 /// How many of the first tokens of products with bf16 weights have lanes of their own: a multiple of FEWEST_LANED.
 size_t lockstep_laned_tokens(const multiply *m);
 
-/// Rounds a tile of such tokens, as the processor rounds to bf16, and lays it out: [pairs of columns, tokens]. Numbers
-/// below 2^-126 become zero: the products would take them for it.
-void lockstep_lay_tile(char *to, const float *x, size_t x_stride, size_t columns);
+/// Rounds a tile of up to LANED_TILE tokens, as the processor rounds to bf16, and lays it out: [pairs of columns,
+/// tokens]. Numbers below 2^-126 become zero: the products would take them for it.
+void lockstep_lay_tile(char *to, const float *x, size_t x_stride, size_t columns, size_t tokens);

@@ -22,6 +22,7 @@ typedef struct {
 /// How many lines to ask for in each of some steps.
 INLINE size_t lines_at_once(const upcoming *u, size_t steps) { return (u->rows * u->lines + steps - 1) / steps; }
 
+/// Asks for the next of them, while there are any.
 INLINE void fetch_upcoming(upcoming *u)
 {
     for (size_t left = u->at_once; left && u->rows;) {

@@ -3,8 +3,8 @@
 #if HAS_AMX
 #include <immintrin.h>
 
-// Products of bf16 weights by AMX. Sixteen rows are a tile as they lie in memory; inputs are laid out for them, in tiles
-// of up to sixteen tokens: [tokens / 16, pairs of columns, tokens of the tile, 2]. Sums are [rows, tokens], and turned
+// Products of bf16 weights by AMX. Sixteen rows are a tile as they lie in memory; inputs are laid out for them, up to
+// sixteen tokens to a tile: [tokens / 16, pairs of columns, tokens of the tile, 2]. Sums are [rows, tokens], and turned
 // when they are written.
 
 enum {
@@ -36,25 +36,16 @@ typedef struct {
 } token_tile;
 
 #pragma clang attribute push(                                                                                          \
-    __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c"))),          \
+    __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))),                     \
     apply_to = function)
 
 void lockstep_lay_amx_bfloats(const multiply *m, char *rounded, size_t first, size_t last)
 {
     const size_t columns = m->products[0].columns;
     for (size_t token = first; token < last; token += LANED_TILE) {
-        char *tile = rounded + token * m->rounded_stride;
-        const float *x = m->x + token * m->x_stride;
         const size_t tokens = smaller(LANED_TILE, m->tokens - token);
-        if (tokens == LANED_TILE) {
-            lockstep_lay_tile(tile, x, m->x_stride, columns);
-            continue;
-        }
-        const size_t padded = (columns + 31) / 32 * 32;
-        for (size_t t = 0; t < tokens; t++)
-            for (size_t k = 0; k < padded; k++)
-                ((uint16_t *)tile)[(k / 2 * tokens + t) * 2 + k % 2] =
-                    k < columns ? bfloat_of_float(x[t * m->x_stride + k]) : 0;
+        lockstep_lay_tile(
+            rounded + token * m->rounded_stride, m->x + token * m->x_stride, m->x_stride, columns, tokens);
     }
 }
 
@@ -126,6 +117,7 @@ INLINE void add_strip(
     if (r->has_rest) {
         const char *rest[TILES] = {r->rest[0], r->rest[1]};
         add_block(rest, 64, inputs, r->blocks, rows, tokens);
+        fetch_upcoming(next);
     }
     _tile_stored(0, (*sums)[0][0], 64);
     if (tokens == 2)
@@ -182,8 +174,8 @@ static void take_rows(row_tiles *r, const product *p, size_t row, size_t last, s
     }
 }
 
-/// What is read behind two tiles of rows [row, last) over a strip: the next two, while there are any below `end`, or
-/// the first two's next blocks, or the first rows of those that follow.
+/// What is read behind two tiles of rows of [first, end) from `row` on, over a strip from `block` on: the next two, or
+/// the first two's next blocks, or the first of the rows up to `last` that follow.
 static upcoming next_rows(const product *p, size_t first, size_t row, size_t end, size_t last, size_t block)
 {
     const size_t blocks = (p->columns + 31) / 32;

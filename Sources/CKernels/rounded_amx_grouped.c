@@ -3,8 +3,6 @@
 
 #if HAS_AMX
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 // Products of many tokens with grouped weights by AMX: one instruction multiplies sixteen tokens with sixteen rows over
 // 32 columns, both in bf16, and adds to sums in f32. Weights are widened to bf16 for all tokens that pass.
@@ -20,9 +18,6 @@ enum {
     MOST_PANELS = 16,
     PANELS = 2,
     TILES = 2,
-    // What asks Linux for the registers: they are large, and a process must want them.
-    REQUEST_PERMISSION = 0x1023,
-    TILE_DATA = 18,
 };
 
 /// Sums of two panels and two tiles of tokens: [tiles, panels, tokens, rows].
@@ -39,13 +34,6 @@ typedef struct {
     const char *first_block;
     size_t step;
 } tile_inputs;
-
-int lockstep_has_amx(void)
-{
-    return lockstep_multiplies_bfloats(LOCKSTEP_DOT_AVX512) && __builtin_cpu_supports("amx-tile")
-           && __builtin_cpu_supports("amx-bf16")
-           && syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
-}
 
 #pragma clang attribute push(                                                                                          \
     __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))),                     \
@@ -243,9 +231,5 @@ void lockstep_multiply_amx_grouped(const multiply *m, const char *rounded, int t
         multiply_amx(m, &s, rounded, first, last);
     }
 }
-
-#else
-
-int lockstep_has_amx(void) { return 0; }
 
 #endif

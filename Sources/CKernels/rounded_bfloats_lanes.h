@@ -120,20 +120,22 @@ static void multiply_laned_block(
         multiply_laned(m, p, x, token, first, last, ROWS_OF_FEWEST_TILES, FEWEST_TILES);
 }
 
-void lockstep_lay_tile(char *to, const float *x, size_t x_stride, size_t columns)
+void lockstep_lay_tile(char *to, const float *x, size_t x_stride, size_t columns, size_t tokens)
 {
-    for (size_t column = 0; column < columns; column += 32, to += LANED_TILE * 64) {
+    const __mmask16 there = (__mmask16)((1u << tokens) - 1);
+    for (size_t column = 0; column < columns; column += 32) {
         const size_t left = columns - column;
         const __mmask32 inside = left < 32 ? (1u << left) - 1 : 0xffffffff;
         lanes pairs[LANED_TILE];
-        UNROLL for (size_t t = 0; t < LANED_TILE; t++)
-        {
+        memset(pairs, 0, sizeof pairs);
+        for (size_t t = 0; t < tokens; t++) {
             const float *from = x + t * x_stride + column;
             const __m512 low = _mm512_maskz_loadu_ps((__mmask16)inside, from);
             const __m512 high = _mm512_maskz_loadu_ps((__mmask16)(inside >> 16), from + 16);
             pairs[t] = (lanes)_mm512_cvtne2ps_pbh(high, low);
         }
         turn_lanes(pairs);
-        memcpy(to, pairs, sizeof pairs);
+        UNROLL for (size_t i = 0; i < LANED_TILE; i++, to += tokens * 4)
+            _mm512_mask_storeu_ps(to, there, (__m512)pairs[i]);
     }
 }

@@ -51,16 +51,21 @@ enum {
     DIRECT_TOKENS = 16,
     // From so many tokens on, by AVX2, products are cheaper from panels unpacked for all.
     FEWEST_PAIRS = 2,
+    // Near by one panel is one stream, and asked for further ahead than four: into the second cache, then the first. An
+    // Emerald Rapids gives two tokens a tenth more so than by asking once, 6144 bytes ahead.
+    ONE_PANEL_AHEAD = 8192,
+    ONE_PANEL_NEAREST = 2048,
 };
 
-/// Fetches what comes behind in the one panel that few tokens read, while it is read at `at`.
+/// Fetches what comes behind in the one panel that few tokens read, while it is read at `at`: into the first cache,
+/// which keeps it while it is used for all of them.
 INLINE void fetch_few(const char *at, int fetching)
 {
     if (fetching == LOCKSTEP_FETCH_FAR) {
         __builtin_prefetch(at + FAR_PANEL_AHEAD);
     } else {
-        __builtin_prefetch(at + 8192, 0, 2);
-        __builtin_prefetch(at + 2048, 0, 3);
+        __builtin_prefetch(at + ONE_PANEL_AHEAD, 0, 2);
+        __builtin_prefetch(at + ONE_PANEL_NEAREST, 0, 3);
     }
 }
 

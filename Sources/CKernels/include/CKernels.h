@@ -137,7 +137,7 @@ void lockstep_unpack_rows(
     float *to, size_t to_stride);
 
 /// How a product of one token reads its weights, and attention the cache: which way memory answers fastest depends on
-/// the processor. No bit of a result does.
+/// the processor. No bit of a result does. Grouped weights of few tokens are asked for likewise, one panel at a time.
 enum lockstep_fetching {
     /// Four rows or panels at once, each asked for a little ahead, into the second cache, like keys and values, and
     /// nearer into the first.
