@@ -107,16 +107,16 @@ INLINE int multiplies_by_amx(const multiply *m)
 
 size_t lockstep_laned_tokens(const multiply *m)
 {
-    const int has_lanes = HAS_AVX && m->products[0].encoding == LOCKSTEP_BF16 && !multiplies_by_amx(m);
-    return has_lanes ? m->tokens / FEWEST_LANED * FEWEST_LANED : 0;
+    if (!HAS_AVX || m->products[0].encoding != LOCKSTEP_BF16)
+        return 0;
+    return multiplies_by_amx(m) ? m->tokens : m->tokens / FEWEST_LANED * FEWEST_LANED;
 }
 
 static void round_tokens(const multiply *m, char *rounded, size_t first, size_t last)
 {
 #if HAS_AMX
-    if (multiplies_by_amx(m)) {
-        (m->products[0].encoding == LOCKSTEP_BF16 ? lockstep_lay_amx_bfloats : lockstep_lay_amx_grouped)(
-            m, rounded, first, last);
+    if (multiplies_by_amx(m) && m->products[0].encoding != LOCKSTEP_BF16) {
+        lockstep_lay_amx_grouped(m, rounded, first, last);
         return;
     }
 #endif
@@ -125,7 +125,9 @@ static void round_tokens(const multiply *m, char *rounded, size_t first, size_t 
 #if HAS_AVX
     const size_t laned = smaller(last, lockstep_laned_tokens(m));
     for (; t < laned; t += LANED_TILE)
-        lockstep_lay_tile(rounded + t * m->rounded_stride, m->x + t * m->x_stride, m->x_stride, p->columns, LANED_TILE);
+        lockstep_lay_tile(
+            rounded + t * m->rounded_stride, m->x + t * m->x_stride, m->x_stride, p->columns,
+            smaller(LANED_TILE, laned - t));
 #endif
     for (; t < last; t++) {
         void *to = rounded + t * m->rounded_stride;
@@ -141,9 +143,7 @@ void lockstep_round_part(const void *work, int thread, int threads)
 {
     const multiply *m = work;
     size_t first, last;
-    // Tiles are laid whole.
-    const int is_tiled = m->products[0].encoding == LOCKSTEP_BF16 && (lockstep_laned_tokens(m) || multiplies_by_amx(m));
-    part_of(m->tokens, is_tiled ? LANED_TILE : 1, thread, threads, &first, &last);
+    part_of(m->tokens, lockstep_laned_tokens(m) ? LANED_TILE : 1, thread, threads, &first, &last);
     round_tokens(m, m->rounded, first, last);
 }
 

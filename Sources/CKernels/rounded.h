@@ -44,13 +44,13 @@ void lockstep_multiply_integers(const multiply *m, const char *rounded, int thre
 void lockstep_multiply_bfloats(const multiply *m, const char *rounded, int thread, int threads);
 
 enum {
-    // Tokens of bf16 products whose lanes are their own come in tiles of so many, two tiles at least; by AMX all tokens
-    // do, the last ones in a tile of fewer.
+    // Tokens of bf16 products whose lanes are their own come in tiles of so many: two tiles at least, but by AMX.
     LANED_TILE = 16,
     FEWEST_LANED = 2 * LANED_TILE,
 };
 
-/// How many of the first tokens of products with bf16 weights have lanes of their own: a multiple of FEWEST_LANED.
+/// How many of the first tokens of products with bf16 weights have lanes of their own: a multiple of FEWEST_LANED, or
+/// by AMX all, the last of them in a tile of fewer.
 size_t lockstep_laned_tokens(const multiply *m);
 
 /// Rounds a tile of up to LANED_TILE tokens, as the processor rounds to bf16, and lays it out: [pairs of columns,

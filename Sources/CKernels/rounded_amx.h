@@ -40,10 +40,8 @@ INLINE void fetch_upcoming(upcoming *u)
     }
 }
 
-/// Rounds tokens [first, last) of a multiply's input to bf16, where tiles of tokens have them: for grouped weights, and
-/// for bf16 weights, whose tiles are laid whole.
+/// Rounds tokens [first, last) of the input of grouped weights to bf16, where tiles of tokens have them.
 void lockstep_lay_amx_grouped(const multiply *m, char *rounded, size_t first, size_t last);
-void lockstep_lay_amx_bfloats(const multiply *m, char *rounded, size_t first, size_t last);
 
 /// One thread's part of the products of what is laid out.
 void lockstep_multiply_amx_grouped(const multiply *m, const char *rounded, int thread, int threads);

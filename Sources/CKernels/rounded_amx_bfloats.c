@@ -39,16 +39,6 @@ typedef struct {
     __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))),                     \
     apply_to = function)
 
-void lockstep_lay_amx_bfloats(const multiply *m, char *rounded, size_t first, size_t last)
-{
-    const size_t columns = m->products[0].columns;
-    for (size_t token = first; token < last; token += LANED_TILE) {
-        const size_t tokens = smaller(LANED_TILE, m->tokens - token);
-        lockstep_lay_tile(
-            rounded + token * m->rounded_stride, m->x + token * m->x_stride, m->x_stride, columns, tokens);
-    }
-}
-
 /// 0 to 3 are sums, 4 and 5 rows, 6 and 7 inputs.
 static void shape_tiles(const size_t *rows, const token_tile *inputs)
 {
@@ -86,26 +76,27 @@ INLINE void add_block(
         _tile_dpbf16ps(3, 5, 7);
 }
 
+/// Does something to each tile of sums that there is.
+#define EACH_SUM(do_it)                                                                                                \
+    do_it(0, (*sums)[0][0]);                                                                                           \
+    if (tokens == 2)                                                                                                   \
+        do_it(1, (*sums)[0][1]);                                                                                       \
+    if (rows == 2)                                                                                                     \
+        do_it(2, (*sums)[1][0]);                                                                                       \
+    if (rows == 2 && tokens == 2)                                                                                      \
+        do_it(3, (*sums)[1][1])
+#define CLEAR(tile, kept) _tile_zero(tile)
+#define LOAD(tile, kept) _tile_loadd(tile, kept, 64)
+#define STORE(tile, kept) _tile_stored(tile, kept, 64)
+
 /// Adds the products of one tile or two of rows with as many of tokens over a strip.
 INLINE void add_strip(
     tile_sums *sums, const row_tiles *r, const token_tile *inputs, upcoming *next, const int rows, const int tokens)
 {
     if (r->begins) {
-        _tile_zero(0);
-        if (tokens == 2)
-            _tile_zero(1);
-        if (rows == 2)
-            _tile_zero(2);
-        if (rows == 2 && tokens == 2)
-            _tile_zero(3);
+        EACH_SUM(CLEAR);
     } else {
-        _tile_loadd(0, (*sums)[0][0], 64);
-        if (tokens == 2)
-            _tile_loadd(1, (*sums)[0][1], 64);
-        if (rows == 2)
-            _tile_loadd(2, (*sums)[1][0], 64);
-        if (rows == 2 && tokens == 2)
-            _tile_loadd(3, (*sums)[1][1], 64);
+        EACH_SUM(LOAD);
     }
     const char *w[TILES] = {r->w[0], r->w[1]};
     for (size_t b = 0; b < r->blocks; b++) {
@@ -119,14 +110,13 @@ INLINE void add_strip(
         add_block(rest, 64, inputs, r->blocks, rows, tokens);
         fetch_upcoming(next);
     }
-    _tile_stored(0, (*sums)[0][0], 64);
-    if (tokens == 2)
-        _tile_stored(1, (*sums)[0][1], 64);
-    if (rows == 2)
-        _tile_stored(2, (*sums)[1][0], 64);
-    if (rows == 2 && tokens == 2)
-        _tile_stored(3, (*sums)[1][1], 64);
+    EACH_SUM(STORE);
 }
+
+#undef EACH_SUM
+#undef CLEAR
+#undef LOAD
+#undef STORE
 
 /// Adds the products of all of some tokens, whose inputs begin at `x`, over a strip that begins at `block`.
 static void add_tokens(

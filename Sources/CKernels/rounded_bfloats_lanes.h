@@ -127,9 +127,10 @@ void lockstep_lay_tile(char *to, const float *x, size_t x_stride, size_t columns
         const size_t left = columns - column;
         const __mmask32 inside = left < 32 ? (1u << left) - 1 : 0xffffffff;
         lanes pairs[LANED_TILE];
-        memset(pairs, 0, sizeof pairs);
-        for (size_t t = 0; t < tokens; t++) {
-            const float *from = x + t * x_stride + column;
+        UNROLL for (size_t t = 0; t < LANED_TILE; t++)
+        {
+            // Tokens past the last are read as it, and not written.
+            const float *from = x + smaller(t, tokens - 1) * x_stride + column;
             const __m512 low = _mm512_maskz_loadu_ps((__mmask16)inside, from);
             const __m512 high = _mm512_maskz_loadu_ps((__mmask16)(inside >> 16), from + 16);
             pairs[t] = (lanes)_mm512_cvtne2ps_pbh(high, low);

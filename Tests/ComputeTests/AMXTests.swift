@@ -73,7 +73,9 @@ struct AMXTests {
     }
 
     @Test func productsWithBFloatsAreThoseOfRoundedInput() throws {
-        for (columns, rows, tokens) in [(1, 1, 6), (31, 5, 7), (65, 35, 9), (33, 18, 16), (257, 50, 17), (2100, 18, 40)] {
+        for (columns, rows, tokens) in [
+            (1, 1, 6), (31, 5, 7), (65, 35, 9), (33, 18, 16), (257, 50, 17), (2100, 18, 40),
+        ] {
             let bench = try Workbench(seed: UInt64(columns))
             let w = try bench.matrix(rows, columns, .bf16)
             let bias = try bench.vector(rows)
