@@ -13,9 +13,12 @@ extension Verification {
     ///   - tokens: on rank 0.
     ///   - comparesWithFile: whether a reference is used, on every rank.
     ///   - reference: logits of the same tokens, on rank 0, instead of computing them alone.
+    ///   - tolerance: the largest difference of logits that is accepted, in units of their spread, but by exact sums,
+    ///     which allow none; nil for what rounding explains.
     /// - Returns: the comparison on rank 0, nil on the others.
     public static func run(
-        _ session: Session, tokens: [Int], comparesWithFile: Bool, reference: LogitsFile?, tolerance: Double
+        _ session: Session, tokens: [Int], comparesWithFile: Bool, reference: LogitsFile?,
+        tolerance: Double?
     ) throws -> Verification? {
         var areSame = true
         let found = try record(session, tokens) { areSame = areSame && $0 }
@@ -30,9 +33,27 @@ extension Verification {
             expected = try session.alone().flatMap { try record($0, tokens) { _ in } }
         }
         guard let found, let plain, let expected else { return nil }
-        var verification = Verification(plain, reference: expected, ranksAgree: areSame, tolerance: tolerance)
+        let policy = session.plan.policy
+        var verification = Verification(
+            plain, reference: expected, ranksAgree: areSame,
+            tolerance: policy.way == .gather ? 0 : tolerance ?? Self.tolerance(policy), isRounded: Self.rounds(policy))
         if wire != .f32 { verification.wire = WireError(wire, found, plain: plain) }
         return verification
+    }
+
+    /// Whether sums that differ in their last bits are rounded to few bits on their way, some to another number.
+    private static func rounds(_ policy: Policy) -> Bool {
+        policy.way == .sum && (policy.math == .fast || policy.cache != .f32)
+    }
+
+    /// What logits may differ by, in units of their spread, for other sums: many times what was measured.
+    private static func tolerance(_ policy: Policy) -> Double {
+        switch (policy.math, policy.cache) {
+        case (.fast, _): 0.2
+        case (.precise, .f32): 5e-4
+        case (.precise, .f16): 5e-3
+        case (.precise, .bf16), (.precise, .q8): 5e-2
+        }
     }
 
     /// Tokens from all over a vocabulary, the same on every machine; fewer where the context is short.
@@ -74,11 +95,12 @@ extension Verification: CustomStringConvertible {
             ? "equal within the tolerance of \(Figure.scientific(tolerance))"
                 + (tolerance == 0 ? ", to the last bit" : "")
             : "NOT equal within the tolerance of \(Figure.scientific(tolerance))"
+        let sums = wire == nil ? "" : ", sums in f32"
         return Table.text([["after", "largest difference", "in units of the spread"]] + rows) + wireText
             + "best tokens: \(greedyTokensAgree ? "agree" : "differ, first at position \(firstDisagreement ?? 0)")"
             + " over \(tokenCount) positions\n"
             + "ranks: \(ranksAgree ? "hold the same bits" : "DO NOT hold the same bits")\n"
-            + "verdict: \(verdict)\n"
+            + "verdict: \(verdict)\(sums)\n"
     }
 }
 

@@ -51,6 +51,19 @@ extension LockstepTests {
             #expect(found.greedyTokensAgree && found.ranksAgree)
         }
 
+        /// The same sums in another order may round to the next number of few bits.
+        @Test(arguments: [("--math", "fast", 0.2), ("--cache", "f16", 5e-3), ("--cache", "q8", 5e-2)])
+        func whatIsRoundedMayDifferByMore(option: String, value: String, tolerance: Double) throws {
+            let found: Verification = try decoded(ranks: 3, ["verify", "--json", "--shares", "5:3:2", option, value])
+            let logits = try #require(found.differences.last)
+            #expect(found.tolerance == tolerance && found.ranksAgree)
+            #expect(logits.largest / logits.spread < tolerance / 2)
+            #expect(logits.largest / logits.spread > 5e-4)
+            let strict = try lockstep(
+                ranks: 3, ["verify", "--tolerance", "1e-6", "--shares", "5:3:2", option, value])
+            #expect(strict.status == 1, "\(strict.output)")
+        }
+
         @Test(arguments: ["bf16", "f16", "q8"]) func withExactNothingDiffersForAnyCache(cache: String) throws {
             let found: Verification = try decoded(
                 ranks: 3, ["verify", "--json", "--exact", "--cache", cache, "--shares", "5:3:2"])
@@ -83,6 +96,7 @@ extension LockstepTests {
             #expect(launch.status == 0, "\(launch.errors)")
             #expect(launch.output.contains("\nwire bf16 against f32, after "), "\(launch.output)")
             #expect(launch.output.contains("\nwire bf16: the best tokens are those of f32 at 3 of 3 positions\n"))
+            #expect(launch.output.hasSuffix("verdict: equal within the tolerance of 5.0e-04, sums in f32\n"))
         }
 
         @Test func peopleGetALinePerLayerAndAVerdict() throws {
