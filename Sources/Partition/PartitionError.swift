@@ -38,6 +38,8 @@ public enum PartitionError: Error, Sendable, Hashable {
     case idleRank(rank: Int, axis: Axis, share: Double, workingRankCount: Int)
     /// A figure of a cluster's profile is missing or means nothing.
     case profile(path: String, place: String, expected: String, found: String)
+    /// A padded slice would need zeros in a group of integers whose offset is that of other columns.
+    case paddedGroup(weight: String, groupSize: Int, rank: Int, columns: Range<Int>)
     /// A rank would need more memory than it may use.
     case memory(MemoryShortage)
 }
@@ -91,6 +93,10 @@ extension PartitionError: CustomStringConvertible {
                 + "use \(workingRankCount) \(workingRankCount == 1 ? "rank" : "ranks") or a larger share"
         case .profile(let path, let place, let expected, let found):
             "\(path), \(place): expected \(expected), found \(found); correct it or measure again with 'lockstep probe'"
+        case .paddedGroup(let weight, let groupSize, let rank, let columns):
+            "'\(weight)': expected columns that are padded to end with a group of \(groupSize), "
+                + "as its offset leaves no integer for zero, found columns \(columns) on rank \(rank); "
+                + "use --split uneven, or a model imported without --offsets"
         case .memory(let shortage):
             shortage.description
         }

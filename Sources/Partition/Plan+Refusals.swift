@@ -20,6 +20,22 @@ extension Plan {
             rank: rank, axis: axis, share: policy.shares[rank], workingRankCount: withoutIdleRanks.rankCount)
     }
 
+    /// Refuses padding that no integers express: zeros in a group whose offset belongs to columns of the slice.
+    func checkPadding() throws(PartitionError) {
+        guard policy.cutting == .padded else { return }
+        for weight in weights {
+            guard case .grouped(let grouping) = encoding(of: weight), grouping.hasOffsets else { continue }
+            for rank in 0..<rankCount {
+                for slice in slices(of: weight, rank: rank)
+                where slice.heldColumns > slice.columns.count && !slice.columns.isEmpty
+                    && slice.columns.upperBound % grouping.size != 0 {
+                    throw .paddedGroup(
+                        weight: weight.name, groupSize: grouping.size, rank: rank, columns: slice.columns)
+                }
+            }
+        }
+    }
+
     /// The axes along which ranks share out work, the longest first, of equals the first by kind and layer: the same
     /// order on every rank.
     var workAxes: [Axis] {

@@ -40,6 +40,7 @@ public struct Plan: Sendable, Hashable {
             blueprint.weights.map { ($0.name, encoding($0)) }, uniquingKeysWith: { first, _ in first })
         self.init(unchecked: blueprint, policy, encodings)
         if policy.counts.isEmpty { try checkThatNoRankIsIdle() }
+        try checkPadding()
         try checkMemory()
     }
 

@@ -40,7 +40,6 @@ public final class Shard {
             let readers = try file.readers(of: weight.name)
             var matrices: [Matrix] = []
             for slice in slices {
-                try file.checkPadding(info, slice)
                 let matrix = try Self.placing { () throws(ComputeError) in
                     try arena.matrix(
                         rows: slice.heldRows, columns: slice.heldColumns, encoding: info.encoding,
@@ -197,17 +196,6 @@ extension WeightsFile {
                 location: "\(path): '\(weight.name)'", found: info.shape, expected: weight.storedShape)
         }
         return info
-    }
-
-    /// Refuses what no integers can express: zeros in a group whose offset belongs to columns of the slice.
-    fileprivate func checkPadding(_ info: TensorInfo, _ slice: Slice) throws(WeightsError) {
-        guard case .grouped(let grouping) = info.encoding, grouping.hasOffsets,
-            slice.heldColumns > slice.columns.count, !slice.columns.isEmpty,
-            slice.columns.upperBound % grouping.size != 0
-        else { return }
-        throw .badSlice(
-            location: "\(path): '\(info.name)'", expected: "padded columns to end with a group of \(grouping.size)",
-            found: "columns \(slice.columns)")
     }
 
     /// The encoding of each tensor by its name.

@@ -64,6 +64,28 @@ import Testing
                     rank: 1, axis: Axis(.vocabulary, layer: nil, count: 6), share: 1e-6, workingRankCount: 2))
     }
 
+    /// 411 columns are twelve groups of 32 and a part of one.
+    @Test func paddingInAGroupWithAnOffsetIsRefused() throws {
+        let alice = try Resource.blueprint("alice")
+        let offsets = try #require(Grouping(bits: 4, size: 32, scale: .f16, hasOffsets: true))
+        func plan(_ cutting: Cutting, _ grouping: Grouping, _ way: Way = .sum) throws -> Plan {
+            let policy = Policy(shares: [1, 1, 1], way: way, cutting: cutting, context: 8)
+            return try Plan(alice, policy: policy) { $0.isVector ? .f32 : .grouped(grouping) }
+        }
+        let error = #expect(throws: PartitionError.self) { _ = try plan(.padded, offsets) }
+        guard case .paddedGroup(let weight, 32, rank: 2, let columns)? = error else {
+            Issue.record("found \(String(describing: error))")
+            return
+        }
+        #expect(weight.hasSuffix("down_proj.weight") && columns.upperBound == 411)
+        #expect(error?.description.hasSuffix("use --split uneven, or a model imported without --offsets") == true)
+        // Rows are padded in panels of their own, and without offsets there is an integer for zero.
+        _ = try plan(.uneven, offsets)
+        _ = try plan(.padded, offsets, .gather)
+        guard case .grouped(let plain) = try Resource.grouped(4, 32) else { return }
+        _ = try plan(.padded, plain)
+    }
+
     @Test func ofEquallyLongAxesTheFirstIsNamed() throws {
         let tiny = try Resource.model(heads: 2, keyValueHeads: 1, width: 8, mlpWidth: 6, vocabulary: 5, layers: 12)
         for _ in 0..<20 {

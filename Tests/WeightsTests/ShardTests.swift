@@ -23,15 +23,15 @@ import Weights
         let file = try WeightsFile(path: folder.path("model.h5"))
         for way in Way.allCases {
             for cutting in Cutting.allCases {
-                let plan = try plan(file, shares, way, cutting)
+                let plan: Plan
+                do {
+                    plan = try self.plan(file, shares, way, cutting)
+                } catch PartitionError.paddedGroup {
+                    // No integers beside offsets stand for zero, see RefusalTests.
+                    #expect(cutting == .padded && grouping.hasOffsets && shares.count > 1)
+                    continue
+                }
                 for rank in shares.indices {
-                    guard !needsZerosBesideOffsets(plan, rank, grouping) else {
-                        let error = #expect(throws: WeightsError.self) {
-                            _ = try self.shard(file, plan, rank, threads: 1)
-                        }
-                        #expect(error?.description.contains("padded columns to end with a group") == true)
-                        continue
-                    }
                     let shard = try shard(file, plan, rank, threads: rank % 3 + 1)
                     for weight in plan.blueprint.weights where !weight.isVector {
                         let (slice, tensor) = (plan.slice(of: weight, rank: rank), try #require(tensors[weight.name]))
@@ -52,15 +52,6 @@ import Weights
             }
             return matrix.floats(row: row) == expected
         }
-    }
-
-    private func needsZerosBesideOffsets(_ plan: Plan, _ rank: Int, _ grouping: Grouping) -> Bool {
-        grouping.hasOffsets
-            && plan.blueprint.weights.contains { weight in
-                let slice = plan.slice(of: weight, rank: rank)
-                return slice.heldColumns > slice.columns.count && !slice.columns.isEmpty
-                    && slice.columns.upperBound % grouping.size != 0
-            }
     }
 
     @Test(arguments: ["BF16", "F32", "F16"], shares)
