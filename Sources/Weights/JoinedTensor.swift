@@ -61,8 +61,12 @@ struct JoinedTensor: CheckpointTensor {
         var tensors: [any CheckpointTensor] = []
         for name in Self.names(source, of: weight) {
             guard let tensor = known[name] else { continue }
-            guard tensor.shape == source.shape else {
-                throw .shapeMismatch(location: tensor.location, found: tensor.shape, expected: source.shape)
+            let (found, expected) = (tensor.shape, source.shape)
+            guard found == expected else {
+                if expected.count == 3, expected[1] == 1, found == [expected[0], expected[2], 1] {
+                    throw .turnedConvolution(location: tensor.location, found: found, expected: expected)
+                }
+                throw .shapeMismatch(location: tensor.location, found: found, expected: expected)
             }
             tensors.append(try Self.formed(tensor, source, weight))
         }

@@ -31,6 +31,9 @@ enum Reference {
         "phi3-b-h96-i410-q6kv2-bf16", "qwen2-b-h96-i410-q12kv2-f32", "qwen3_next-a-h72-i82-q6kv3-e5-bf16",
     ]
 
+    /// The folder of a checkpoint.
+    static func source(_ name: String) -> URL { folder.appendingPathComponent(name) }
+
     /// The names of the folders that there are.
     static func folders() throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
