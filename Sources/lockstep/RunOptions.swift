@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import Blueprint
 import Engine
+import Foundation
 import MPI
 import Partition
 
@@ -63,9 +64,13 @@ struct RunOptions: ParsableArguments {
         if let threads, threads < 1 {
             throw ValidationError("--threads: expected at least 1, found \(threads); give a larger number")
         }
-        // More threads than any machine has cores would only exhaust its process table.
-        if let threads, threads > 1024 {
-            throw ValidationError("--threads: expected at most 1024, found \(threads); give the cores of a host")
+        // Threads meet many times in a step: those that must take turns on cores wait for each other there.
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        let most = max(64, 16 * cores)
+        if let threads, threads > most {
+            throw ValidationError(
+                "--threads: expected at most \(most), as this host has \(cores) cores, found \(threads); "
+                    + "give its cores, or fewer")
         }
         guard deadline >= 0.1, deadline <= 1e9 else {
             throw ValidationError("--deadline: expected 0.1 seconds to 1e9, found \(deadline); correct the option")
