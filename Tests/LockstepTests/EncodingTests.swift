@@ -99,8 +99,10 @@ extension LockstepTests {
                 "expected logits over a vocabulary of 11, found 1021")
         }
 
-        @Test func roundedModelsAreExactOnAnyRanks() throws {
-            for encoding in [["q4", "--group", "128"], ["q8", "--offsets", "--scales", "bf16"]] {
+        @Test func modelsOfAllEncodingsAreExactOnAnyRanksAndInstructions() throws {
+            for encoding in [
+                ["f32"], ["f16"], ["q8"], ["q4", "--group", "128"], ["q8", "--offsets", "--scales", "bf16"],
+            ] {
                 let path = folder.path("model.h5")
                 let launch = try lockstep(["import", Self.source, "-o", path, "--encoding"] + encoding)
                 try #require(launch.status == 0, "\(launch.errors)")
@@ -108,7 +110,12 @@ extension LockstepTests {
                 let alone = try lockstep(arguments)
                 try #require(alone.status == 0, "\(alone.errors)")
                 let three = try lockstep(ranks: 3, arguments + ["--shares", "5:3:2"])
-                #expect(three.output == alone.output)
+                #expect(three.output == alone.output, "\(encoding)")
+                let portable = Launch.Part(
+                    ranks: 5, program: Launch.product("lockstep"), arguments + ["--shares", "1:2:9:2:1"],
+                    environment: ["LOCKSTEP_ISA": "portable"])
+                let five = try Launch.mpirun([portable])
+                #expect(five.output == alone.output, "\(encoding) in plain C")
             }
         }
 
