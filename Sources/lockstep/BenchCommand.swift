@@ -40,8 +40,8 @@ struct BenchCommand: ParsableCommand {
             """)
     var encoding: RandomEncoding?
 
-    @Option(help: "The same seed gives the same random weights.")
-    var seed: UInt64 = 0
+    @Option(help: "The same seed gives the same random weights. Default: 0.")
+    var seed: UInt64?
 
     @Option(help: "Tokens of the prompt. Default: \(defaultPrompt), or what the model's context leaves room for.")
     var prompt: Int?
@@ -55,8 +55,8 @@ struct BenchCommand: ParsableCommand {
     @Option(name: .customLong("repeat"), help: "How often everything is measured.")
     var repeats: Int = 3
 
-    @Option(help: "markdown, csv or json.")
-    var format: Format = .markdown
+    @Option(help: "markdown, csv or json. Default: markdown.")
+    var format: Format?
 
     @Flag(help: "The same as --format json.")
     var json = false
@@ -66,6 +66,15 @@ struct BenchCommand: ParsableCommand {
     private static let largestCount = 1 << 24
 
     func validate() throws {
+        try checkCounts()
+        try checkWeights()
+        if json, let format, format != .json {
+            throw ValidationError(
+                "--format: expected json with --json, found \(format.rawValue); leave one of the two options out")
+        }
+    }
+
+    private func checkCounts() throws {
         let counts = [("--generate", generate), ("--repeat", repeats)] + (prompt.map { [("--prompt", $0)] } ?? [])
         for (option, count) in counts + batch.ids.map({ ("--batch", $0) }) {
             if count < 1 {
@@ -80,12 +89,17 @@ struct BenchCommand: ParsableCommand {
             throw ValidationError(
                 "--batch: expected at most --chunk, \(options.chunk), found \(largest); raise --chunk")
         }
+    }
+
+    private func checkWeights() throws {
         do { if let shape { _ = try Blueprint(shape: shape) } } catch { throw ValidationError("\(error)") }
         if shape != nil, options.model != nil {
             throw ValidationError("--model, --shape: expected one of them, found both; leave one out")
         }
-        if shape == nil, encoding != nil {
-            throw ValidationError("--encoding: expected with --shape, found without; a model has its own encoding")
+        let given = (encoding != nil ? ["--encoding"] : []) + (seed != nil ? ["--seed"] : [])
+        if shape == nil, let option = given.first {
+            throw ValidationError(
+                "\(option): expected with --shape, found without; leave it out, a model has weights of its own")
         }
     }
 
@@ -96,7 +110,8 @@ struct BenchCommand: ParsableCommand {
             let session: Session
             if let blueprint {
                 benchmark = try world.together { try self.benchmark(context: blueprint.maximumContext) }
-                let model = RandomModel(blueprint, encoding: (encoding ?? .bf16).encoding, seed: seed)
+                let model = RandomModel(
+                    blueprint, encoding: (encoding ?? .bf16).encoding, seed: seed ?? 0)
                 session = try model.open(
                     try request(benchmark, on: world), on: world, version: Lockstep.version)
             } else {
@@ -140,7 +155,7 @@ struct BenchCommand: ParsableCommand {
     }
 
     private func write(_ report: BenchmarkReport) throws {
-        switch json ? .json : format {
+        switch json ? .json : format ?? .markdown {
         case .markdown: try Output.product(report.markdown)
         case .csv: try Output.product(report.csv)
         case .json: try Output.json(report)
