@@ -17,6 +17,7 @@ struct BenchCommand: ParsableCommand {
             checkpoint, --shape draws random weights.
 
               lockstep bench --shape NAME --encoding bf16 --batch 1,4,16
+              lockstep bench --shape NAME --encoding q4 --group 64 --scales bf16 --offsets
               mpirun -n 2 lockstep bench --model model.h5 --threads 1 --format csv
             """)
 
@@ -35,10 +36,12 @@ struct BenchCommand: ParsableCommand {
 
     @Option(
         help: """
-            Encoding of random weights: f32, bf16, f16, q8 and q4 with a scale for every 32 columns, or the K types of \
+            Encoding of random weights: f32, bf16, f16, q8 and q4, which are integers in groups, or the K types of \
             GGUF files. Default: bf16.
             """)
     var encoding: RandomEncoding?
+
+    @OptionGroup var grouping: GroupingOptions
 
     @Option(help: "The same seed gives the same random weights. Default: 0.")
     var seed: UInt64?
@@ -96,11 +99,12 @@ struct BenchCommand: ParsableCommand {
         if shape != nil, options.model != nil {
             throw ValidationError("--model, --shape: expected one of them, found both; leave one out")
         }
-        let given = (encoding != nil ? ["--encoding"] : []) + (seed != nil ? ["--seed"] : [])
+        let given = (encoding != nil ? ["--encoding"] : []) + grouping.given + (seed != nil ? ["--seed"] : [])
         if shape == nil, let option = given.first {
             throw ValidationError(
                 "\(option): expected with --shape, found without; leave it out, a model has weights of its own")
         }
+        if encoding?.hasGroups != true { try grouping.checkThatNoneIsGiven(found: encoding?.rawValue) }
     }
 
     func run() throws {
@@ -111,7 +115,7 @@ struct BenchCommand: ParsableCommand {
             if let blueprint {
                 benchmark = try world.together { try self.benchmark(context: blueprint.maximumContext) }
                 let model = RandomModel(
-                    blueprint, encoding: (encoding ?? .bf16).encoding, seed: seed ?? 0)
+                    blueprint, encoding: (encoding ?? .bf16).encoding(grouping), seed: seed ?? 0)
                 session = try model.open(
                     try request(benchmark, on: world), on: world, version: Lockstep.version)
             } else {
@@ -167,22 +171,32 @@ struct BenchCommand: ParsableCommand {
 enum RandomEncoding: String, ExpressibleByArgument, CaseIterable {
     case f32, bf16, f16, q8, q4, q4k, q5k, q6k
 
+    /// Whether it is integers in groups whose form is to be chosen.
+    var hasGroups: Bool {
+        switch self {
+        case .q8, .q4: true
+        case .f32, .bf16, .f16, .q4k, .q5k, .q6k: false
+        }
+    }
+
     /// The encoding in full.
-    var encoding: Encoding {
+    ///
+    /// - Parameter grouping: what the groups of q8 and q4 look like.
+    func encoding(_ grouping: GroupingOptions) -> Encoding {
         switch self {
         case .f32: .f32
         case .bf16: .bf16
         case .f16: .f16
-        case .q8: grouped(8, 32, .f16)
-        case .q4: grouped(4, 32, .f16)
-        case .q4k: grouped(4, 32, .nested, hasOffsets: true)
-        case .q5k: grouped(5, 32, .nested, hasOffsets: true)
-        case .q6k: grouped(6, 16, .nested)
+        case .q8: grouping.encoding(bits: 8)
+        case .q4: grouping.encoding(bits: 4)
+        case .q4k: nested(4, 32, hasOffsets: true)
+        case .q5k: nested(5, 32, hasOffsets: true)
+        case .q6k: nested(6, 16, hasOffsets: false)
         }
     }
 
-    private func grouped(_ bits: Int, _ size: Int, _ scale: Grouping.Scale, hasOffsets: Bool = false) -> Encoding {
-        guard let grouping = Grouping(bits: bits, size: size, scale: scale, hasOffsets: hasOffsets) else {
+    private func nested(_ bits: Int, _ size: Int, hasOffsets: Bool) -> Encoding {
+        guard let grouping = Grouping(bits: bits, size: size, scale: .nested, hasOffsets: hasOffsets) else {
             preconditionFailure("Each case stands for a form that there is.")
         }
         return .grouped(grouping)

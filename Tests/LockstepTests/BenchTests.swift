@@ -166,6 +166,22 @@ extension LockstepTests {
             if encoding.hasPrefix("q") { #expect(report.tests[1].bytesPerToken < 0.7 * bytes.tests[1].bytesPerToken) }
         }
 
+        @Test(arguments: [
+            ("q8", ["--group", "64"], "q8g64"), ("q4", ["--group", "128", "--scales", "bf16"], "q4g128-bf16"),
+            ("q8", ["--offsets"], "q8g32-offset"),
+            ("q4", ["--group", "64", "--scales", "bf16", "--offsets"], "q4g64-bf16-offset"),
+        ])
+        func groupsAreDrawnAsTheyAreAskedFor(encoding: String, options: [String], name: String) throws {
+            struct Sizes: Decodable { var byteCounts: [String: Int] }
+            let arguments = Self.tiny + ["--encoding", encoding, "--json"] + options
+            let report: Report = try decoded(ranks: 2, arguments + ["--exact"])
+            #expect(report.check.difference == 0)
+            let fast: Report = try decoded(arguments)
+            #expect(fast.check.ranksAgree && fast.check.difference < 0.2)
+            let sizes: Sizes = try decoded(arguments)
+            #expect(sizes.byteCounts.keys.contains(name), "\(sizes.byteCounts)")
+        }
+
         @Test(arguments: [1, 3]) func loadingIsReportedWhereThereIsAFile(ranks: Int) throws {
             let report: Report = try decoded(
                 ranks: ranks,
@@ -204,6 +220,20 @@ extension LockstepTests {
             (["--shape", "llama-tiny", "--model", "x.h5"], 64, "--model, --shape: expected one of them, found both"),
             (["--encoding", "q4"], 64, "--encoding: expected with --shape"),
             (["--seed", "3"], 64, "--seed: expected with --shape, found without"),
+            (["--group", "64", "--encoding", "q4"], 64, "--encoding: expected with --shape, found without"),
+            (["--offsets"], 64, "--offsets: expected with --shape, found without"),
+            (
+                ["--shape", "llama-tiny", "--scales", "bf16"], 64,
+                "--scales: expected an encoding in groups, q4 or q8, found none"
+            ),
+            (
+                ["--shape", "llama-tiny", "--encoding", "q4k", "--group", "64"], 64,
+                "--group: expected an encoding in groups, q4 or q8, found q4k"
+            ),
+            (
+                ["--shape", "llama-tiny", "--encoding", "q4", "--group", "16"], 64,
+                "--group: expected 32, 64 or 128, found 16"
+            ),
             (["--json", "--format", "csv"], 64, "--format: expected json with --json, found csv"),
             (["--json", "--format", "markdown"], 64, "--format: expected json with --json, found markdown"),
             (["--batch", "1,0"], 64, "--batch: expected at least 1, found 0"),

@@ -9,7 +9,7 @@ extension LockstepTests {
         ]
 
         static let options: [(command: String, options: [String])] = [
-            ("import", ["-o, --output", "--encoding"]),
+            ("import", ["-o, --output", "--encoding", "--group", "--scales", "--offsets"]),
             ("show", ["--tensors", "--verify"]),
             (
                 "plan",
@@ -33,8 +33,8 @@ extension LockstepTests {
             (
                 "bench",
                 run + [
-                    "--shape", "--encoding", "--seed", "--prompt", "--generate", "--batch", "--repeat", "--format",
-                    "--json",
+                    "--shape", "--encoding", "--group", "--scales", "--offsets", "--seed", "--prompt", "--generate",
+                    "--batch", "--repeat", "--format", "--json",
                 ]
             ),
             ("scaling", ["--no-page", "--check"]),
