@@ -52,6 +52,16 @@ import Testing
         #expect(encodings["model.norm.weight"] == "bf16")
     }
 
+    @Test func matricesWithoutWholeGroupsInARowAreNotQuantised() throws {
+        let value = ConfigurationValue.object(quantization(["group_size": .integer(128)]))
+        let blueprint = try Resource.blueprint(
+            Self.base, changing: ["quantization": value, "intermediate_size": .integer(14_400)])
+        let encodings = Dictionary(
+            uniqueKeysWithValues: blueprint.weights.map { ($0.name, blueprint.statedEncoding(of: $0)?.name) })
+        #expect(encodings["model.layers.0.mlp.down_proj.weight"] == "bf16")
+        #expect(encodings["model.layers.0.mlp.up_proj.weight"] == "q4g128-bf16-offset")
+    }
+
     @Test(
         arguments: [
             ("bits", .integer(3), "4 or 8", "3"), ("bits", .integer(6), "4 or 8", "6"),
