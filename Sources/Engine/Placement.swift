@@ -21,13 +21,16 @@ struct Placement {
     /// Whether this rank's threads must take turns on cores.
     let sharesCores: Bool
 
-    /// - Parameter encodings: how each weight is stored, by its name; f32 where it is not named.
+    /// - Parameters:
+    ///   - encodings: how each weight is stored, by its name; f32 where it is not named.
+    ///   - drawsWeights: whether they are drawn at random.
     init(
-        _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], on communicator: Communicator
+        _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], drawsWeights: Bool = false,
+        on communicator: Communicator
     ) throws(MPIError) {
         self.communicator = communicator
         slowdown = request.slowdown
-        let plan = try Self.agreedPlan(request, blueprint, encodings, communicator)
+        let plan = try Self.agreedPlan(request, blueprint, encodings, drawsWeights: drawsWeights, communicator)
         self.plan = plan
         costModel = request.profile.map { CostModel(plan, $0) }
         // Every rank takes part in this, also one that was told its threads.
@@ -39,7 +42,8 @@ struct Placement {
 
     /// The plan from rank 0's shares; all ranks hold the same one.
     private static func agreedPlan(
-        _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], _ world: Communicator
+        _ request: Request, _ blueprint: Blueprint, _ encodings: [String: Encoding], drawsWeights: Bool,
+        _ world: Communicator
     ) throws(MPIError) -> Plan {
         let shares = try agreedShares(request, world)
         let pools = try world.memoryPools() ?? []
@@ -47,7 +51,8 @@ struct Placement {
             shares: shares ?? Array(repeating: 1, count: world.size), way: request.way, cutting: request.cutting,
             wire: request.wire, context: request.context ?? min(blueprint.maximumContext, Request.defaultContext),
             cache: request.cache, chunk: request.chunk, math: request.math, experts: request.experts,
-            sharedMemory: pools.map { SharedMemory(ranks: $0.ranks, byteCount: $0.byteCount) })
+            sharedMemory: pools.map { SharedMemory(ranks: $0.ranks, byteCount: $0.byteCount) },
+            drawsWeights: drawsWeights)
         let encoding = { (weight: Weight) in encodings[weight.name] ?? .f32 }
         let planned = try shares == nil ? Policy.planned(policy, blueprint, request.profile, encoding, on: world) : nil
         let plan = try world.together {

@@ -33,6 +33,6 @@ public struct RandomModel: Sendable {
         try world.requireSame("seed", "\(seed)", remedy: "start every rank with the same options")
         let encodings = Dictionary(
             uniqueKeysWithValues: blueprint.weights.map { ($0.name, encoding(of: $0)) })
-        return try Placement(request, blueprint, encodings, on: world).load(.random(seed: seed))
+        return try Placement(request, blueprint, encodings, drawsWeights: true, on: world).load(.random(seed: seed))
     }
 }

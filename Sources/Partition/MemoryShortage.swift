@@ -16,6 +16,8 @@ public struct MemoryShortage: Sendable, Hashable {
     public var longestContext: Int?
     /// Shares in proportion to memory that fit at the same context.
     public var fittingShares: [Double]?
+    /// Whether weights are drawn at random, and those of a smaller encoding or shape may be drawn as well.
+    public var drawsWeights = false
     /// Where neither helps alone: shares in proportion to memory, and the longest context that fits with them.
     public var fittingBoth: Both?
 
@@ -62,11 +64,12 @@ extension MemoryShortage: CustomStringConvertible {
         let both = fittingBoth.map { "--shares \(Figure.shares($0.shares)) --context \($0.context)" }
         let encoding = fittingEncoding.map { fitting in
             (fitting.shares.map { "--shares \(Figure.shares($0)) and " } ?? "")
-                + "a model imported with --encoding \(fitting.name)"
+                + (drawsWeights ? "" : "a model imported with ") + "--encoding \(fitting.name)"
         }
+        let smallerShape = drawsWeights ? "a smaller shape" : nil
         let ways = [context, shares, both, encoding].compactMap { $0 }
         return ways.isEmpty
-            ? "no context fits, nor do other shares or q4: add a machine"
-            : "use " + ways.joined(separator: " or ")
+            ? "no context fits, nor do other shares or q4: add a machine" + (smallerShape.map { " or use \($0)" } ?? "")
+            : "use " + (ways + [smallerShape].compactMap { $0 }).joined(separator: " or ")
     }
 }

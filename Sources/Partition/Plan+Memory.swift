@@ -52,7 +52,8 @@ extension Plan {
         guard let (rank, limit) = firstRankOverItsLimit, let axis = workAxes.first else { return }
         var shortage = MemoryShortage(
             rank: rank, needed: holdings(rank: rank), limit: limit, axis: axis, range: split(of: axis)[rank],
-            longestContext: longestFittingContext, fittingShares: fittingShares)
+            longestContext: longestFittingContext, fittingShares: fittingShares,
+            drawsWeights: policy.drawsWeights)
         addEncoding(to: &shortage)
         if shortage.longestContext == nil, shortage.fittingShares == nil {
             if let shares = changed({ $0.context = 1 }).fittingShares {

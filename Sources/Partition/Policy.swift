@@ -29,12 +29,14 @@ public struct Policy: Sendable, Hashable {
     public var memoryByteCounts: [Int]?
     /// What ranks may use together, each part at the most once; none where that is unknown.
     public var sharedMemory: [SharedMemory]
+    /// Whether weights are drawn at random and not read; what is advised depends on it.
+    public var drawsWeights: Bool
 
     /// A policy for as many ranks as there are shares.
     public init(
         shares: [Double], way: Way = .sum, cutting: Cutting = .uneven, wire: Wire = .f32, context: Int,
         cache: CacheEncoding = .f32, chunk: Int = 256, math: Math = .precise, experts: ExpertCut? = nil,
-        memoryByteCounts: [Int]? = nil, sharedMemory: [SharedMemory] = []
+        memoryByteCounts: [Int]? = nil, sharedMemory: [SharedMemory] = [], drawsWeights: Bool = false
     ) {
         self.shares = shares
         self.way = way
@@ -47,6 +49,7 @@ public struct Policy: Sendable, Hashable {
         self.experts = experts
         self.memoryByteCounts = memoryByteCounts
         self.sharedMemory = sharedMemory
+        self.drawsWeights = drawsWeights
     }
 
     /// Refuses shares that are not finite numbers above zero.

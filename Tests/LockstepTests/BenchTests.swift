@@ -182,6 +182,20 @@ extension LockstepTests {
             #expect(sizes.byteCounts.keys.contains(name), "\(sizes.byteCounts)")
         }
 
+        /// 400 MB of numbers in float32, where less than 300 MB are left.
+        @Test func whereRandomWeightsDoNotFitSmallerOnesAreAdvised() throws {
+            let run = [
+                "bench", "--shape", "llama-100m", "--encoding", "f32", "--prompt", "8", "--generate", "3", "--threads",
+                "1",
+            ]
+            let limit = "ulimit -d 300000; exec \"$0\" \"$@\""
+            let launch = try Launch.mpirun([
+                Launch.Part(ranks: 1, program: "/bin/sh", ["-c", limit, Launch.product("lockstep")] + run)
+            ])
+            expectFailure(launch, "rank 0: expected to fit in ")
+            #expect(launch.errors.contains("use --encoding q8 or a smaller shape\n"), "\(launch.errors)")
+        }
+
         @Test(arguments: [1, 3]) func loadingIsReportedWhereThereIsAFile(ranks: Int) throws {
             let report: Report = try decoded(
                 ranks: ranks,

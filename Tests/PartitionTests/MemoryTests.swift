@@ -96,9 +96,16 @@ import Testing
             let shortage = try #require(RefusalTests.shortage(model, policy))
             #expect(shortage.fittingEncoding?.name == name && shortage.fittingEncoding?.shares == nil)
             #expect(shortage.description.hasSuffix("a model imported with --encoding \(name)"))
+            var random = policy
+            random.drawsWeights = true
+            let other = try #require(RefusalTests.shortage(model, random))
+            #expect(other.description.hasSuffix("use --encoding \(name) or a smaller shape"))
             let encoding = try Resource.grouped(name == "q8" ? 8 : 4, 32)
             _ = try Plan(model, policy: policy) { $0.isVector ? .f32 : encoding }
         }
+        let nothing = Policy(shares: [1], context: 2048, memoryByteCounts: [1_000_000], drawsWeights: true)
+        let shortage = try #require(RefusalTests.shortage(model, nothing))
+        #expect(shortage.description.hasSuffix("or q4: add a machine or use a smaller shape"))
         // Larger integers with other shares come before smaller ones with the same.
         for gigabytes in [[8, 2], [6, 4]] {
             let policy = Policy(
