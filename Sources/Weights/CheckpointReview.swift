@@ -48,9 +48,8 @@ struct CheckpointReview {
                 location: tensor.location, expected: "a vector or matrix with a plain name", found: "\(tensor.shape)")
         }
         let target = encoding.encoding(of: source, weight)
-        guard let converter = RowConversion.converter(from: source, to: target, instructionSet: instructionSet) else {
-            throw .noConversion(location: tensor.location, from: source.name, to: target.name)
-        }
+        let converter = try RowConversion.checked(
+            from: source, to: target, at: tensor.location, instructionSet: instructionSet)
         return Item(
             tensor: tensor, encoding: source, converter: converter, info: TensorInfo(weight, target))
     }

@@ -73,5 +73,16 @@ public struct ImportEncoding: Sendable, Hashable {
             case .stored(let encoding): weight.isVector || weight.isSensitive ? source : encoding
             }
         }
+
+        /// The same for a weight that the checkpoint has at `location`.
+        ///
+        /// Throws ``WeightsError`` where there is no way from the one encoding to the other.
+        public func encoding(
+            of source: Encoding, _ weight: Weight, at location: String
+        ) throws(WeightsError) -> Encoding {
+            let target = encoding(of: source, weight)
+            _ = try RowConversion.checked(from: source, to: target, at: location)
+            return target
+        }
     }
 }

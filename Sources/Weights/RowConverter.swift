@@ -20,6 +20,16 @@ package protocol RowConverter: Sendable {
 
 /// The converters that there are.
 package enum RowConversion {
+    /// A converter for the tensor at `location`.
+    static func checked(
+        from source: Encoding, to target: Encoding, at location: String, instructionSet: InstructionSet = .fastest
+    ) throws(WeightsError) -> any RowConverter {
+        guard let converter = converter(from: source, to: target, instructionSet: instructionSet) else {
+            throw .noConversion(location: location, from: source.name, to: target.name)
+        }
+        return converter
+    }
+
     /// A converter between two encodings; nil where there is none.
     package static func converter(
         from source: Encoding, to target: Encoding, instructionSet: InstructionSet = .fastest

@@ -32,6 +32,12 @@ struct EncodingOptions: ParsableArguments {
 
     @OptionGroup var grouping: GroupingOptions
 
+    /// The names of those that choose an encoding and are given.
+    var given: [String] {
+        (encoding != nil ? ["--encoding"] : []) + (embeddingEncoding != nil ? ["--embedding-encoding"] : [])
+            + (headEncoding != nil ? ["--head-encoding"] : [])
+    }
+
     /// What becomes of the matrices.
     var choices: ImportEncoding {
         ImportEncoding(

@@ -57,11 +57,8 @@ struct PlanCommand: SoloCommand {
     var json = false
 
     func run() throws {
-        let (blueprint, encodings) = try source()
-        let chosen = try choices.choices.resolved(for: blueprint)
-        let encoding = { (weight: Weight) in
-            encodings[weight.name] ?? chosen.encoding(of: blueprint.statedEncoding(of: weight) ?? .bf16, weight)
-        }
+        let (blueprint, encodings) = try contents()
+        let encoding = { (weight: Weight) in encodings[weight.name] ?? .bf16 }
         let profile = try clusterOptions.profile()
         let count = ranks ?? memory?.byteCounts.count
         let shares = try share.wanted()?.resolved(rankCount: count)
@@ -88,28 +85,54 @@ struct PlanCommand: SoloCommand {
             experts: share.experts, memoryByteCounts: memory?.byteCounts)
     }
 
-    private func source() throws -> (Blueprint, [String: Encoding]) {
-        let path = try file ?? model ?? Model.embeddedPath
-        var isFolder: ObjCBool = false
-        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-        let isStated = FileManager.default.fileExists(atPath: "\(path)/config.json")
-        if path.hasSuffix(".gguf") || (isFolder.boolValue && !isStated) {
+    /// What is planned.
+    private enum Source {
+        case weightsFile(String)
+        /// A GGUF file, or a folder with one.
+        case gguf(String)
+        case configuration(String)
+    }
+
+    private var source: Source {
+        get throws {
+            let path = try file ?? model ?? Model.embeddedPath
+            var isFolder: ObjCBool = false
+            _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+            let stated = isFolder.boolValue ? "\(path)/config.json" : path
+            if path.hasSuffix(".gguf") || (isFolder.boolValue && !FileManager.default.fileExists(atPath: stated)) {
+                return .gguf(path)
+            }
+            return isFolder.boolValue || path.hasSuffix(".json") ? .configuration(stated) : .weightsFile(path)
+        }
+    }
+
+    /// What the model computes, and how its weights are stored, by their names.
+    private func contents() throws -> (Blueprint, [String: Encoding]) {
+        switch try source {
+        case .weightsFile(let path):
+            let model = try Model(path: path)
+            return (model.blueprint, model.file.encodings)
+        case .gguf(let path):
             let checkpoint = try Checkpoint(path)
-            let encodings = try checkpoint.tensors().mapValues { try $0.encoding }
-            return (try Blueprint(configuration: checkpoint.configuration), encodings)
+            let blueprint = try Blueprint(configuration: checkpoint.configuration)
+            let stored = try checkpoint.tensors().mapValues { try $0.encoding }
+            return (blueprint, try encodings(of: blueprint, path).merging(stored) { $1 })
+        case .configuration(let path):
+            let text = String(decoding: try TextFile.bytes(path), as: UTF8.self)
+            let blueprint = try Blueprint(configuration: text)
+            return (blueprint, try encodings(of: blueprint, path))
         }
-        if isFolder.boolValue || path.hasSuffix(".json") {
-            let file = isFolder.boolValue ? "\(path)/config.json" : path
-            let text = String(decoding: try TextFile.bytes(file), as: UTF8.self)
-            return (try Blueprint(configuration: text), [:])
+    }
+
+    /// What an import would make of the encodings that a configuration states.
+    private func encodings(of blueprint: Blueprint, _ path: String) throws -> [String: Encoding] {
+        let chosen = try choices.choices.resolved(for: blueprint)
+        var encodings: [String: Encoding] = [:]
+        for weight in blueprint.weights {
+            let stated = blueprint.statedEncoding(of: weight) ?? .bf16
+            encodings[weight.name] = try chosen.encoding(of: stated, weight, at: "\(path): '\(weight.name)'")
         }
-        guard choices.encoding == nil else {
-            throw ValidationError(
-                "--encoding: expected with a checkpoint, found with the weights file \(path), which has its own; "
-                    + "leave it out, or import the checkpoint with it")
-        }
-        let model = try Model(path: path)
-        return (model.blueprint, model.file.encodings)
+        return encodings
     }
 
     func validate() throws {
@@ -119,8 +142,26 @@ struct PlanCommand: SoloCommand {
         if let ranks, let memory, memory.byteCounts.count != ranks {
             throw ValidationError("\(PartitionError.memoryCount(expected: ranks, found: memory.byteCounts.count))")
         }
+        try checkEncodings()
         do { if let ranks { _ = try share.shares?.resolved(rankCount: ranks) } } catch {
             throw ValidationError("\(error)")
+        }
+    }
+
+    /// Refuses encodings where the weights have theirs.
+    private func checkEncodings() throws {
+        guard let option = choices.given.first else { return }
+        switch try source {
+        case .weightsFile(let path):
+            throw ValidationError(
+                "\(option): expected with a config.json, found with the weights file \(path), which has its own; "
+                    + "leave it out, or import the checkpoint with it")
+        case .gguf(let path):
+            let found =
+                path.hasSuffix(".gguf")
+                ? "the GGUF file \(path), which has its own" : "the folder \(path), which has none"
+            throw ValidationError("\(option): expected with a config.json, found with \(found); leave it out")
+        case .configuration: break
         }
     }
 }

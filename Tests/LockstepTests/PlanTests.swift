@@ -145,6 +145,18 @@ extension LockstepTests {
             (["none.h5"], 1, "none.h5: expected something readable, found 'No such file or directory'"),
             (["none.json"], 1, "none.json: expected a readable file, found none; give another path"),
             (["/"], 1, "expected the file 'config.json', found none"),
+            (["--encoding", "q8"], 64, "--encoding: expected with a config.json, found with the weights file "),
+            (["x.h5", "--head-encoding", "q8"], 64, "--head-encoding: expected with a config.json, found with the w"),
+            (
+                ["--model", "x.h5", "--embedding-encoding", "q8"], 64,
+                "--embedding-encoding: expected with a config.json, found with the weights file x.h5, "
+                    + "which has its own; leave it out, or import the checkpoint with it"
+            ),
+            (
+                ["x.gguf", "--encoding", "q4"], 64,
+                "--encoding: expected with a config.json, found with the GGUF file x.gguf, which has its own; leave it"
+            ),
+            (["/", "--encoding", "q4"], 64, "found with the folder /, which has none; leave it out"),
         ]
 
         @Test(arguments: wrong) func whatCannotWorkIsRefused(
@@ -154,6 +166,22 @@ extension LockstepTests {
             #expect(launch.errors.occurrences(of: message) == 1, "\(launch.errors)")
             #expect(launch.status == status)
             #expect(launch.output.isEmpty)
+            if status == 64 { #expect(launch.errors.contains("\nUsage: lockstep plan "), "\(launch.errors)") }
+        }
+
+        /// Integers of 4 bits in groups of 32 can be kept or widened.
+        @Test func encodingsThatNoImportMakesAreRefusedInItsWords() throws {
+            let source = Alice.package.appending(path: "Tests/EngineTests/Resources/reference/mlx-llama-a-q4g32")
+                .path(percentEncoded: false)
+            for option in ["--encoding", "--head-encoding"] {
+                let plan = try lockstep(["plan", source, option, "q8"])
+                #expect(plan.status == 1 && plan.output.isEmpty)
+                let reason = try #require(plan.errors.firstRange(of: ": expected elements that can become q8g32, "))
+                let imported = try lockstep(["import", source, "-o", folder.path("m.h5"), option, "q8"])
+                #expect(imported.status == 1)
+                #expect(imported.errors.hasSuffix(plan.errors[reason.lowerBound...]), "\(imported.errors)")
+            }
+            #expect(try lockstep(["plan", source, "--encoding", "bf16"]).status == 0)
         }
 
         @Test func aConfigurationThatIsNotImplementedIsRefusedByName() throws {
