@@ -120,10 +120,11 @@ struct ConfigurationReader {
         return text
     }
 
-    /// Refuses another value than the one that is computed; one that is absent or null is taken for it.
-    mutating func require(_ key: String, _ expected: ConfigurationValue) throws(BlueprintError) {
-        guard let value = value(key), value != expected else { return }
-        throw .unsupportedValue(key: prefix + key, expected: "\(expected)", found: "\(value)")
+    /// Refuses other values than those that are computed; one that is absent or null is taken for one of them.
+    mutating func require(_ key: String, _ expected: ConfigurationValue...) throws(BlueprintError) {
+        guard let value = value(key), !expected.contains(value) else { return }
+        throw .unsupportedValue(
+            key: prefix + key, expected: expected.map { "\($0)" }.joined(separator: " or "), found: "\(value)")
     }
 
     mutating func strings(_ key: String) throws(BlueprintError) -> [String]? {

@@ -1,6 +1,7 @@
 /// The members of a config.json that says what a GGUF file's metadata says.
 struct GGUFConfiguration {
-    let family: GGUFFamily
+    /// With the names of experts where the file has any.
+    private(set) var family: GGUFFamily
     let shapes: [String: [Int]]
     let frequencyFactors: [Float]?
     let endTokens: [Int]
@@ -24,12 +25,13 @@ struct GGUFConfiguration {
         keyValueHeads = try reader.count("attention.head_count_kv", default: heads)
         let headSize = try headSize(&reader, width: width)
         let context = try reader.count("context_length")
+        let mlpWidth = try reader.count("feed_forward_length")
         var members: [String: ConfigurationValue] = [
             "vocab_size": .integer(vocabulary), "hidden_size": .integer(width), "num_attention_heads": .integer(heads),
             "num_key_value_heads": .integer(keyValueHeads), "head_dim": .integer(headSize),
             "hidden_act": .string("silu"),
             "num_hidden_layers": .integer(try reader.count("block_count")),
-            "intermediate_size": .integer(try reader.count("feed_forward_length")),
+            "intermediate_size": .integer(mlpWidth),
             "max_position_embeddings": .integer(context),
             "rms_norm_eps": .real(try reader.positive("attention.layer_norm_rms_epsilon")),
             "tie_word_embeddings": .boolean(shapes["output.weight"] == nil),
@@ -37,6 +39,7 @@ struct GGUFConfiguration {
         if !endTokens.isEmpty { members["eos_token_id"] = .array(endTokens.map(ConfigurationValue.integer)) }
         if family.statesAttentionBias, shapes["blk.0.attn_q.bias"] != nil { members["attention_bias"] = .boolean(true) }
         if shapes["blk.0.ffn_gate.bias"] != nil { members["mlp_bias"] = .boolean(true) }
+        try addExperts(&members, &reader, mlpWidth: mlpWidth)
         try addArchitecture(&members, &reader)
         try addRotary(&members, &reader, headSize: headSize, context: context)
         try passOver(&reader)
@@ -51,6 +54,19 @@ struct GGUFConfiguration {
                 expected: "'attention.value_length' to be 'attention.key_length', \(headSize)", found: "\(valueSize)")
         }
         return headSize
+    }
+
+    /// Makes mixtures of experts of the MLPs where the file has any.
+    private mutating func addExperts(
+        _ members: inout [String: ConfigurationValue], _ reader: inout ConfigurationReader, mlpWidth: Int
+    ) throws(BlueprintError) {
+        let count = try reader.integer("expert_count") ?? 0
+        guard let mixture = family.mixture, mixture.isRequired || count != 0 else {
+            for key in ["expert_count", "expert_used_count"] { try reader.require(key, .integer(0)) }
+            return
+        }
+        family = family.holding(mixture)
+        members.merge(try mixture.members(&reader, mlpWidth: mlpWidth)) { $1 }
     }
 
     private func addArchitecture(
@@ -118,10 +134,6 @@ struct GGUFConfiguration {
         // The embedding's rows count: a vocabulary may be filled up.
         _ = reader.value("vocab_size")
         for key in ["rope.scaling.finetuned", "tensor_data_layout"] { _ = reader.value(key) }
-        for key in ["expert_count", "expert_used_count"] {
-            guard let count = try reader.integer(key), count != 0 else { continue }
-            throw .unsupportedValue(key: "\(family.name).\(key)", expected: "0", found: "\(count)")
-        }
         guard try reader.boolean("attention.causal", default: true) else {
             throw .unsupportedValue(key: "\(family.name).attention.causal", expected: "true", found: "false")
         }

@@ -11,6 +11,8 @@ struct GGUFFamily: Sendable {
     var pairsRotaryRows = false
     /// Whether `attention_bias` says if queries, keys and values have biases. If not, the architecture says.
     var statesAttentionBias = true
+    /// The mixtures of experts of files that say of how many; nil where such a file can't be.
+    var mixture: GGUFMixture?
     /// The checkpoint's names of the parts of a layer.
     var layerParts = [
         "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
@@ -27,6 +29,15 @@ struct GGUFFamily: Sendable {
         self.architecture = architecture
     }
 
+    /// The same family where a file has experts.
+    func holding(_ mixture: GGUFMixture) -> GGUFFamily {
+        var family = self
+        family.architecture = mixture.architecture
+        if windowedArchitecture != nil { family.windowedArchitecture = mixture.architecture }
+        family.layerParts.merge(mixture.layerParts) { $1 }
+        return family
+    }
+
     /// The checkpoint's name of a tensor; nil where it has none.
     func checkpointName(_ tensor: String) -> String? {
         let words = tensor.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
@@ -39,7 +50,15 @@ struct GGUFFamily: Sendable {
     /// Whether the rows of this tensor lie in rotary pairs.
     func pairsRows(_ tensor: String) -> Bool {
         guard pairsRotaryRows else { return false }
+        let part = layerPart(tensor)
+        return part == "attn_q" || part == "attn_k"
+    }
+
+    /// Whether a checkpoint has this tensor as a matrix of one row.
+    func isRow(_ tensor: String) -> Bool { layerPart(tensor) == GGUFMixture.sharedGatePart }
+
+    private func layerPart(_ tensor: String) -> String? {
         let words = tensor.split(separator: ".")
-        return words.count == 4 && (words[2] == "attn_q" || words[2] == "attn_k")
+        return words.count == 4 ? String(words[2]) : nil
     }
 }

@@ -7,6 +7,8 @@ public struct GGUFModel: Sendable, Hashable {
         /// Rows of a head whose rotary pairs are neighbours: rows 2 i and 2 i + 1 are rows i and i + half of the
         /// checkpoint's head. Nil where the rows lie as in a checkpoint.
         public var pairedHeadSize: Int?
+        /// Whether the file's vector is a matrix of one row in the checkpoint.
+        public var isRow = false
     }
 
     /// The text of a config.json that says the same.
@@ -47,7 +49,7 @@ public struct GGUFModel: Sendable, Hashable {
         let members = try configuration.members(&reader)
         try reader.finish()
         self.configuration = ConfigurationValue.object(members).description
-        sources = try Self.sources(family, shapes, heads: configuration.heads, configuration.keyValueHeads)
+        sources = try Self.sources(shapes, configuration)
     }
 
     /// What ends a text, a turn or a message, where the file says so.
@@ -61,13 +63,15 @@ public struct GGUFModel: Sendable, Hashable {
     }
 
     private static func sources(
-        _ family: GGUFFamily, _ shapes: [String: [Int]], heads: Int, _ keyValueHeads: Int
+        _ shapes: [String: [Int]], _ configuration: GGUFConfiguration
     ) throws(BlueprintError) -> [String: Source] {
+        let family = configuration.family
         var sources: [String: Source] = [:]
         for (name, shape) in shapes where name != frequencyFactorsName {
             var source = Source(name: name)
+            source.isRow = family.isRow(name) && shape.count == 1
             if family.pairsRows(name) {
-                let count = name.contains(".attn_k.") ? keyValueHeads : heads
+                let count = name.contains(".attn_k.") ? configuration.keyValueHeads : configuration.heads
                 guard let rows = shape.first, rows % (2 * count) == 0 else {
                     throw .inconsistent(
                         expected: "'\(name)' to have an even number of rows for each of \(count) heads",

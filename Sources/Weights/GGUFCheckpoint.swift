@@ -49,7 +49,7 @@ struct GGUFCheckpoint: CheckpointReader {
         var tensors: [String: any CheckpointTensor] = [:]
         for (name, source) in model.sources {
             guard let place = places[source.name] else { continue }
-            tensors[name] = try GGUFTensor(place.tensor, of: place.file, pairedHeadSize: source.pairedHeadSize)
+            tensors[name] = try GGUFTensor(place.tensor, of: place.file, as: source)
         }
         return tensors
     }

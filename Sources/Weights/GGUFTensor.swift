@@ -12,19 +12,18 @@ struct GGUFTensor: CheckpointTensor {
 
     private static let pieceByteCount = 1 << 22
 
-    /// - Parameter pairedHeadSize: see `GGUFModel.Source`.
-    init(_ tensor: GGUFHeader.Tensor, of file: GGUFFile, pairedHeadSize: Int?) throws(WeightsError) {
+    init(_ tensor: GGUFHeader.Tensor, of file: GGUFFile, as source: GGUFModel.Source) throws(WeightsError) {
         location = "\(file.path): '\(tensor.name)'"
         guard tensor.shape.count > 1 || tensor.elementType.blockColumns == 1 else {
             throw .unreadElements(
                 location: location, known: "F32, F16, BF16, as vectors are", found: tensor.elementType.rawValue)
         }
-        shape = tensor.shape
+        shape = source.isRow ? [1] + tensor.shape : tensor.shape
         encoding = tensor.elementType.encoding
         self.file = file
         elementType = tensor.elementType
         byteRange = tensor.byteRange
-        self.pairedHeadSize = pairedHeadSize
+        pairedHeadSize = source.pairedHeadSize
     }
 
     var byteCount: Int { byteRange.count }

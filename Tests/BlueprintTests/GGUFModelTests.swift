@@ -34,6 +34,24 @@ import Testing
         return try GGUFModel(metadata: metadata, shapes: all, frequencyFactors: factors)
     }
 
+    /// The same with 5 experts in each layer, of which a token chooses 2.
+    private func mixture(
+        _ family: String, _ changes: [String: ConfigurationValue?] = [:], width: Int
+    ) throws -> GGUFModel {
+        var shapes: [String: [Int]?] = [:]
+        for layer in 0..<2 {
+            let prefix = "blk.\(layer).ffn_"
+            for name in ["gate", "up", "down"] { shapes["\(prefix)\(name).weight"] = .some(nil) }
+            shapes["\(prefix)gate_inp.weight"] = [5, 64]
+            for name in ["gate", "up"] { shapes["\(prefix)\(name)_exps.weight"] = [5, width, 64] }
+            shapes["\(prefix)down_exps.weight"] = [5, 64, width]
+        }
+        let counts: [String: ConfigurationValue?] = [
+            "\(family).expert_count": .integer(5), "\(family).expert_used_count": .integer(2),
+        ]
+        return try model(family, counts.merging(changes) { $1 }, shapes: shapes)
+    }
+
     private func blueprint(_ model: GGUFModel) throws -> Blueprint { try Blueprint(configuration: model.configuration) }
 
     private func message(_ changes: [String: ConfigurationValue?], shapes: [String: [Int]?] = [:]) throws -> String {
@@ -117,6 +135,124 @@ import Testing
         #expect(none == (try blueprint(model())))
     }
 
+    private func experts(_ model: GGUFModel) throws -> [Experts] {
+        try blueprint(model).layers.flatMap(\.branches).compactMap {
+            if case .experts(let experts) = $0.mixer { experts } else { nil }
+        }
+    }
+
+    /// The names by which the file has the tensors of every weight.
+    private func used(_ model: GGUFModel) throws -> Set<String> {
+        var names: Set<String> = []
+        for weight in try blueprint(model).weights {
+            let known = weight.sourceNames.filter { model.sources[$0] != nil }
+            #expect(known.count == 1, "\(weight.name)")
+            let source = weight.sources.first { $0.name == known.first }
+            #expect(source == nil || source?.shape == [5] + weight.shape, "\(weight.name)")
+            names.formUnion(known)
+        }
+        return names
+    }
+
+    @Test func expertsMakeTheFamilyThatHasThem() throws {
+        let model = try mixture("llama", width: 96)
+        let dense = try blueprint(self.model())
+        let blueprint = try blueprint(model)
+        #expect(blueprint.architecture != dense.architecture && blueprint.attentions == dense.attentions)
+        let experts = try experts(model)
+        #expect(experts.count == 2 && experts.allSatisfy { $0.memberAxis.count == 5 && $0.axis.count == 96 })
+        let router = experts[0].router
+        #expect(router.scoring == .softmax && router.isNormalized && router.chosenCount == 2 && router.factor == 1)
+        #expect(try used(model) == Set(model.sources.keys))
+        let stacked = model.sources.values.filter { $0.name.hasSuffix("_exps.weight") }
+        #expect(stacked.count == 6 && stacked.allSatisfy { $0.pairedHeadSize == nil })
+        #expect(model.sources["model.layers.1.self_attn.k_proj.weight"]?.pairedHeadSize == 16)
+        let window: [String: ConfigurationValue?] = ["llama.attention.sliding_window": .integer(512)]
+        let windowed = try self.blueprint(mixture("llama", window, width: 96))
+        #expect(windowed.architecture == blueprint.architecture && windowed.attentions.allSatisfy { $0.window == 512 })
+    }
+
+    @Test func aFamilyOfMixturesSaysHowWideItsExpertsAre() throws {
+        let width = "qwen3moe.expert_feed_forward_length"
+        let model = try mixture("qwen3moe", [width: .integer(24)], width: 24)
+        let experts = try experts(model)
+        #expect(experts.count == 2 && experts.allSatisfy { $0.memberAxis.count == 5 && $0.axis.count == 24 })
+        let router = experts[0].router
+        #expect(router.scoring == .softmax && router.isNormalized && router.chosenCount == 2 && router.factor == 1)
+        #expect(model.sources.values.allSatisfy { $0.pairedHeadSize == nil })
+        #expect(model.sources["model.layers.1.mlp.gate.weight"]?.name == "blk.1.ffn_gate_inp.weight")
+        #expect(try blueprint(model).attentions.allSatisfy { $0.queryNorm != nil })
+        // Older files say how wide all chosen ones are together.
+        #expect(try self.experts(mixture("qwen3moe", width: 48)).allSatisfy { $0.axis.count == 48 })
+    }
+
+    @Test func aSharedExpertHasAGateOfOneRow() throws {
+        let width = "qwen2moe.expert_shared_feed_forward_length"
+        let model = try mixture("qwen2moe", [width: .integer(40)], width: 48)
+        let experts = try experts(model)
+        #expect(experts.allSatisfy { $0.axis.count == 48 && $0.shared?.axis.count == 40 })
+        #expect(experts.allSatisfy { !$0.router.isNormalized && $0.sharedGate?.shape == [1, 64] })
+        #expect(try self.experts(mixture("qwen2moe", width: 48)).allSatisfy { $0.shared?.axis.count == 96 })
+        for (shape, isRow) in [([64], true), ([1, 64], false)] {
+            let gate = "blk.1.ffn_gate_inp_shexp.weight"
+            let counts: [String: ConfigurationValue?] = [
+                "qwen2moe.expert_count": .integer(5), "qwen2moe.expert_used_count": .integer(2),
+            ]
+            let source = try self.model("qwen2moe", counts, shapes: [gate: shape]).sources[
+                "model.layers.1.mlp.shared_expert_gate.weight"]
+            #expect(source?.name == gate && source?.isRow == isRow)
+        }
+    }
+
+    @Test func otherWaysToChooseExpertsAreRefused() throws {
+        func message(_ family: String, _ changes: [String: ConfigurationValue?]) throws -> String {
+            let named = changes.map { ("\(family).\($0.key)", $0.value) }
+            let all = Dictionary(uniqueKeysWithValues: named)
+            let error = #expect(throws: BlueprintError.self) {
+                _ = try blueprint(mixture(family, all, width: 96))
+            }
+            return try #require(error).reason
+        }
+        for family in ["llama", "qwen3moe"] {
+            func refuses(_ key: String, _ value: ConfigurationValue?, _ expected: String) throws {
+                #expect(try message(family, [key: value]).contains("'\(family).\(key)'\(expected)"))
+            }
+            try refuses("expert_used_count", nil, "")
+            try refuses("expert_gating_func", .integer(2), " to be 1, found 2")
+            try refuses("expert_weights_norm", .boolean(false), " to be true, found false")
+            try refuses("expert_weights_scale", .real(2.5), " to be 0.0 or 1.0, found 2.5")
+            try refuses("expert_group_count", .integer(4), " to be 0 or 1, found 4")
+            try refuses("expert_shared_count", .integer(1), " to be 0, found 1")
+            try refuses("expert_shared_feed_forward_length", .integer(64), " to be 0, found 64")
+            try refuses("leading_dense_block_count", .integer(1), " to be 0, found 1")
+            let tooMany = try message(family, ["expert_used_count": .integer(6)])
+            #expect(tooMany.contains("to be at most the number of experts, 5"))
+        }
+        let width = "expert_feed_forward_length"
+        #expect(try message("llama", [width: .integer(8)]).contains("found 'llama.\(width)'"))
+        let none = try message("llama", ["expert_count": .integer(0)])
+        #expect(none.contains("'llama.expert_used_count' to be 0, found 2"))
+        let normalized = try message("qwen2moe", ["expert_weights_norm": .boolean(true)])
+        #expect(normalized.contains("'qwen2moe.expert_weights_norm' to be false, found true"))
+        #expect(try message("qwen2", [:]).contains("'qwen2.expert_count' to be 0, found 5"))
+        for count: ConfigurationValue? in [nil, .integer(0)] {
+            #expect(try message("qwen3moe", ["expert_count": count]).contains("'qwen3moe.expert_count'"))
+        }
+        #expect(try message("qwen3moe", ["attention.sliding_window": .integer(8)]).contains("sliding_window"))
+    }
+
+    @Test func choosingExpertsAsAllDoMayBeSaid() throws {
+        let said = try mixture(
+            "llama",
+            [
+                "llama.expert_gating_func": .integer(1), "llama.expert_weights_norm": .boolean(true),
+                "llama.expert_weights_scale": .real(1), "llama.expert_group_count": .integer(1),
+                "llama.expert_group_used_count": .integer(1), "llama.expert_shared_count": .integer(0),
+                "llama.expert_shared_feed_forward_length": .integer(0), "llama.leading_dense_block_count": .integer(0),
+            ], width: 96)
+        #expect(try blueprint(said) == blueprint(mixture("llama", width: 96)))
+    }
+
     @Test func linearScalingIsReadInBothSpellings() throws {
         for changes: [String: ConfigurationValue?] in [
             ["llama.rope.scale_linear": .real(4)],
@@ -176,7 +312,6 @@ import Testing
         let yarn = try message(["llama.rope.scaling.type": .string("yarn"), "llama.rope.scaling.factor": .real(4)])
         #expect(yarn.contains("'rope_parameters.original_max_position_embeddings'"))
         #expect(try message(["llama.rope.scaling.type": .string("yarn")]).contains("'llama.rope.scaling.factor'"))
-        #expect(try message(["llama.expert_count": .integer(8)]).contains("'llama.expert_count' to be 0, found 8"))
         #expect(try message(["llama.attention.causal": .boolean(false)]).contains("'llama.attention.causal'"))
         #expect(try message(["llama.rope.dimension_count": .integer(8)]).contains("'partial_rotary_factor'"))
         #expect(try message(["llama.attention.value_length": .integer(8)]).contains("'attention.value_length'"))

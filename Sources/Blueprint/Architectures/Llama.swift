@@ -4,10 +4,11 @@
 enum Llama: Architecture {
     static let names = ["LlamaForCausalLM"]
 
-    // Mistral's models are published under this name too.
+    // Mistral's models are published under this name too, those with experts among them.
     static var gguf: GGUFFamily? {
         var family = GGUFFamily("llama", architecture: "LlamaForCausalLM")
         family.windowedArchitecture = "MistralForCausalLM"
+        family.mixture = Mixtral.ggufMixture
         family.pairsRotaryRows = true
         return family
     }

@@ -4,6 +4,13 @@
 enum Mixtral: Architecture {
     static let names = ["MixtralForCausalLM"]
 
+    /// How GGUF files have it, in which it is a Llama with experts.
+    static var ggufMixture: GGUFMixture {
+        var mixture = GGUFMixture(architecture: "MixtralForCausalLM", path: "block_sparse_moe")
+        mixture.countKey = "num_local_experts"
+        return mixture
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("MixtralForCausalLM", &reader)
         let window = try reader.integer("sliding_window")

@@ -4,6 +4,18 @@
 enum Qwen2MoE: Architecture {
     static let names = ["Qwen2MoeForCausalLM"]
 
+    static var gguf: GGUFFamily? {
+        var family = GGUFFamily("qwen2moe", architecture: "Qwen2MoeForCausalLM")
+        family.statesAttentionBias = false
+        var mixture = GGUFMixture(architecture: "Qwen2MoeForCausalLM", path: "mlp")
+        mixture.widthKey = "moe_intermediate_size"
+        mixture.sharedWidthKey = "shared_expert_intermediate_size"
+        mixture.isNormalized = false
+        mixture.isRequired = true
+        family.mixture = mixture
+        return family
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("Qwen2MoeForCausalLM", &reader)
         decoder.hasQueryKeyValueBias = try reader.boolean("qkv_bias", default: true)

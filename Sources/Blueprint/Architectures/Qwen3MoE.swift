@@ -4,6 +4,15 @@
 enum Qwen3MoE: Architecture {
     static let names = ["Qwen3MoeForCausalLM"]
 
+    static var gguf: GGUFFamily? {
+        var family = GGUFFamily("qwen3moe", architecture: "Qwen3MoeForCausalLM")
+        var mixture = GGUFMixture(architecture: "Qwen3MoeForCausalLM", path: "mlp")
+        mixture.widthKey = "moe_intermediate_size"
+        mixture.isRequired = true
+        family.mixture = mixture
+        return family
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("Qwen3MoeForCausalLM", &reader)
         try decoder.readAttentionBias(&reader)
