@@ -6,7 +6,10 @@ import Weights
 
 /// The reference's GGUF files, against what the reference has beside them.
 @Suite struct GGUFGoldenTests {
-    private static let names = ["gguf-llama-a-q8_0", "gguf-llama-b-q4_0", "gguf-llama-c-k"]
+    private static let names = [
+        "gguf-llama-a-q8_0", "gguf-llama-b-q4_0", "gguf-llama-c-k", "gguf-mixtral-a-e5-bf16",
+        "gguf-qwen3_moe-a-e5-bf16",
+    ]
 
     /// They are kept with the tests that compute with them.
     private static func folder(_ name: String) -> URL {
@@ -57,7 +60,7 @@ import Weights
     }
 
     private struct TokenizerConfiguration: Decodable {
-        var bosToken: String
+        var bosToken: String?
         var eosToken: String
         var chatTemplate: String?
     }
