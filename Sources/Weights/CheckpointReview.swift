@@ -24,6 +24,11 @@ struct CheckpointReview {
         let joined = try JoinedTensor.all(weights, tensors, path: checkpoint.path)
         let others = Set(tensors.keys).subtracting(joined.used).sorted()
         let unexpected = others.filter { !blueprint.ignores($0) }
+        if blueprint.quantization == nil, let scales = unexpected.first(where: { $0.hasSuffix(".scales") }) {
+            throw .malformed(
+                location: "\(checkpoint.path)/config.json", expected: "'quantization', as there is '\(scales)'",
+                found: "none")
+        }
         guard unexpected.isEmpty else { throw .unexpectedTensors(path: checkpoint.path, names: unexpected) }
         let encoding = try encoding.resolved(for: blueprint)
         var items: [Item] = []

@@ -43,6 +43,16 @@ import Weights
         #expect(try message().contains("found also 'model.layers.0.surprise'"))
     }
 
+    @Test func scalesOfWhichTheConfigSaysNothingPointToIt() throws {
+        try SampleModel().write(to: folder) { tensors in
+            tensors.append(tensors[1])
+            tensors[tensors.count - 1].weight.name = "model.layers.0.mlp.up_proj.scales"
+        }
+        #expect(
+            try message().contains(
+                "config.json: expected 'quantization', as there is 'model.layers.0.mlp.up_proj.scales', found none"))
+    }
+
     @Test func tensorsWithoutEffectAreListedAndLeftOut() throws {
         let name = "model.layers.0.self_attn.rotary_emb.inv_freq"
         try SampleModel().write(to: folder) { tensors in
