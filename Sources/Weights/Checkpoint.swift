@@ -1,3 +1,5 @@
+public import Blueprint
+
 /// A model as others publish it: its texts and its tensors.
 public struct Checkpoint {
     /// The files that travel with a model as they are.
@@ -37,6 +39,15 @@ public struct Checkpoint {
 
     /// Every tensor under its name, after a check that all files are there, are sound and agree with each other.
     package func tensors() throws(WeightsError) -> [String: any CheckpointTensor] { try reader.tensors() }
+
+    /// How each weight of a blueprint is stored, by the weight's name.
+    public func encodings(of blueprint: Blueprint) throws(WeightsError) -> [String: Encoding] {
+        var encodings: [String: Encoding] = [:]
+        for (name, tensor) in try JoinedTensor.all(blueprint.weights, try tensors(), path: path).tensors {
+            encodings[name] = try tensor.encoding
+        }
+        return encodings
+    }
 
     /// A hash that tells one checkpoint from another without reading all of it.
     public func hash() throws(WeightsError) -> UInt64 { try reader.hash() }

@@ -115,8 +115,7 @@ struct PlanCommand: SoloCommand {
         case .gguf(let path):
             let checkpoint = try Checkpoint(path)
             let blueprint = try Blueprint(configuration: checkpoint.configuration)
-            let stored = try checkpoint.tensors().mapValues { try $0.encoding }
-            return (blueprint, try encodings(of: blueprint, path).merging(stored) { $1 })
+            return (blueprint, try checkpoint.encodings(of: blueprint))
         case .configuration(let path):
             let text = String(decoding: try TextFile.bytes(path), as: UTF8.self)
             let blueprint = try Blueprint(configuration: text)

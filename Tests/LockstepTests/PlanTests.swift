@@ -97,6 +97,22 @@ extension LockstepTests {
             #expect(plan.output.contains("q8"), "\(plan.output)")
         }
 
+        /// Experts lie in one tensor in the file, and are one weight of the plan.
+        @Test(arguments: ["llama-c-k", "mixtral-a-e5-bf16", "qwen2_moe-a-e5-q8_0", "qwen3_moe-b-e3-k"])
+        func aGGUFFileIsPlannedAsWhatIsImportedOfIt(name: String) throws {
+            let source = Alice.package.appending(path: "Tests/EngineTests/Resources/reference/gguf-\(name)")
+                .path(percentEncoded: false)
+            let names = try FileManager.default.contentsOfDirectory(atPath: source)
+            let file = "\(source)/\(try #require(names.first { $0.hasSuffix(".gguf") }))"
+            let model = folder.path("model.h5")
+            let launch = try lockstep(["import", file, "-o", model])
+            try #require(launch.status == 0, "\(launch.errors)")
+            let options = ["--ranks", "3", "--shares", "5:3:2", "--json"]
+            let plan = try lockstep(["plan", file] + options)
+            #expect(plan.status == 0, "\(plan.errors)")
+            #expect(plan.output == (try lockstep(["plan", model] + options)).output)
+        }
+
         @Test func memoryDecidesOnlyWhereEqualSharesDoNotFit() throws {
             let config = Alice.package.appending(path: "Tests/BlueprintTests/Resources/published/Llama-3.1-70B.json")
                 .path(percentEncoded: false)
