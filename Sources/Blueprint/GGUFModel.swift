@@ -62,11 +62,24 @@ public struct GGUFModel: Sendable, Hashable {
         return tokens
     }
 
+    /// Refuses other ways to store experts than a tensor of all for each projection.
+    private static func checkExperts(_ names: some Sequence<String>) throws(BlueprintError) {
+        for name in names.sorted() {
+            let words = name.split(separator: ".")
+            let isOfOne = words.count == 5 && words[2].hasPrefix("ffn_") && Int(words[3]) != nil
+            guard isOfOne || words.contains("ffn_gate_up_exps") else { continue }
+            throw .unsupportedValue(
+                key: "tensors of experts",
+                expected: "one for the gates of a layer, one for the ups and one for the downs", found: "'\(name)'")
+        }
+    }
+
     private static func sources(
         _ shapes: [String: [Int]], _ configuration: GGUFConfiguration
     ) throws(BlueprintError) -> [String: Source] {
         let family = configuration.family
         var sources: [String: Source] = [:]
+        try checkExperts(shapes.keys)
         for (name, shape) in shapes where name != frequencyFactorsName {
             var source = Source(name: name)
             source.isRow = family.isRow(name) && shape.count == 1

@@ -241,6 +241,15 @@ import Testing
         #expect(try message("qwen3moe", ["attention.sliding_window": .integer(8)]).contains("sliding_window"))
     }
 
+    /// Files of before April 2024, and those of a converter that was asked to join gates and ups.
+    @Test(arguments: ["blk.0.ffn_gate.0.weight", "blk.0.ffn_gate_up_exps.weight"])
+    func otherTensorsOfExpertsAreRefusedByName(name: String) throws {
+        let message = try message(
+            ["llama.expert_count": .integer(4), "llama.expert_used_count": .integer(2)], shapes: [name: [82, 64]])
+        #expect(message.contains("'tensors of experts' to be one for the gates of a layer"), "\(message)")
+        #expect(message.contains("found '\(name)'"), "\(message)")
+    }
+
     @Test func choosingExpertsAsAllDoMayBeSaid() throws {
         let said = try mixture(
             "llama",
