@@ -14,10 +14,10 @@ enum {
     // The sums of so many tokens and rows, and the tokens' inputs, stay in the second cache.
     MOST_TOKENS = 256,
     MOST_ROWS = 256,
-    // Few tokens wait for memory, and each row is better read to its end: an Emerald Rapids gives up to 32 tokens a
-    // twentieth to a sixth more.
+    // So few tokens wait for memory, and so many rows are better read to their end: an Emerald Rapids gives them a
+    // twentieth to a sixth more (bench --batch 8,16,32).
     FEW_TOKENS = 16 * TILES,
-    FEWEST_ROWS = 16 * TILES,
+    FEW_ROWS = 16 * TILES,
 };
 
 /// Sums of two tiles of rows and two of tokens: [tiles of rows, tiles of tokens, rows, tokens].
@@ -216,7 +216,7 @@ static void multiply_rows(const multiply *m, const product *p, const char *x, si
         memset(sums, 0, sizeof sums);
     for (size_t token = 0; token < m->tokens; token += MOST_TOKENS) {
         const size_t tokens = smaller(MOST_TOKENS, m->tokens - token);
-        const size_t rows = tokens > FEW_TOKENS ? MOST_ROWS : FEWEST_ROWS;
+        const size_t rows = tokens > FEW_TOKENS ? MOST_ROWS : FEW_ROWS;
         for (size_t chunk = first; chunk < last; chunk += rows) {
             const size_t end = smaller(chunk + rows, last);
             for (size_t block = 0; block < blocks; block += STRIP_BLOCKS)

@@ -33,27 +33,13 @@ extension Verification {
             expected = try session.alone().flatMap { try record($0, tokens) { _ in } }
         }
         guard let found, let plain, let expected else { return nil }
-        let policy = session.plan.policy
+        let plan = session.plan
         var verification = Verification(
             plain, reference: expected, ranksAgree: areSame,
-            tolerance: policy.way == .gather ? 0 : tolerance ?? Self.tolerance(policy), isRounded: Self.rounds(policy))
+            tolerance: plan.policy.way == .gather ? 0 : tolerance ?? plan.explainedDifference,
+            isRounded: plan.roundsSums)
         if wire != .f32 { verification.wire = WireError(wire, found, plain: plain) }
         return verification
-    }
-
-    /// Whether sums that differ in their last bits are rounded to few bits on their way, some to another number.
-    private static func rounds(_ policy: Policy) -> Bool {
-        policy.way == .sum && (policy.math == .fast || policy.cache != .f32)
-    }
-
-    /// What logits may differ by, in units of their spread, for other sums: many times what was measured.
-    private static func tolerance(_ policy: Policy) -> Double {
-        switch (policy.math, policy.cache) {
-        case (.fast, _): 0.2
-        case (.precise, .f32): 5e-4
-        case (.precise, .f16): 5e-3
-        case (.precise, .bf16), (.precise, .q8): 5e-2
-        }
     }
 
     /// Tokens from all over a vocabulary, the same on every machine; fewer where the context is short.
@@ -80,6 +66,26 @@ extension Verification {
         return try session.run { session in
             try session.logits(tokens, single: singleTokens) { _, logits in recording.logits += logits }
             return recording
+        }
+    }
+}
+
+extension Plan {
+    /// Whether activations are rounded before products.
+    private var roundsActivations: Bool {
+        policy.math == .fast && blueprint.weights.contains { encoding(of: $0).isRounded }
+    }
+
+    /// Whether sums that differ in their last bits are rounded to few bits on their way, some to another number.
+    fileprivate var roundsSums: Bool { policy.way == .sum && (roundsActivations || policy.cache != .f32) }
+
+    /// What logits may differ by, in units of their spread, for other sums: many times what was measured.
+    fileprivate var explainedDifference: Double {
+        if roundsActivations { return 0.2 }
+        return switch policy.cache {
+        case .f32: 5e-4
+        case .f16: 5e-3
+        case .bf16, .q8: 5e-2
         }
     }
 }

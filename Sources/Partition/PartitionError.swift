@@ -96,7 +96,7 @@ extension PartitionError: CustomStringConvertible {
         case .paddedGroup(let weight, let groupSize, let rank, let columns):
             "'\(weight)': expected columns that are padded to end with a group of \(groupSize), "
                 + "as its offset leaves no integer for zero, found columns \(columns) on rank \(rank); "
-                + "use --split uneven, or a model imported without --offsets"
+                + "use --split uneven, or another encoding"
         case .memory(let shortage):
             shortage.description
         }

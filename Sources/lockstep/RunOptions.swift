@@ -69,8 +69,8 @@ struct RunOptions: ParsableArguments {
         let most = max(64, 16 * cores)
         if let threads, threads > most {
             throw ValidationError(
-                "--threads: expected at most \(most), as this host has \(cores) cores, found \(threads); "
-                    + "give its cores, or fewer")
+                "--threads: expected at most \(most), as this host has \(cores) \(cores == 1 ? "core" : "cores"), "
+                    + "found \(threads); give its cores, or fewer")
         }
         guard deadline >= 0.1, deadline <= 1e9 else {
             throw ValidationError("--deadline: expected 0.1 seconds to 1e9, found \(deadline); correct the option")

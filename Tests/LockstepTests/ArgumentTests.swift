@@ -1,3 +1,4 @@
+import Foundation
 import Launching
 import Testing
 
@@ -5,6 +6,7 @@ extension LockstepTests {
     /// Arguments that are wrong on every rank: one says so, before MPI starts.
     @Suite(.serialized) struct ArgumentTests {
         static let prompt = ["generate", "--prompt", "Alice"]
+        private static let mostThreads = max(64, 16 * ProcessInfo.processInfo.activeProcessorCount)
         private static let rounded = ["import", "folder", "-o", "model.h5", "--encoding"]
 
         static let wrong: [(arguments: [String], message: String)] = [
@@ -44,7 +46,10 @@ extension LockstepTests {
             ),
             (["verify", "--tolerance=-1"], "--tolerance: expected 0 or more, found -1.0"),
             (["translate"], "Unexpected argument 'translate'"),
-            (prompt + ["--threads", "100000"], "--threads: expected at most "),
+            (
+                prompt + ["--threads", "\(mostThreads + 1)"],
+                "--threads: expected at most \(mostThreads), as this host has "
+            ),
             (prompt + ["--deadline", "1e300"], "--deadline: expected 0.1 seconds to 1e9, found 1e+300"),
             (rounded + ["q3"], "The value 'q3' is invalid for '--encoding <encoding>'"),
             (rounded + ["q4", "--group", "16"], "--group: expected 32, 64 or 128, found 16"),

@@ -52,13 +52,14 @@ extension LockstepTests {
         }
 
         /// The same sums in another order may round to the next number of few bits.
-        @Test(arguments: [("--math", "fast", 0.2), ("--cache", "f16", 5e-3), ("--cache", "q8", 5e-2)])
+        @Test(arguments: [
+            ("--math", "fast", 0.2), ("--cache", "f16", 5e-3), ("--cache", "bf16", 5e-2), ("--cache", "q8", 5e-2),
+        ])
         func whatIsRoundedMayDifferByMore(option: String, value: String, tolerance: Double) throws {
             let found: Verification = try decoded(ranks: 3, ["verify", "--json", "--shares", "5:3:2", option, value])
             let logits = try #require(found.differences.last)
             #expect(found.tolerance == tolerance && found.ranksAgree)
             #expect(logits.largest / logits.spread < tolerance / 2)
-            #expect(logits.largest / logits.spread > 5e-4)
             let strict = try lockstep(
                 ranks: 3, ["verify", "--tolerance", "1e-6", "--shares", "5:3:2", option, value])
             #expect(strict.status == 1, "\(strict.output)")
