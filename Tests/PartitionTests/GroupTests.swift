@@ -33,13 +33,15 @@ import Testing
     @Test func groupsWithOffsetsAreNotCutWhereZerosFollow() throws {
         var trials = 0
         for trial in try Self.cases(300, seed: 19) where trial.grouping.hasOffsets {
-            let plan = try Self.plan(trial, .sum, .padded)
+            let possible = try Resource.unlessPaddedInsideAGroup { try Self.plan(trial, .sum, .padded) }
+            guard let plan = possible else { continue }
             for weight in trial.model.weights {
                 guard case .columns = weight.distribution else { continue }
                 for rank in 0..<plan.rankCount {
                     let columns = plan.slice(of: weight, rank: rank).columns
                     let isOnBorder = columns.upperBound % trial.grouping.size == 0
-                    #expect(columns.isEmpty || isOnBorder || columns.upperBound == weight.columns)
+                    let isPadded = plan.slice(of: weight, rank: rank).heldColumns > columns.count
+                    #expect(columns.isEmpty || isOnBorder || !isPadded && columns.upperBound == weight.columns)
                 }
             }
             trials += 1

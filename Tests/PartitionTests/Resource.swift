@@ -38,6 +38,11 @@ enum Resource {
         return try Plan(blueprint, policy: policy) { $0.isVector ? .f32 : encoding }
     }
 
+    /// A plan; nil where padding would need zeros in a group that has an offset, which is refused.
+    static func unlessPaddedInsideAGroup(_ plan: () throws -> Plan) throws -> Plan? {
+        do { return try plan() } catch PartitionError.paddedGroup { return nil }
+    }
+
     /// Integers with a scale in binary16 for each group.
     static func grouped(_ bits: Int, _ size: Int) throws -> Encoding {
         .grouped(try #require(Grouping(bits: bits, size: size, scale: .f16, hasOffsets: false)))
