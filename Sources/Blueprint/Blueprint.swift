@@ -122,9 +122,7 @@ extension Blueprint {
         case .fp8? where !weight.isVector && !weight.isSensitive && weight != embedding && weight != head: return .f32
         case .mxfp4?, .fp8?, nil: break
         }
-        // mlx leaves a matrix as it is whose rows are no whole groups, and config.json does not say so.
-        let form = (weight.isVector ? nil : quantization?.form(of: weight))
-            .flatMap { weight.columns.isMultiple(of: $0.groupSize) ? $0 : nil }
+        let form = weight.isVector ? nil : quantization?.form(of: weight)
         return form.flatMap { $0.encoding(statedEncoding ?? .bf16) } ?? statedEncoding.map(Encoding.plain)
     }
 

@@ -38,9 +38,12 @@ public struct Quantization: Hashable, Sendable {
     }
 
     /// The form of a weight, whichever of its checkpoint names is meant; nil where it is not quantised.
+    ///
+    /// mlx leaves a matrix as it is whose rows are no whole groups, and config.json does not say so.
     func form(of weight: Weight) -> Form? {
         let names = weight.sourceNames
-        return form(of: names.first { isException($0) } ?? names[0])
+        let form = form(of: names.first { isException($0) } ?? names[0])
+        return form.flatMap { weight.columns.isMultiple(of: $0.groupSize) ? $0 : nil }
     }
 
     private func isException(_ weight: String) -> Bool {

@@ -17,8 +17,7 @@ extension Verification {
     ///     which allow none; nil for what rounding explains.
     /// - Returns: the comparison on rank 0, nil on the others.
     public static func run(
-        _ session: Session, tokens: [Int], comparesWithFile: Bool, reference: LogitsFile?,
-        tolerance: Double?
+        _ session: Session, tokens: [Int], comparesWithFile: Bool, reference: LogitsFile?, tolerance: Double?
     ) throws -> Verification? {
         var areSame = true
         let found = try record(session, tokens) { areSame = areSame && $0 }
@@ -72,9 +71,7 @@ extension Verification {
 
 extension Plan {
     /// Whether activations are rounded before products.
-    private var roundsActivations: Bool {
-        policy.math == .fast && blueprint.weights.contains { encoding(of: $0).isRounded }
-    }
+    private var roundsActivations: Bool { blueprint.weights.contains(where: roundsInput) }
 
     /// Whether sums that differ in their last bits are rounded to few bits on their way, some to another number.
     fileprivate var roundsSums: Bool { policy.way == .sum && (roundsActivations || policy.cache != .f32) }

@@ -46,7 +46,7 @@ public struct Verification: Sendable, Encodable {
 
     /// Compares what was recorded on N ranks with a reference.
     public init(
-        _ found: Recording, reference: Recording, ranksAgree: Bool, tolerance: Double, isRounded: Bool = false
+        _ found: Recording, reference: Recording, ranksAgree: Bool, tolerance: Double, isRounded: Bool
     ) {
         differences = Self.differences(found, reference)
         let vocabulary = found.vocabulary

@@ -89,7 +89,7 @@ extension Plan {
     /// Bytes of one token's rounded input, for the longest input of a rank's products that may round it.
     private func roundedByteCount(_ extents: Extents) -> Int {
         let columns = weights.compactMap { weight -> Int? in
-            guard policy.math == .fast, !weight.isVector, encoding(of: weight).isRounded else { return nil }
+            guard roundsInput(of: weight) else { return nil }
             return slices(of: weight, extents).map(\.heldColumns).max()
         }
         return columns.max().map { Math.roundedByteCount(columns: $0) } ?? 0

@@ -101,6 +101,11 @@ public struct Plan: Sendable, Hashable {
         return encoding
     }
 
+    /// Whether products with a weight may round their input.
+    package func roundsInput(of weight: Weight) -> Bool {
+        policy.math == .fast && !weight.isVector && encoding(of: weight).isRounded
+    }
+
     /// Two plans are equal where they come from the same blueprint, policy and encodings.
     public static func == (first: Plan, second: Plan) -> Bool {
         first.policy == second.policy && first.encodings == second.encodings && first.blueprint == second.blueprint

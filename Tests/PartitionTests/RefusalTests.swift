@@ -68,11 +68,10 @@ import Testing
     @Test func paddingInAGroupWithAnOffsetIsRefused() throws {
         let alice = try Resource.blueprint("alice")
         let offsets = try #require(Grouping(bits: 4, size: 32, scale: .f16, hasOffsets: true))
-        func plan(_ cutting: Cutting, _ grouping: Grouping, _ way: Way = .sum) throws -> Plan {
-            let policy = Policy(shares: [1, 1, 1], way: way, cutting: cutting, context: 8)
-            return try Plan(alice, policy: policy) { $0.isVector ? .f32 : .grouped(grouping) }
+        func plan(_ cutting: Cutting, _ encoding: Encoding, _ way: Way = .sum) throws -> Plan {
+            try Resource.plan(of: alice, [1, 1, 1], way, cutting, context: 8, encoding: encoding)
         }
-        let error = #expect(throws: PartitionError.self) { _ = try plan(.padded, offsets) }
+        let error = #expect(throws: PartitionError.self) { _ = try plan(.padded, .grouped(offsets)) }
         guard case .paddedGroup(let weight, 32, rank: 2, let columns)? = error else {
             Issue.record("found \(String(describing: error))")
             return
@@ -80,10 +79,9 @@ import Testing
         #expect(weight.hasSuffix("down_proj.weight") && columns.upperBound == 411)
         #expect(error?.description.hasSuffix("use --split uneven, or another encoding") == true)
         // Rows are padded in panels of their own, and without offsets there is an integer for zero.
-        _ = try plan(.uneven, offsets)
-        _ = try plan(.padded, offsets, .gather)
-        guard case .grouped(let plain) = try Resource.grouped(4, 32) else { return }
-        _ = try plan(.padded, plain)
+        _ = try plan(.uneven, .grouped(offsets))
+        _ = try plan(.padded, .grouped(offsets), .gather)
+        _ = try plan(.padded, Resource.grouped(4, 32))
     }
 
     @Test func ofEquallyLongAxesTheFirstIsNamed() throws {
