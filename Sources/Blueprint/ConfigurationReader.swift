@@ -145,6 +145,10 @@ struct ConfigurationReader {
         try array(key, of: "integers") { if case .integer(let number) = $0 { number } else { nil } }
     }
 
+    mutating func booleans(_ key: String) throws(BlueprintError) -> [Bool]? {
+        try array(key, of: "true and false") { if case .boolean(let flag) = $0 { flag } else { nil } }
+    }
+
     /// An array all of whose elements `read` takes.
     private mutating func array<Element>(
         _ key: String, of kind: String, _ read: (ConfigurationValue) -> Element?

@@ -3,15 +3,19 @@ struct GGUFConfiguration {
     /// With the names of experts where the file has any.
     private(set) var family: GGUFFamily
     let shapes: [String: [Int]]
-    let frequencyFactors: [Float]?
+    let vectors: [String: [Float]]
     let endTokens: [Int]
     private(set) var heads = 1
     private(set) var keyValueHeads = 1
+    private(set) var width = 1
+    private(set) var headSize = 1
+    private(set) var layerCount = 1
+    private(set) var context = 1
 
-    init(family: GGUFFamily, shapes: [String: [Int]], frequencyFactors: [Float]?, endTokens: [Int]) {
+    init(family: GGUFFamily, shapes: [String: [Int]], vectors: [String: [Float]], endTokens: [Int]) {
         self.family = family
         self.shapes = shapes
-        self.frequencyFactors = frequencyFactors
+        self.vectors = vectors
         self.endTokens = endTokens
     }
 
@@ -20,40 +24,61 @@ struct GGUFConfiguration {
         guard let vocabulary = shapes["token_embd.weight"]?.first else {
             throw .inconsistent(expected: "a tensor 'token_embd.weight'", found: "none")
         }
-        let width = try reader.count("embedding_length")
-        heads = try reader.count("attention.head_count")
-        keyValueHeads = try reader.count("attention.head_count_kv", default: heads)
-        let headSize = try headSize(&reader, width: width)
-        let context = try reader.count("context_length")
+        try readSizes(&reader)
         let mlpWidth = try reader.count("feed_forward_length")
         var members: [String: ConfigurationValue] = [
             "vocab_size": .integer(vocabulary), "hidden_size": .integer(width), "num_attention_heads": .integer(heads),
             "num_key_value_heads": .integer(keyValueHeads), "head_dim": .integer(headSize),
-            "hidden_act": .string("silu"),
-            "num_hidden_layers": .integer(try reader.count("block_count")),
-            "intermediate_size": .integer(mlpWidth),
+            "num_hidden_layers": .integer(layerCount), "intermediate_size": .integer(mlpWidth),
             "max_position_embeddings": .integer(context),
-            "rms_norm_eps": .real(try reader.positive("attention.layer_norm_rms_epsilon")),
+            family.epsilonKeys.checkpoint: .real(try reader.positive(family.epsilonKeys.file)),
             "tie_word_embeddings": .boolean(shapes["output.weight"] == nil),
         ]
+        members.merge(family.members) { $1 }
         if !endTokens.isEmpty { members["eos_token_id"] = .array(endTokens.map(ConfigurationValue.integer)) }
-        if family.statesAttentionBias, shapes["blk.0.attn_q.bias"] != nil { members["attention_bias"] = .boolean(true) }
-        if shapes["blk.0.ffn_gate.bias"] != nil { members["mlp_bias"] = .boolean(true) }
+        if family.statesAttentionBias, has("attn_q.bias") { members["attention_bias"] = .boolean(true) }
+        if has("ffn_gate.bias") { members["mlp_bias"] = .boolean(true) }
         try addExperts(&members, &reader, mlpWidth: mlpWidth)
         try addArchitecture(&members, &reader)
-        try addRotary(&members, &reader, headSize: headSize, context: context)
+        members["rope_parameters"] = .object(try rotary(&reader))
+        try family.complete(self, &reader, &members)
         try passOver(&reader)
         return members
     }
 
-    private func headSize(_ reader: inout ConfigurationReader, width: Int) throws(BlueprintError) -> Int {
-        let headSize = try reader.count("attention.key_length", default: max(1, width / heads))
+    /// Whether the first layer has this tensor.
+    func has(_ part: String) -> Bool { shapes["blk.0.\(part)"] != nil }
+
+    private mutating func readSizes(_ reader: inout ConfigurationReader) throws(BlueprintError) {
+        width = try reader.count("embedding_length")
+        heads = try reader.count("attention.head_count")
+        keyValueHeads = try reader.count("attention.head_count_kv", default: heads)
+        headSize = try reader.count("attention.key_length", default: max(1, width / heads))
         let valueSize = try reader.count("attention.value_length", default: headSize)
         guard valueSize == headSize else {
             throw .inconsistent(
                 expected: "'attention.value_length' to be 'attention.key_length', \(headSize)", found: "\(valueSize)")
         }
-        return headSize
+        layerCount = try reader.count("block_count")
+        context = try reader.count("context_length")
+    }
+
+    /// `layer_types` of layers of which, unless the file says it, all but the last of each period see a window only.
+    func layerTypes(_ reader: inout ConfigurationReader, period: Int) throws(BlueprintError) -> ConfigurationValue {
+        let key = "attention.sliding_window_pattern"
+        let isWindowed: [Bool]
+        if reader.stated(key) != nil || !reader.has(key) {
+            let period = try reader.count(key, default: period)
+            isWindowed = (0..<layerCount).map { $0 % period < period - 1 }
+        } else {
+            isWindowed = try reader.booleans(key) ?? []
+        }
+        guard isWindowed.count == layerCount else {
+            throw .inconsistent(
+                expected: "'\(family.name).\(key)' to have \(layerCount) elements, one per layer",
+                found: "\(isWindowed.count)")
+        }
+        return .array(isWindowed.map { .string($0 ? "sliding_attention" : "full_attention") })
     }
 
     /// Makes mixtures of experts of the MLPs where the file has any.
@@ -80,53 +105,6 @@ struct GGUFConfiguration {
             members["sliding_window"] = .integer(window)
         }
         members["architectures"] = .array([.string(architecture)])
-    }
-
-    private func addRotary(
-        _ members: inout [String: ConfigurationValue], _ reader: inout ConfigurationReader, headSize: Int, context: Int
-    ) throws(BlueprintError) {
-        let theta = try reader.positive("rope.freq_base", default: 10_000)
-        var parameters: [String: ConfigurationValue] = ["rope_theta": .real(theta)]
-        let turning = try reader.count("rope.dimension_count", default: headSize)
-        if turning != headSize { parameters["partial_rotary_factor"] = .real(Double(turning) / Double(headSize)) }
-        let older = try reader.real("rope.scale_linear")
-        let factor = try reader.real("rope.scaling.factor") ?? older
-        let kind = try reader.string("rope.scaling.type") ?? (factor == nil ? "none" : "linear")
-        let original = try reader.integer("rope.scaling.original_context_length")
-        if kind != "none", let factor, !(kind == "linear" && factor == 1) {
-            parameters["rope_type"] = .string(kind)
-            parameters["factor"] = .real(factor)
-            // Linear scaling has no use for it.
-            if kind != "linear" { parameters["original_max_position_embeddings"] = original.map { .integer($0) } }
-        } else if kind != "none", kind != "linear" {
-            throw .missingKey("\(family.name).rope.scaling.factor")
-        }
-        try addFactors(&parameters, Rotary(size: headSize, theta: theta), original: original, context: context)
-        members["rope_parameters"] = .object(parameters)
-    }
-
-    private func addFactors(
-        _ parameters: inout [String: ConfigurationValue], _ rotary: Rotary, original: Int?, context: Int
-    ) throws(BlueprintError) {
-        guard let frequencyFactors else { return }
-        guard
-            let scaling = rotary.scaling(dividingBy: frequencyFactors, contexts: [original, context].compactMap { $0 })
-        else {
-            throw .unsupportedValue(
-                key: GGUFModel.frequencyFactorsName,
-                expected: "\(rotary.size / 2) factors that a scaling by wavelength gives", found: "\(frequencyFactors)")
-        }
-        switch scaling {
-        case .none:
-            return
-        case .linear, .byWavelength, .byTurns, .byPair:
-            if let kind = parameters["rope_type"] {
-                throw .inconsistent(
-                    expected: "either '\(GGUFModel.frequencyFactorsName)' or 'rope.scaling.type'",
-                    found: "both, \(kind)")
-            }
-            parameters.merge(scaling.members) { $1 }
-        }
     }
 
     /// Keys without effect on a logit where they have these values; any other value is refused.

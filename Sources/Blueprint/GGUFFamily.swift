@@ -13,6 +13,14 @@ struct GGUFFamily: Sendable {
     var statesAttentionBias = true
     /// The mixtures of experts of files that say of how many; nil where such a file can't be.
     var mixture: GGUFMixture?
+    /// The members of config.json that hold for every file.
+    var members: [String: ConfigurationValue] = ["hidden_act": .string("silu")]
+    /// The file's key for what norms add to the mean square, and config.json's.
+    var epsilonKeys = (file: "attention.layer_norm_rms_epsilon", checkpoint: "rms_norm_eps")
+    /// Adds what the family's own keys say to the members of config.json that all families have.
+    var complete: Completion = { _, _, _ throws(BlueprintError) in }
+    /// What is done to the numbers of these parts.
+    var changes: [String: GGUFModel.ElementChange] = [:]
     /// The checkpoint's names of the parts of a layer.
     var layerParts = [
         "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
@@ -22,6 +30,16 @@ struct GGUFFamily: Sendable {
     ]
     /// The checkpoint's names of what belongs to no layer.
     var outerParts = ["token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"]
+
+    /// Reads keys of a file, their prefix taken off, and changes the members of config.json.
+    typealias Completion =
+        @Sendable (GGUFConfiguration, inout ConfigurationReader, inout [String: ConfigurationValue])
+        throws(BlueprintError) -> Void
+
+    /// The norms after the mixers, where a family has any.
+    static let postNormParts = [
+        "post_attention_norm": "post_attention_layernorm", "post_ffw_norm": "post_feedforward_layernorm",
+    ]
 
     /// A family of this name.
     init(_ name: String, architecture: String) {
@@ -50,15 +68,25 @@ struct GGUFFamily: Sendable {
     /// Whether the rows of this tensor lie in rotary pairs.
     func pairsRows(_ tensor: String) -> Bool {
         guard pairsRotaryRows else { return false }
-        let part = layerPart(tensor)
+        let part = part(tensor)
         return part == "attn_q" || part == "attn_k"
     }
 
-    /// Whether a checkpoint has this tensor as a matrix of one row.
-    func isRow(_ tensor: String) -> Bool { layerPart(tensor) == GGUFMixture.sharedGatePart }
+    /// The shape that a checkpoint has of this tensor.
+    func checkpointShape(_ tensor: String, _ shape: [Int]) -> [Int] {
+        part(tensor) == GGUFMixture.sharedGatePart && shape.count == 1 ? [1] + shape : shape
+    }
 
-    private func layerPart(_ tensor: String) -> String? {
+    /// What is done to the numbers of this tensor.
+    func change(_ tensor: String) -> GGUFModel.ElementChange { part(tensor).flatMap { changes[$0] } ?? .none }
+
+    /// The part of a layer, or of what belongs to none, that this tensor is.
+    private func part(_ tensor: String) -> String? {
         let words = tensor.split(separator: ".")
-        return words.count == 4 ? String(words[2]) : nil
+        return switch words.count {
+        case 2: String(words[0])
+        case 4: String(words[2])
+        default: nil
+        }
     }
 }

@@ -1,14 +1,31 @@
 /// What a GGUF file says of a model, in the words of a checkpoint.
 public struct GGUFModel: Sendable, Hashable {
-    /// Where a checkpoint's tensor is to be found.
+    /// Where a checkpoint's tensor is to be found, and what makes it of the file's.
     public struct Source: Sendable, Hashable {
         /// The tensor's name in the file.
         public var name: String
-        /// Rows of a head whose rotary pairs are neighbours: rows 2 i and 2 i + 1 are rows i and i + half of the
-        /// checkpoint's head. Nil where the rows lie as in a checkpoint.
-        public var pairedHeadSize: Int?
-        /// Whether the file's vector is a matrix of one row in the checkpoint.
-        public var isRow = false
+        /// Its shape in the checkpoint: as many elements in rows as long.
+        public var shape: [Int]
+        /// Where the checkpoint's rows lie in the file.
+        public var order = RowOrder.same
+        /// What gives the checkpoint's numbers.
+        public var change = ElementChange.none
+    }
+
+    /// The order of a tensor's rows in a file.
+    public enum RowOrder: Sendable, Hashable {
+        /// That of a checkpoint.
+        case same
+        /// Rotary pairs are neighbours: rows 2 i and 2 i + 1 of a head are rows i and i + half of the checkpoint's.
+        case paired(headSize: Int)
+    }
+
+    /// What is done to the numbers of a file, all of f32, to have those of a checkpoint.
+    public enum ElementChange: Sendable, Hashable {
+        /// Nothing.
+        case none
+        /// One is taken from each: a file has the factors of norms that a checkpoint has by how much they exceed one.
+        case lessOne
     }
 
     /// The text of a config.json that says the same.
@@ -18,16 +35,21 @@ public struct GGUFModel: Sendable, Hashable {
 
     /// The tensor that says by how much each rotary frequency is divided.
     public static let frequencyFactorsName = "rope_freqs.weight"
+    /// The same for contexts beyond those of training, and for those within.
+    static let longFactorsName = "rope_factors_long.weight"
+    static let shortFactorsName = "rope_factors_short.weight"
+    /// The tensors whose elements config.json says: no checkpoint has them.
+    public static let vectorNames: Set = [frequencyFactorsName, longFactorsName, shortFactorsName]
 
     /// Translates a file.
     ///
     /// - Parameters:
     ///   - metadata: all of it but the tokenizer's lists.
     ///   - shapes: of every tensor, `[rows, columns]` or `[count]`.
-    ///   - frequencyFactors: the elements of ``frequencyFactorsName``, `[head size / 2]`.
+    ///   - vectors: the elements of those of ``vectorNames`` that there are, `[head size / 2]` each.
     /// - Throws: ``BlueprintError`` for a file that no implemented architecture follows exactly.
     public init(
-        metadata: [String: ConfigurationValue], shapes: [String: [Int]], frequencyFactors: [Float]?
+        metadata: [String: ConfigurationValue], shapes: [String: [Int]], vectors: [String: [Float]] = [:]
     ) throws(BlueprintError) {
         var outer = ConfigurationReader(metadata, prefix: "")
         guard let name = try outer.string("general.architecture") else { throw .missingKey("general.architecture") }
@@ -41,7 +63,7 @@ public struct GGUFModel: Sendable, Hashable {
             throw .unsupportedValue(key: "general.type", expected: "\"model\"", found: "\"\(kind)\"")
         }
         var configuration = GGUFConfiguration(
-            family: family, shapes: shapes, frequencyFactors: frequencyFactors, endTokens: try Self.endTokens(&outer))
+            family: family, shapes: shapes, vectors: vectors, endTokens: try Self.endTokens(&outer))
         let prefix = "\(name)."
         let pairs = metadata.filter { $0.key.hasPrefix(prefix) }.map { ($0.key.dropFirst(prefix.count), $0.value) }
         var reader = ConfigurationReader(
@@ -80,9 +102,9 @@ public struct GGUFModel: Sendable, Hashable {
         let family = configuration.family
         var sources: [String: Source] = [:]
         try checkExperts(shapes.keys)
-        for (name, shape) in shapes where name != frequencyFactorsName {
-            var source = Source(name: name)
-            source.isRow = family.isRow(name) && shape.count == 1
+        for (name, shape) in shapes where !vectorNames.contains(name) {
+            var source = Source(name: name, shape: family.checkpointShape(name, shape))
+            source.change = family.change(name)
             if family.pairsRows(name) {
                 let count = name.contains(".attn_k.") ? configuration.keyValueHeads : configuration.heads
                 guard let rows = shape.first, rows % (2 * count) == 0 else {
@@ -90,7 +112,7 @@ public struct GGUFModel: Sendable, Hashable {
                         expected: "'\(name)' to have an even number of rows for each of \(count) heads",
                         found: "a shape of \(shape)")
                 }
-                source.pairedHeadSize = rows / count
+                source.order = .paired(headSize: rows / count)
             }
             sources[family.checkpointName(name) ?? name] = source
         }

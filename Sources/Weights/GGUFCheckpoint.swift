@@ -73,14 +73,16 @@ struct GGUFCheckpoint: CheckpointReader {
 
     private static func model(of files: [GGUFFile]) throws(WeightsError) -> GGUFModel {
         var shapes: [String: [Int]] = [:]
-        var factors: [Float]?
+        var vectors: [String: [Float]] = [:]
         for file in files {
             for tensor in file.header.tensors {
                 guard shapes.updateValue(tensor.shape, forKey: tensor.name) == nil else {
                     throw .malformed(
                         location: file.path, expected: "tensor '\(tensor.name)' in one part", found: "it in several")
                 }
-                if tensor.name == GGUFModel.frequencyFactorsName { factors = try numbers(tensor, of: file) }
+                if GGUFModel.vectorNames.contains(tensor.name) {
+                    vectors[tensor.name] = try numbers(tensor, of: file)
+                }
             }
         }
         // The lists of tokens and merges are no part of the model.
@@ -89,7 +91,7 @@ struct GGUFCheckpoint: CheckpointReader {
         }
         do {
             return try GGUFModel(
-                metadata: metadata.mapValues(\.configurationValue), shapes: shapes, frequencyFactors: factors)
+                metadata: metadata.mapValues(\.configurationValue), shapes: shapes, vectors: vectors)
         } catch {
             throw .unsupportedModel(path: files[0].path, reason: "metadata: \(error.reason)")
         }

@@ -8,7 +8,8 @@ struct GGUFTensor: CheckpointTensor {
     private let file: GGUFFile
     private let elementType: GGUFElementType
     private let byteRange: Range<Int>
-    private let pairedHeadSize: Int?
+    private let order: GGUFModel.RowOrder
+    private let change: GGUFModel.ElementChange
 
     private static let pieceByteCount = 1 << 22
 
@@ -18,12 +19,17 @@ struct GGUFTensor: CheckpointTensor {
             throw .unreadElements(
                 location: location, known: "F32, F16, BF16, as vectors are", found: tensor.elementType.rawValue)
         }
-        shape = source.isRow ? [1] + tensor.shape : tensor.shape
+        guard source.change == .none || tensor.elementType == .float32 else {
+            throw .unreadElements(
+                location: location, known: "F32, as numbers that are changed are", found: tensor.elementType.rawValue)
+        }
+        shape = source.shape
         encoding = tensor.elementType.encoding
         self.file = file
         elementType = tensor.elementType
         byteRange = tensor.byteRange
-        pairedHeadSize = source.pairedHeadSize
+        order = source.order
+        change = source.change
     }
 
     var byteCount: Int { byteRange.count }
@@ -39,7 +45,7 @@ struct GGUFTensor: CheckpointTensor {
             case .grouped(let grouping): unsafe GGUFBlocks(elementType, grouping, columns: columns, into: parts)
             }
         let piece = max(1, Self.pieceByteCount / rowByteCount)
-        let buffer = StagingBuffer(byteCount: (piece + 2 * (pairedHeadSize ?? 0)) * rowByteCount)
+        let buffer = StagingBuffer(byteCount: (piece + 2 * rowsPerBlock) * rowByteCount)
         for first in stride(from: rows.lowerBound, to: rows.upperBound, by: piece) {
             let wanted = first..<min(rows.upperBound, first + piece)
             let stored = storedRows(for: wanted)
@@ -57,21 +63,42 @@ struct GGUFTensor: CheckpointTensor {
                 }
             }
         }
+        unsafe apply(to: parts[0])
+    }
+
+    /// Makes the numbers of a checkpoint of those of the file.
+    private func apply(to elements: UnsafeMutableRawBufferPointer) {
+        switch change {
+        case .none: return
+        case .lessOne:
+            let numbers = unsafe elements.assumingMemoryBound(to: Float.self)
+            for index in unsafe numbers.indices { unsafe numbers[index] -= 1 }
+        }
+    }
+
+    /// Rows of a checkpoint among which the file has them in another order.
+    private var rowsPerBlock: Int {
+        switch order {
+        case .same: 1
+        case .paired(let headSize): headSize
+        }
     }
 
     /// The row of the file that is this row of a checkpoint.
     private func storedRow(_ row: Int) -> Int {
-        guard let pairedHeadSize else { return row }
-        let place = row % pairedHeadSize
-        let half = pairedHeadSize / 2
-        return row - place + (place < half ? 2 * place : 2 * (place - half) + 1)
+        switch order {
+        case .same: return row
+        case .paired(let headSize):
+            let place = row % headSize
+            let half = headSize / 2
+            return row - place + (place < half ? 2 * place : 2 * (place - half) + 1)
+        }
     }
 
-    /// The rows of the file among which these are; whole heads, where their rows lie in pairs.
+    /// The rows of the file among which these are: whole blocks.
     private func storedRows(for rows: Range<Int>) -> Range<Int> {
-        guard let pairedHeadSize else { return rows }
-        let first = rows.lowerBound / pairedHeadSize * pairedHeadSize
-        return first..<(rows.upperBound + pairedHeadSize - 1) / pairedHeadSize * pairedHeadSize
+        let first = rows.lowerBound / rowsPerBlock * rowsPerBlock
+        return first..<(rows.upperBound + rowsPerBlock - 1) / rowsPerBlock * rowsPerBlock
     }
 
     private func check(_ rows: Range<Int>, _ parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {

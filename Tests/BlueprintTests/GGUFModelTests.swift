@@ -31,7 +31,8 @@ import Testing
         ]
         for layer in 0..<2 { for (name, shape) in Self.layerShapes { all["blk.\(layer).\(name)"] = shape } }
         for (name, shape) in shapes { all[name] = shape }
-        return try GGUFModel(metadata: metadata, shapes: all, frequencyFactors: factors)
+        let vectors = factors.map { [GGUFModel.frequencyFactorsName: $0] }
+        return try GGUFModel(metadata: metadata, shapes: all, vectors: vectors ?? [:])
     }
 
     /// The same with 5 experts in each layer, of which a token chooses 2.
@@ -98,16 +99,16 @@ import Testing
 
     @Test func rowsOfQueriesAndKeysLieInPairsInOneFamilyOnly() throws {
         let sources = try model().sources
-        let paired = sources.filter { $0.value.pairedHeadSize != nil }
+        let paired = sources.filter { $0.value.order != .same }
         #expect(
             Set(paired.keys) == [
                 "model.layers.0.self_attn.q_proj.weight", "model.layers.0.self_attn.k_proj.weight",
                 "model.layers.1.self_attn.q_proj.weight", "model.layers.1.self_attn.k_proj.weight",
             ])
-        #expect(paired.values.allSatisfy { $0.pairedHeadSize == 16 })
+        #expect(paired.values.allSatisfy { $0.order == .paired(headSize: 16) })
         #expect(sources["model.layers.1.mlp.up_proj.weight"]?.name == "blk.1.ffn_up.weight")
         for family in ["qwen2", "qwen3"] {
-            #expect(try model(family).sources.values.allSatisfy { $0.pairedHeadSize == nil })
+            #expect(try model(family).sources.values.allSatisfy { $0.order == .same })
         }
     }
 
@@ -119,7 +120,7 @@ import Testing
         #expect(qwen2.sources["model.layers.0.self_attn.q_proj.bias"]?.name == "blk.0.attn_q.bias")
         let llama = try model("llama", [:], shapes: biased)
         #expect(try blueprint(llama).attentions[0].key.bias != nil)
-        #expect(llama.sources["model.layers.0.self_attn.k_proj.bias"]?.pairedHeadSize == 16)
+        #expect(llama.sources["model.layers.0.self_attn.k_proj.bias"]?.order == .paired(headSize: 16))
         let qwen3 = try model(
             "qwen3", ["qwen3.attention.key_length": .integer(32), "qwen3.rope.dimension_count": nil],
             shapes: ["blk.0.attn_q_norm.weight": [32]])
@@ -165,8 +166,8 @@ import Testing
         #expect(router.scoring == .softmax && router.isNormalized && router.chosenCount == 2 && router.factor == 1)
         #expect(try used(model) == Set(model.sources.keys))
         let stacked = model.sources.values.filter { $0.name.hasSuffix("_exps.weight") }
-        #expect(stacked.count == 6 && stacked.allSatisfy { $0.pairedHeadSize == nil })
-        #expect(model.sources["model.layers.1.self_attn.k_proj.weight"]?.pairedHeadSize == 16)
+        #expect(stacked.count == 6 && stacked.allSatisfy { $0.order == .same })
+        #expect(model.sources["model.layers.1.self_attn.k_proj.weight"]?.order == .paired(headSize: 16))
         let window: [String: ConfigurationValue?] = ["llama.attention.sliding_window": .integer(512)]
         let windowed = try self.blueprint(mixture("llama", window, width: 96))
         #expect(windowed.architecture == blueprint.architecture && windowed.attentions.allSatisfy { $0.window == 512 })
@@ -179,7 +180,7 @@ import Testing
         #expect(experts.count == 2 && experts.allSatisfy { $0.memberAxis.count == 5 && $0.axis.count == 24 })
         let router = experts[0].router
         #expect(router.scoring == .softmax && router.isNormalized && router.chosenCount == 2 && router.factor == 1)
-        #expect(model.sources.values.allSatisfy { $0.pairedHeadSize == nil })
+        #expect(model.sources.values.allSatisfy { $0.order == .same })
         #expect(model.sources["model.layers.1.mlp.gate.weight"]?.name == "blk.1.ffn_gate_inp.weight")
         #expect(try blueprint(model).attentions.allSatisfy { $0.queryNorm != nil })
         // Older files say how wide all chosen ones are together.
@@ -193,14 +194,14 @@ import Testing
         #expect(experts.allSatisfy { $0.axis.count == 48 && $0.shared?.axis.count == 40 })
         #expect(experts.allSatisfy { !$0.router.isNormalized && $0.sharedGate?.shape == [1, 64] })
         #expect(try self.experts(mixture("qwen2moe", width: 48)).allSatisfy { $0.shared?.axis.count == 96 })
-        for (shape, isRow) in [([64], true), ([1, 64], false)] {
+        for shape in [[64], [1, 64]] {
             let gate = "blk.1.ffn_gate_inp_shexp.weight"
             let counts: [String: ConfigurationValue?] = [
                 "qwen2moe.expert_count": .integer(5), "qwen2moe.expert_used_count": .integer(2),
             ]
             let source = try self.model("qwen2moe", counts, shapes: [gate: shape]).sources[
                 "model.layers.1.mlp.shared_expert_gate.weight"]
-            #expect(source?.name == gate && source?.isRow == isRow)
+            #expect(source?.name == gate && source?.shape == [1, 64])
         }
     }
 

@@ -4,6 +4,26 @@
 enum Gemma3: Architecture {
     static let names = ["Gemma3ForCausalLM"]
 
+    static var gguf: GGUFFamily? {
+        var family = GGUFFamily(gemma: "gemma3", architecture: "Gemma3ForCausalLM", largestLayerCount: 62)
+        let completeAll = family.complete
+        family.complete = { (file, reader, members) throws(BlueprintError) in
+            try completeAll(file, &reader, &members)
+            let window = try reader.integer("attention.sliding_window") ?? 0
+            if window != 0 { members["sliding_window"] = .integer(window) }
+            members["layer_types"] = try file.layerTypes(&reader, period: window == 0 ? 1 : 6)
+            if let cap = try reader.real("final_logit_softcapping"), cap != 0 {
+                members["final_logit_softcapping"] = .real(cap)
+            }
+            let local = try reader.positive("rope.freq_base_swa", default: 10_000)
+            members["rope_parameters"] = .object([
+                "full_attention": members["rope_parameters"] ?? .null,
+                "sliding_attention": .object(["rope_theta": .real(local)]),
+            ])
+        }
+        return family
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder(gemma: "Gemma3ForCausalLM", &reader, readsRotary: false)
         decoder.hasHeadNorms = true

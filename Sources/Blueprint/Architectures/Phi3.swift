@@ -5,6 +5,17 @@
 enum Phi3: Architecture {
     static let names = ["Phi3ForCausalLM"]
 
+    static var gguf: GGUFFamily? {
+        var family = GGUFFamily("phi3", architecture: "Phi3ForCausalLM")
+        family.layerParts["attn_qkv"] = "self_attn.qkv_proj"
+        family.layerParts["ffn_up"] = "mlp.gate_up_proj"
+        family.complete = { (_, reader, members) throws(BlueprintError) in
+            let window = try reader.integer("attention.sliding_window") ?? 0
+            members["sliding_window"] = window == 0 ? .null : .integer(window)
+        }
+        return family
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var spelling = DenseDecoder.Spelling()
         spelling.partialRotary = 1

@@ -4,6 +4,21 @@
 enum StarCoder2: Architecture {
     static let names = ["Starcoder2ForCausalLM"]
 
+    static var gguf: GGUFFamily? {
+        var family = GGUFFamily("starcoder2", architecture: "Starcoder2ForCausalLM")
+        family.members = ["hidden_act": .string("gelu_pytorch_tanh")]
+        family.epsilonKeys = ("attention.layer_norm_epsilon", "norm_epsilon")
+        family.statesAttentionBias = false
+        family.layerParts["ffn_up"] = "mlp.c_fc"
+        family.layerParts["ffn_down"] = "mlp.c_proj"
+        family.complete = { (file, reader, members) throws(BlueprintError) in
+            members["use_bias"] = .boolean(file.has("attn_q.bias"))
+            let window = try reader.integer("attention.sliding_window") ?? 0
+            if window != 0 { members["sliding_window"] = .integer(window) }
+        }
+        return family
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var spelling = DenseDecoder.Spelling()
         spelling.epsilon = "norm_epsilon"
