@@ -72,7 +72,7 @@ struct GGUFTensor: CheckpointTensor {
         case .none: return
         case .lessOne:
             let numbers = unsafe elements.assumingMemoryBound(to: Float.self)
-            for index in unsafe numbers.indices { unsafe numbers[index] -= 1 }
+            for index in numbers.indices { unsafe numbers[index] -= 1 }
         }
     }
 

@@ -120,8 +120,8 @@ def write_model(writer, config, family, tensors, file_type, encode):
     return written
 
 
-def write_tokenizer(writer, config, tokenizer, template):
-    """As SentencePiece's where pieces may be bytes, else as a byte-level one of Qwen."""
+def write_tokenizer(writer, config, tokenizer, template, words="qwen2"):
+    """As SentencePiece's where pieces may be bytes, else as a byte-level one with words of that name."""
     model = tokenizer["model"]
     by_id = {id: token for token, id in model["vocab"].items()}
     added = {token["id"]: token for token in tokenizer["added_tokens"]}
@@ -137,7 +137,7 @@ def write_tokenizer(writer, config, tokenizer, template):
             else TokenType.BYTE if model["byte_fallback"] and token.startswith("<0x") else TokenType.NORMAL)
     writer.add_tokenizer_model("llama" if model["byte_fallback"] else "gpt2")
     if not model["byte_fallback"]:
-        writer.add_tokenizer_pre("qwen2")
+        writer.add_tokenizer_pre(words)
         writer.add_token_merges(merges)
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
@@ -147,7 +147,7 @@ def write_tokenizer(writer, config, tokenizer, template):
         for rank, merge in enumerate(merges):
             ranks.setdefault(merge.replace(" ", ""), rank)
         writer.add_token_scores([-float(ranks.get(token, len(merges) + id)) for id, token in enumerate(tokens)])
-        writer.add_unk_token_id(0)
+        writer.add_unk_token_id(model["vocab"][model["unk_token"]])
     if config["bos_token_id"] is not None:
         writer.add_bos_token_id(config["bos_token_id"])
     writer.add_eos_token_id(config["eos_token_id"])
