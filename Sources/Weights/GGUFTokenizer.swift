@@ -55,7 +55,8 @@ struct GGUFTokenizer {
 
     /// The tokens that are looked for in the text before anything else is done to it.
     private func addedTokens() -> [JSONValue] {
-        tokens.indices.compactMap { id in
+        let family = fields.family ?? ""
+        return tokens.indices.compactMap { id in
             let isSpecial: Bool
             switch kinds[id] {
             case .control, .unknown: isSpecial = true
@@ -64,7 +65,8 @@ struct GGUFTokenizer {
             }
             return .object([
                 "id": .number("\(id)"), "content": .string(tokens[id]), "single_word": .boolean(false),
-                "lstrip": .boolean(false), "rstrip": .boolean(false), "normalized": .boolean(false),
+                "lstrip": .boolean(false),
+                "rstrip": .boolean(form.takesSpaces(behind: tokens[id], family: family)), "normalized": .boolean(false),
                 "special": .boolean(isSpecial),
             ])
         }

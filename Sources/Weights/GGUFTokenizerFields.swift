@@ -10,6 +10,9 @@ struct GGUFTokenizerFields {
         self.path = path
     }
 
+    /// `general.architecture`, if it is a text.
+    var family: String? { if case .text(let name) = metadata["general.architecture"] { name } else { nil } }
+
     func has(_ key: String) -> Bool { metadata[Self.name(key)] != nil }
 
     func text(_ key: String) throws(WeightsError) -> String? {

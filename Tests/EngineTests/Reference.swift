@@ -8,9 +8,10 @@ enum Reference {
     /// The names of the checkpoints: one that is missing is a failure.
     static let names = [
         "deepseek_v3-a-h72-i82-q7kv7-e10-bf16", "deepseek_v3-b-h96-i410-q12kv12-e8-bf16", "gemma2-a-h72-i82-q6kv3-bf16",
-        "gemma3-a-h72-i82-q6kv1-bf16", "gemma3-b-h96-i410-q12kv2-bf16", "gguf-llama-a-q8_0", "gguf-llama-b-q4_0",
-        "gguf-llama-c-k", "gguf-mixtral-a-e5-bf16", "gguf-qwen2_moe-a-e5-q8_0", "gguf-qwen3_moe-a-e5-bf16",
-        "gguf-qwen3_moe-b-e3-k", "glm4_moe-a-h72-i82-q12kv2-e5-bf16", "glm4_moe-b-h96-i410-q6kv3-e10-bf16",
+        "gemma3-a-h72-i82-q6kv1-bf16", "gemma3-b-h96-i410-q12kv2-bf16", "gguf-gemma2-a-bf16", "gguf-gemma3-a-bf16",
+        "gguf-granite-a-bf16", "gguf-llama-a-q8_0", "gguf-llama-b-q4_0", "gguf-llama-c-k", "gguf-mixtral-a-e5-bf16",
+        "gguf-olmo2-a-bf16", "gguf-phi3-b-bf16", "gguf-qwen2-b-q4_1", "gguf-qwen2_moe-a-e5-q8_0", "gguf-qwen3-b-q4_0",
+        "gguf-qwen3_moe-a-e5-bf16", "gguf-qwen3_moe-b-e3-k", "gguf-starcoder2-a-bf16", "glm4_moe-a-h72-i82-q12kv2-e5-bf16", "glm4_moe-b-h96-i410-q6kv3-e10-bf16",
         "gpt_oss-a-h72-i82-q6kv3-e5-bf16", "gpt_oss-b-h96-i160-q12kv2-e10-bf16", "granite-a-h72-i82-q6kv3-bf16",
         "llama-a-h84-i82-q7kv1-f32", "llama-b-h96-i410-q12kv2-bf16", "mistral-a-h72-i82-q6kv3-bf16",
         "mixtral-a-h72-i82-q6kv3-e5-bf16", "mlx-llama-a-q4g32", "mlx-llama-b-q8g64-tied", "mlx-qwen3-a-q4g64",

@@ -7,8 +7,9 @@ import Weights
 /// The reference's GGUF files, against what the reference has beside them.
 @Suite struct GGUFGoldenTests {
     private static let names = [
-        "gguf-llama-a-q8_0", "gguf-llama-b-q4_0", "gguf-llama-c-k", "gguf-mixtral-a-e5-bf16",
-        "gguf-qwen3_moe-a-e5-bf16",
+        "gguf-gemma2-a-bf16", "gguf-gemma3-a-bf16", "gguf-granite-a-bf16", "gguf-llama-a-q8_0", "gguf-llama-b-q4_0",
+        "gguf-llama-c-k", "gguf-mixtral-a-e5-bf16", "gguf-olmo2-a-bf16", "gguf-phi3-b-bf16", "gguf-qwen2-b-q4_1",
+        "gguf-qwen3-b-q4_0", "gguf-qwen3_moe-a-e5-bf16", "gguf-starcoder2-a-bf16",
     ]
     private static let allNames = names + ["gguf-qwen2_moe-a-e5-q8_0", "gguf-qwen3_moe-b-e3-k"]
 
@@ -76,7 +77,7 @@ import Weights
         #expect(found.bosToken == expected.bosToken && found.eosToken == expected.eosToken)
     }
 
-    /// The residual stream before the first layer is the embedding's rows.
+    /// The residual stream before the first layer is the embedding's rows, times a factor where the model has one.
     @Test(arguments: allNames) func embeddingsHaveTheReferencesBits(name: String) throws {
         let golden = try SafetensorsFile(
             Self.folder(name).appending(path: "golden.safetensors").path(percentEncoded: false))
@@ -87,12 +88,14 @@ import Weights
                 (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * $1) }
             }
         }
-        let embedding = try #require(try Self.checkpoint(name).tensors()["model.embed_tokens.weight"])
+        let checkpoint = try Self.checkpoint(name)
+        let factor = try Blueprint(configuration: checkpoint.configuration).embeddingFactor
+        let embedding = try #require(try checkpoint.tensors()["model.embed_tokens.weight"])
         let (ids, hidden) = (try bits("prompt.input_ids"), try bits("prompt.hidden"))
         let width = embedding.shape[1]
         for (position, id) in ids.enumerated() {
-            let row = try StoredRows(embedding, rows: Int(id)..<Int(id) + 1).elements().map(\.bitPattern)
-            #expect(row == Array(hidden[position * width..<(position + 1) * width]))
+            let row = try StoredRows(embedding, rows: Int(id)..<Int(id) + 1).elements()
+            #expect(row.map { ($0 * factor).bitPattern } == Array(hidden[position * width..<(position + 1) * width]))
         }
     }
 }

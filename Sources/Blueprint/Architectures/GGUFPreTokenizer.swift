@@ -61,3 +61,15 @@ public enum GGUFTokenizerKind: String, Sendable, Hashable, CaseIterable {
     /// SentencePiece: merges in the order of the pieces' scores, bytes for what no piece has.
     case sentencePiece = "llama"
 }
+
+extension GGUFTokenizerKind {
+    /// Whether the spaces behind this added token belong to it: no key says it, in one family they do.
+    ///
+    /// - Parameters:
+    ///   - token: its text.
+    ///   - family: the file's `general.architecture`.
+    public func takesSpaces(behind token: String, family: String) -> Bool {
+        guard family == Phi3.gguf?.name, self == .sentencePiece else { return false }
+        return !["<unk>", "<s>", "<|endoftext|>"].contains(token)
+    }
+}

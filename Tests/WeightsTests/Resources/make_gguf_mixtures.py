@@ -151,7 +151,7 @@ def write_tokenizer(writer, config, tokenizer, template, words="qwen2"):
     if config["bos_token_id"] is not None:
         writer.add_bos_token_id(config["bos_token_id"])
     writer.add_eos_token_id(config["eos_token_id"])
-    writer.add_add_bos_token(config["bos_token_id"] is not None)
+    writer.add_add_bos_token("SpecialToken" in json.dumps(tokenizer["post_processor"]))
     writer.add_chat_template(template)
 
 
