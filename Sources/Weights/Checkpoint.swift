@@ -52,6 +52,9 @@ public struct Checkpoint {
     /// A hash that tells one checkpoint from another without reading all of it.
     public func hash() throws(WeightsError) -> UInt64 { try reader.hash() }
 
+    /// Whether what is at a path is read as GGUF: a file by its name or its first bytes, a folder by what it has.
+    public static func isGGUF(_ path: String) -> Bool { GGUFCheckpoint.isOne(at: path) }
+
     /// The reader for what is at a path.
     private static func reader(of path: String) throws(WeightsError) -> any CheckpointReader {
         if let checkpoint = try GGUFCheckpoint(at: path) { return checkpoint }

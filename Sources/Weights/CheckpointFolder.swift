@@ -15,7 +15,7 @@ struct CheckpointFolder {
         }
         guard isFolder else {
             throw .malformed(
-                location: path, expected: "a checkpoint folder with config.json, or a .gguf file",
+                location: path, expected: "a checkpoint folder with config.json, or a GGUF file",
                 found: "another file")
         }
         do { names = Set(try FileManager.default.contentsOfDirectory(atPath: path)) } catch {

@@ -16,11 +16,20 @@ struct GGUFCheckpoint: CheckpointReader {
             guard path.hasSuffix(Self.suffix) else { return nil }
             throw .unreadable(path: path, reason: "no such file")
         }
-        guard isFolder || path.hasSuffix(Self.suffix) else { return nil }
+        guard Self.isOne(at: path) else { return nil }
         guard let names = try isFolder ? GGUFParts.names(inFolder: path) : GGUFParts.names(ofFile: path) else {
             return nil
         }
         try self.init(path, files: names)
+    }
+
+    /// Whether what is at a path is read as one: a file by its name or its first bytes, a folder by what it has.
+    static func isOne(at path: String) -> Bool {
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            return path.hasSuffix(suffix)
+        }
+        return isFolder ? GGUFParts.isFolder(path) : path.hasSuffix(suffix) || GGUFFile.isOne(path)
     }
 
     private init(_ path: String, files paths: [String]) throws(WeightsError) {

@@ -13,6 +13,13 @@ final class GGUFFile: Sendable {
         self.path = path
     }
 
+    /// Whether a file begins as one, whatever its name.
+    static func isOne(_ path: String) -> Bool {
+        let letters = Array("GGUF".utf8)
+        guard let file = try? InputFile(path), file.byteCount >= letters.count else { return false }
+        return (try? file.bytes(0..<letters.count)) == letters
+    }
+
     /// Fills `buffer` with bytes of the file from `offset` on.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(WeightsError) {
         try unsafe file.read(at: offset, into: buffer)

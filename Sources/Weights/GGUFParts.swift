@@ -20,6 +20,12 @@ enum GGUFParts {
         return try complete(series, folder: path)
     }
 
+    /// Whether a folder has any such file, and nothing that is preferred.
+    static func isFolder(_ path: String) -> Bool {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return names.contains { $0.hasSuffix(GGUFCheckpoint.suffix) } && !names.contains(where: isPreferred)
+    }
+
     /// Whether a file of this name is the model, or a part of it, in the form that models are trained in.
     private static func isPreferred(_ name: String) -> Bool {
         name == CheckpointIndex.name || name == "model.safetensors"

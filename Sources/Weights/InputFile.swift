@@ -5,6 +5,8 @@ final class InputFile: Sendable {
     let path: String
     let byteCount: Int
     private let descriptor: CInt
+    /// All of it; nil where the system doesn't map it.
+    private let mapping: FileMapping?
 
     init(_ path: String) throws(WeightsError) {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
@@ -22,6 +24,18 @@ final class InputFile: Sendable {
         self.path = path
         self.descriptor = descriptor
         byteCount = Int(status.st_size)
+        mapping = FileMapping(descriptor, byteCount: byteCount)
+    }
+
+    /// Calls `body` with the bytes of a range where the system's cache has them: nobody copies them.
+    ///
+    /// Another program that writes to the file meanwhile changes them.
+    ///
+    /// - Returns: nil where they can't be had so, and ``read(at:into:)`` gives them, or says why not.
+    func withBytes<Result>(
+        _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(WeightsError) -> Result
+    ) throws(WeightsError) -> Result? {
+        try unsafe mapping?.withBytes(range, body) ?? nil
     }
 
     /// Fills `buffer` with the bytes from `offset` on.

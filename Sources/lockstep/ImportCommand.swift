@@ -23,7 +23,7 @@ struct ImportCommand: SoloCommand {
             bf16 or f16.
             """)
 
-    @Argument(help: "The folder, or the .gguf file.")
+    @Argument(help: "The folder, or the GGUF file.")
     var source: String
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The weights file to write.", valueName: "file"))

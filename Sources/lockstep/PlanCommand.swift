@@ -14,7 +14,7 @@ struct PlanCommand: SoloCommand {
             "  lockstep plan model.h5 --ranks 3 --shares 5:3:2 --context 8192\n  lockstep plan config.json --ranks 5")
 
     @Argument(
-        help: "A weights file, a config.json, a folder that holds one, or a .gguf file. Default: the embedded model.")
+        help: "A weights file, a config.json, a folder that holds one, or a GGUF file. Default: the embedded model.")
     var file: String?
 
     @Option(help: ArgumentHelp("The same, spelled as in the other commands.", valueName: "file"))
@@ -99,9 +99,8 @@ struct PlanCommand: SoloCommand {
             var isFolder: ObjCBool = false
             _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
             let stated = isFolder.boolValue ? "\(path)/config.json" : path
-            if path.hasSuffix(".gguf") || (isFolder.boolValue && !FileManager.default.fileExists(atPath: stated)) {
-                return .gguf(path)
-            }
+            let isStated = FileManager.default.fileExists(atPath: stated)
+            if Checkpoint.isGGUF(path) || (isFolder.boolValue && !isStated) { return .gguf(path) }
             return isFolder.boolValue || path.hasSuffix(".json") ? .configuration(stated) : .weightsFile(path)
         }
     }
@@ -157,7 +156,7 @@ struct PlanCommand: SoloCommand {
                     + "leave it out, or import the checkpoint with it")
         case .gguf(let path):
             let found =
-                path.hasSuffix(".gguf")
+                Checkpoint.isGGUF(path)
                 ? "the GGUF file \(path), which has its own" : "the folder \(path), which has none"
             throw ValidationError("\(option): expected with a config.json, found with \(found); leave it out")
         case .configuration: break

@@ -95,10 +95,17 @@ extension LockstepTests {
             #expect(plan.status == 0, "\(plan.errors)")
             #expect(plan.output == (try lockstep(["plan", folder.path("m.gguf"), "--ranks", "2"])).output)
             #expect(plan.output.contains("q8"), "\(plan.output)")
+            try FileManager.default.copyItem(atPath: folder.path("m.gguf"), toPath: folder.path("sha256-0123"))
+            #expect(plan.output == (try lockstep(["plan", folder.path("sha256-0123"), "--ranks", "2"])).output)
+            // What an import takes is planned, whatever else is there.
+            try folder.write("config.json", Array("{}".utf8))
+            #expect(plan.output == (try lockstep(["plan", folder.path(""), "--ranks", "2"])).output)
         }
 
         /// Experts lie in one tensor in the file, and are one weight of the plan.
-        @Test(arguments: ["llama-c-k", "mixtral-a-e5-bf16", "qwen2_moe-a-e5-q8_0", "qwen3_moe-b-e3-k"])
+        @Test(arguments: [
+            "gemma3-a-bf16", "llama-c-k", "mixtral-a-e5-bf16", "phi3-b-bf16", "qwen2_moe-a-e5-q8_0", "qwen3_moe-b-e3-k",
+        ])
         func aGGUFFileIsPlannedAsWhatIsImportedOfIt(name: String) throws {
             let source = Alice.package.appending(path: "Tests/EngineTests/Resources/reference/gguf-\(name)")
                 .path(percentEncoded: false)

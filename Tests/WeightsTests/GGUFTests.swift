@@ -82,6 +82,19 @@ import Weights
         #expect(try Checkpoint(folder.path("other.gguf")).hash() != file.hash())
     }
 
+    /// Other programs keep such files under names of their own.
+    @Test func aFileOfAnyNameIsReadByItsFirstBytes() throws {
+        try folder.write("sha256-0123", GGUFText.smallModel.bytes)
+        #expect(Checkpoint.isGGUF(folder.path("sha256-0123")))
+        #expect(try Checkpoint(folder.path("sha256-0123")).tensors().count == 11)
+        for other in [[], Array("GGU".utf8), Array("GGML and more".utf8)] {
+            try folder.write("other", other)
+            #expect(!Checkpoint.isGGUF(folder.path("other")))
+            let error = #expect(throws: WeightsError.self) { _ = try Checkpoint(folder.path("other")) }
+            #expect(error?.description.contains("expected a checkpoint folder with config.json, or a GGUF file") == true)
+        }
+    }
+
     @Test func theBlueprintAsksForWhatTheFileHas() throws {
         for bytes in [try Array(Data(contentsOf: Self.resource("types.gguf"))), GGUFText.smallModel.bytes] {
             try folder.write("model.gguf", bytes)
