@@ -1,3 +1,4 @@
+import Blueprint
 import Foundation
 import Launching
 import Testing
@@ -42,7 +43,7 @@ import Weights
         let handle = try FileHandle(forUpdating: URL(filePath: path))
         try handle.truncate(atOffset: UInt64(byteCount / 2))
         try handle.close()
-        let errors = try model.tensors().compactMap { tensor in
+        let errors = try model.tensors().compactMap { tensor -> String? in
             do throws(WeightsError) {
                 _ = try file.bytes(
                     tensor.weight.name, rows: 0..<tensor.weight.rows, columns: 0..<tensor.weight.columns)
