@@ -92,6 +92,9 @@ extension GGUFBlocks {
                 unsafe to[column] |= (block[16 + column % 32] >> (column / 32) & 1) << 4
             }
         case .q6k: unsafe takeSixBits(block, to)
+        case .mxfp4:
+            unsafe takeHalves(block + 1, to)
+            for column in 0..<32 { unsafe to[column] = FourBitFloats.integer(to[column]) }
         }
     }
 
@@ -174,6 +177,12 @@ extension GGUFBlocks {
         case .q6k:
             unsafe store(block + 192, 16, scales, row, number)
             unsafe store(block + 208, 2, superScales, row, number)
+        case .mxfp4:
+            let scale = FourBitFloats.scale(exponent: unsafe block[0]).littleEndian
+            unsafe withUnsafeBytes(of: scale) { bytes in
+                guard let bytes = unsafe bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return }
+                unsafe store(bytes, 2, scales, row, number)
+            }
         }
     }
 

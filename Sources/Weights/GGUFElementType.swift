@@ -15,6 +15,7 @@ enum GGUFElementType: String, Sendable, CaseIterable {
     case q4k = "Q4_K"
     case q5k = "Q5_K"
     case q6k = "Q6_K"
+    case mxfp4 = "MXFP4"
 
     /// The names of all types by their numbers in the file, those that are not read too.
     private static let names: [UInt32: String] = [
@@ -36,7 +37,7 @@ enum GGUFElementType: String, Sendable, CaseIterable {
     var blockColumns: Int {
         switch self {
         case .float32, .float16, .bfloat16: 1
-        case .q8x0, .q4x0, .q4x1, .q5x0, .q5x1: 32
+        case .q8x0, .q4x0, .q4x1, .q5x0, .q5x1, .mxfp4: 32
         case .q4k, .q5k, .q6k: 256
         }
     }
@@ -54,6 +55,7 @@ enum GGUFElementType: String, Sendable, CaseIterable {
         case .q4k: 144
         case .q5k: 176
         case .q6k: 210
+        case .mxfp4: 17
         }
     }
 
@@ -71,15 +73,18 @@ enum GGUFElementType: String, Sendable, CaseIterable {
         case .q4k: grouped(bits: 4, scale: .nested, hasOffsets: true)
         case .q5k: grouped(bits: 5, scale: .nested, hasOffsets: true)
         case .q6k: grouped(bits: 6, size: 16, scale: .nested)
+        case .mxfp4: grouped(.microscaled)
         }
     }
 
     private func grouped(
         bits: Int, size: Int = 32, scale: Grouping.Scale = .f16, hasOffsets: Bool = false
     ) -> Encoding {
-        guard let grouping = Grouping(bits: bits, size: size, scale: scale, hasOffsets: hasOffsets) else {
-            preconditionFailure("Every grouping of the format must exist.")
-        }
+        grouped(Grouping(bits: bits, size: size, scale: scale, hasOffsets: hasOffsets))
+    }
+
+    private func grouped(_ grouping: Grouping?) -> Encoding {
+        guard let grouping else { preconditionFailure("Every grouping of the format must exist.") }
         return .grouped(grouping)
     }
 }

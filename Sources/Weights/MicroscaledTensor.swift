@@ -1,11 +1,6 @@
 import Blueprint
 
-/// A matrix of four-bit floats in groups of 32 with a power of two for each (MXFP4), as published checkpoints store it.
-///
-/// Twice a four-bit float is a whole number from -12 to 12, so that integers of five bits with half the power of two as
-/// their scale are the same numbers.
-///
-/// Open Compute Project, OCP Microscaling Formats (MX) Specification, 2023.
+/// A matrix of ``FourBitFloats``, as published checkpoints store it.
 struct MicroscaledTensor: CheckpointTensor {
     private let blocks: SafetensorsEntry  // [..., rows, groups, 16 bytes], the first of two columns in the lower half
     private let scales: SafetensorsEntry  // [..., rows, groups]: exponents
@@ -13,14 +8,7 @@ struct MicroscaledTensor: CheckpointTensor {
     let shape: [Int]
 
     private static let suffixes = (blocks: "_blocks", scales: "_scales")
-    private static let groupSize = 32
     private static let bytesPerGroup = 16
-    private static let exponentBias = 127
-    /// Twice the values of the eight codes without a sign.
-    private static let doubled: [UInt8] = [0, 1, 2, 3, 4, 6, 8, 12]
-    private static let zero: UInt8 = 16
-    /// The exponent of what is no number.
-    private static let notANumber = 255
 
     /// The tensors of a checkpoint, blocks with their scales as one under the name of the blocks.
     static func merged(
@@ -48,7 +36,7 @@ struct MicroscaledTensor: CheckpointTensor {
         self.blocks = blocks
         self.scales = scales
         groups = blocks.shape[blocks.shape.count - 2]
-        shape = Array(blocks.shape.dropLast(2)) + [groups * Self.groupSize]
+        shape = Array(blocks.shape.dropLast(2)) + [groups * FourBitFloats.groupSize]
     }
 
     var byteCount: Int { blocks.byteCount + scales.byteCount }
@@ -77,26 +65,13 @@ struct MicroscaledTensor: CheckpointTensor {
             var high: UInt32 = 0
             for byte in 0..<Self.bytesPerGroup {
                 let code = unsafe from[group * Self.bytesPerGroup + byte]
-                let (first, second) = (Self.integer(code & 15), Self.integer(code >> 4))
+                let (first, second) = (FourBitFloats.integer(code & 15), FourBitFloats.integer(code >> 4))
                 unsafe parts[0][group * Self.bytesPerGroup + byte] = first & 15 | second << 4
                 high |= UInt32(first >> 4) << (2 * byte) | UInt32(second >> 4) << (2 * byte + 1)
             }
             unsafe parts[1].storeBytes(of: high.littleEndian, toByteOffset: 4 * group, as: UInt32.self)
-            let scale = Self.scale(exponent: Int(unsafe powers[group]))
+            let scale = FourBitFloats.scale(exponent: unsafe powers[group])
             unsafe parts[2].storeBytes(of: scale.littleEndian, toByteOffset: 2 * group, as: UInt16.self)
         }
-    }
-
-    /// The integer of a code: sign, two bits of exponent, one of fraction.
-    private static func integer(_ code: UInt8) -> UInt8 {
-        let magnitude = doubled[Int(code & 7)]
-        return code & 8 == 0 ? zero + magnitude : zero - magnitude
-    }
-
-    /// Half of a power of two, in bf16.
-    private static func scale(exponent: Int) -> UInt16 {
-        guard exponent < notANumber else { return UInt16(Float.nan.bitPattern >> 16) }
-        let power = Float(sign: .plus, exponent: exponent - exponentBias - 1, significand: 1)
-        return UInt16(power.bitPattern >> 16)
     }
 }

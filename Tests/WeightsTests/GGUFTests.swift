@@ -51,6 +51,35 @@ import Weights
             ])
     }
 
+    /// Published blocks have pairs of neighbours in a byte, and their scales elsewhere.
+    @Test func fourBitFloatsHaveTheBytesOfThosePublished() throws {
+        let reference = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "EngineTests/Resources/reference/gpt_oss-b-h96-i160-q12kv2-e10-bf16")
+            .path(percentEncoded: false)
+        let file = try SafetensorsFile("\(reference)/model.safetensors")
+        let name = "model.layers.0.mlp.experts.down_proj"
+        func bytes(_ suffix: String) throws -> [UInt8] {
+            try file.bytes(try #require(file.tensors.first { $0.name == name + suffix }).byteRange)
+        }
+        let (blocks, scales) = (try bytes("_blocks"), try bytes("_scales"))
+        var packed: [UInt8] = []
+        for (number, scale) in scales.enumerated() {
+            let codes = blocks[16 * number..<16 * (number + 1)].flatMap { [$0 & 15, $0 >> 4] }
+            packed += [scale] + (0..<16).map { codes[$0] | codes[$0 + 16] << 4 }
+        }
+        let published = try #require(try Checkpoint(reference).tensors()["\(name)_blocks"])
+        let extents = published.shape.reversed().map { UInt64($0) }
+        var text = GGUFText.smallModel
+        text.tensors.append(.init(name: "other.weight", extents: extents, type: 39, offset: nil, bytes: packed))
+        try folder.write("model.gguf", text.bytes)
+        let tensor = try #require(try Checkpoint(folder.path("model.gguf")).tensors()["other.weight"])
+        #expect(try tensor.shape == published.shape && tensor.encoding == published.encoding)
+        for rows in [0..<960, 13..<14, 95..<97] {
+            let (found, expected) = (try StoredRows(tensor, rows: rows), try StoredRows(published, rows: rows))
+            #expect(found.parts == expected.parts, "\(rows)")
+        }
+    }
+
     @Test func anyRowsAreThoseOfTheWhole() throws {
         for (name, tensor) in try Checkpoint(Self.types).tensors() {
             let all = try StoredRows(tensor, rows: 0..<tensor.shape[0]).elements()

@@ -6,10 +6,12 @@ struct StoredRows {
     private let encoding: Encoding
     private let rowCount: Int
     private let columns: Int
-    private let parts: [[UInt8]]
+    /// The bytes of each part.
+    let parts: [[UInt8]]
 
     init(_ tensor: any CheckpointTensor, rows: Range<Int>) throws(WeightsError) {
-        let (encoding, columns) = (try tensor.encoding, tensor.shape.dropFirst().reduce(1, *))
+        let encoding = try tensor.encoding
+        let columns = tensor.shape.count > 1 ? tensor.shape[tensor.shape.count - 1] : 1
         let buffers = unsafe encoding.parts.map { part in
             UnsafeMutableRawBufferPointer.allocate(
                 byteCount: encoding.rowByteCount(of: part, columns: columns) * rows.count, alignment: 16)
