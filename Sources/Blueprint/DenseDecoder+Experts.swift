@@ -125,12 +125,16 @@ extension DenseDecoder {
     ) -> Weight {
         let name = "\(path).experts.\(role.rawValue).bias"
         guard role != .down else {
-            let source = Weight.Source("\(path).experts.down_proj_bias", [form.count, width])
-            return Weight(name, [form.count * width], sources: [source])
+            let shape = [form.count, width]
+            return Weight(
+                name, [form.count * width],
+                sources: [Weight.Source("\(path).experts.down_proj_bias", shape), Weight.Source(name, shape)])
         }
         let runs = [Weight.Source.Run(role == .up ? 1 : 0, form.width, step: 2)]
         let source = Weight.Source("\(path).experts.gate_up_proj_bias", [form.count, 2 * form.width], runs: runs)
-        return Weight(name, [form.width], .rows(axis, perUnit: 1), members: members, sources: [source])
+        return Weight(
+            name, [form.width], .rows(axis, perUnit: 1), members: members,
+            sources: [source, Weight.Source(name, [form.count, form.width])])
     }
 }
 

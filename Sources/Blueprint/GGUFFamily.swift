@@ -21,7 +21,7 @@ struct GGUFFamily: Sendable {
     var complete: Completion = { _, _, _ throws(BlueprintError) in }
     /// What is done to the numbers of these parts.
     var changes: [String: GGUFModel.ElementChange] = [:]
-    /// The checkpoint's names of the parts of a layer.
+    /// The checkpoint's names of the parts of a layer, or of a part's weight or bias alone.
     var layerParts = [
         "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
         "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "attn_q_norm": "self_attn.q_norm",
@@ -61,8 +61,13 @@ struct GGUFFamily: Sendable {
         let words = tensor.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         guard let kind = words.last, kind == "weight" || kind == "bias" else { return nil }
         if words.count == 2 { return outerParts[words[0]].map { "\($0).\(kind)" } }
-        guard words.count == 4, words[0] == "blk", let layer = Int(words[1]), "\(layer)" == words[1] else { return nil }
-        return layerParts[words[2]].map { "model.layers.\(layer).\($0).\(kind)" }
+        guard words.count >= 4, words[0] == "blk", let layer = Int(words[1]), "\(layer)" == words[1] else { return nil }
+        let path = "model.layers.\(layer)."
+        // What only further layers have, which predict several tokens.
+        if words.count == 5, words[2] == "nextn" { return path + words[2...].joined(separator: ".") }
+        guard words.count == 4 else { return nil }
+        if let whole = layerParts["\(words[2]).\(kind)"] { return path + whole }
+        return layerParts[words[2]].map { "\(path)\($0).\(kind)" }
     }
 
     /// Whether the rows of this tensor lie in rotary pairs.

@@ -4,6 +4,12 @@ struct GGUFMixture: Sendable {
     var architecture: String
     /// Where a layer of a checkpoint has its mixture.
     var path: String
+    /// The router's name below that.
+    var routerName = "gate"
+    /// What a checkpoint has the experts of a projection under, all in one tensor, below that.
+    var stackName = "switch_mlp"
+    /// `expert_gating_func`, where a file says it: 1 is a softmax over all experts, 3 one over those that are chosen.
+    var gatingFunction = 1
     /// The key of config.json for the number of experts.
     var countKey = "num_experts"
     /// The key of config.json for the channels of an expert; nil where `intermediate_size` says them.
@@ -23,8 +29,8 @@ struct GGUFMixture: Sendable {
 
     /// The checkpoint's names of the parts of a layer: each projection is one tensor of all experts.
     var layerParts: [String: String] {
-        var parts = ["ffn_gate_inp": "\(path).gate"]
-        for name in ["gate", "up", "down"] { parts["ffn_\(name)_exps"] = "\(path).switch_mlp.\(name)_proj" }
+        var parts = ["ffn_gate_inp": "\(path).\(routerName)"]
+        for name in ["gate", "up", "down"] { parts["ffn_\(name)_exps"] = "\(path).\(stackName).\(name)_proj" }
         guard sharedWidthKey != nil else { return parts }
         for name in ["gate", "up", "down"] { parts["ffn_\(name)_shexp"] = "\(path).shared_expert.\(name)_proj" }
         parts[Self.sharedGatePart] = "\(path).shared_expert_gate"
@@ -36,7 +42,7 @@ struct GGUFMixture: Sendable {
 
     /// The members of config.json that say what the family's keys say.
     ///
-    /// The softmax is over all experts, and the architecture says whether the factors of the chosen ones are divided by
+    /// The architecture says what the softmax is over, and whether the factors of the chosen experts are divided by
     /// their sum, as in llama.cpp, `src/models`. A file that says anything else is refused.
     func members(
         _ reader: inout ConfigurationReader, mlpWidth: Int
@@ -58,8 +64,7 @@ struct GGUFMixture: Sendable {
             try reader.require("expert_shared_feed_forward_length", .integer(0))
         }
         for key in ["expert_shared_count", "leading_dense_block_count"] { try reader.require(key, .integer(0)) }
-        // 1 is the softmax.
-        try reader.require("expert_gating_func", .integer(1))
+        try reader.require("expert_gating_func", .integer(gatingFunction))
         try reader.require("expert_weights_norm", .boolean(isNormalized))
         try reader.require("expert_weights_scale", .real(0), .real(1))
         for key in ["expert_group_count", "expert_group_used_count"] {

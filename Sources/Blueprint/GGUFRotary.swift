@@ -31,9 +31,20 @@ extension GGUFConfiguration {
             parameters["factor"] = .real(factor)
             // Linear scaling has no use for it.
             if kind != "linear" { parameters["original_max_position_embeddings"] = original.map { .integer($0) } }
+            if kind == "yarn" { try addTurns(&parameters, &reader) }
         } else if kind != "linear" {
             throw .missingKey("\(family.name).rope.scaling.factor")
         }
+    }
+
+    /// Reads how many turns in the context of training keep a frequency as it is, and how few divide it in full.
+    private func addTurns(
+        _ parameters: inout [String: ConfigurationValue], _ reader: inout ConfigurationReader
+    ) throws(BlueprintError) {
+        for name in ["beta_fast", "beta_slow"] {
+            if let turns = try reader.real("rope.scaling.yarn_\(name)") { parameters[name] = .real(turns) }
+        }
+        try reader.require("rope.scaling.yarn_ext_factor", .real(1))
     }
 
     /// Reads what each frequency is divided by.

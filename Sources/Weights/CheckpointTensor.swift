@@ -13,8 +13,15 @@ package protocol CheckpointTensor: Sendable {
     /// The file and the tensor's name in it, as errors begin: `model.safetensors: 'model.norm.weight'`.
     var location: String { get }
 
+    /// The same with each element as a row; nil where elements don't stand each by itself.
+    var vector: (any CheckpointTensor)? { get }
+
     /// Reads whole rows, part by part, the rows of each part next to each other.
     ///
     /// - Parameter parts: a buffer for each of ``Blueprint/Encoding/parts``, in their order; of a plain encoding one.
     func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError)
+}
+
+extension CheckpointTensor {
+    package var vector: (any CheckpointTensor)? { nil }
 }

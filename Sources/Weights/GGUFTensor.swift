@@ -10,6 +10,8 @@ struct GGUFTensor: CheckpointTensor {
     private let byteRange: Range<Int>
     private let order: GGUFModel.RowOrder
     private let change: GGUFModel.ElementChange
+    /// Whether elements count as rows, in whatever dimensions they lie.
+    private var isVector = false
 
     private static let pieceByteCount = 1 << 22
 
@@ -34,7 +36,14 @@ struct GGUFTensor: CheckpointTensor {
 
     var byteCount: Int { byteRange.count }
 
-    private var columns: Int { shape.count > 1 ? shape[shape.count - 1] : 1 }
+    var vector: (any CheckpointTensor)? {
+        guard case .plain = encoding, order == .same else { return nil }
+        var vector = self
+        vector.isVector = true
+        return vector
+    }
+
+    private var columns: Int { shape.count > 1 && !isVector ? shape[shape.count - 1] : 1 }
     private var rowByteCount: Int { columns / elementType.blockColumns * elementType.blockByteCount }
 
     func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {

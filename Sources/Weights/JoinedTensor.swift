@@ -89,11 +89,12 @@ struct JoinedTensor: CheckpointTensor {
     ) throws(WeightsError) -> any CheckpointTensor {
         let isVector = weight.isVector && source.shape.count > 1
         guard source.isTransposed || isVector else { return tensor }
-        guard let entry = tensor as? SafetensorsEntry else {
+        let formed: (any CheckpointTensor)? = source.isTransposed ? TransposedTensor(tensor) : tensor.vector
+        guard let formed else {
             throw .malformed(
                 location: tensor.location, expected: "plain numbers of type F32, F16 or BF16", found: "packed ones")
         }
-        return source.isTransposed ? TransposedTensor(entry) : entry.vector
+        return formed
     }
 
     static func transposed(_ shape: [Int]) -> [Int] {

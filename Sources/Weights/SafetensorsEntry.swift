@@ -12,8 +12,7 @@ struct SafetensorsEntry: CheckpointTensor {
         self.tensor = tensor
     }
 
-    /// The same with each element as a row.
-    var vector: SafetensorsEntry {
+    var vector: (any CheckpointTensor)? {
         var vector = self
         vector.isVector = true
         return vector

@@ -43,11 +43,13 @@ struct TurnedTensor: CheckpointTensor {
 
 /// A tensor whose last two dimensions have changed places.
 struct TransposedTensor: CheckpointTensor {
-    private let entry: SafetensorsEntry
+    private let entry: any CheckpointTensor
     let shape: [Int]
 
-    init(_ entry: SafetensorsEntry) {
-        self.entry = entry.vector
+    /// Nil for elements that don't stand each by itself.
+    init?(_ tensor: any CheckpointTensor) {
+        guard let entry = tensor.vector else { return nil }
+        self.entry = entry
         shape = JoinedTensor.transposed(entry.shape)
     }
 

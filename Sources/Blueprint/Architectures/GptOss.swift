@@ -5,6 +5,34 @@
 enum GptOss: Architecture {
     static let names = ["GptOssForCausalLM"]
 
+    /// Files don't say what every published model has: between which values activations lie, and that the borders of
+    /// stretched frequencies are not rounded.
+    static var gguf: GGUFFamily? {
+        var family = GGUFFamily("gpt-oss", architecture: "GptOssForCausalLM")
+        family.layerParts["post_attention_norm"] = "post_attention_layernorm"
+        family.layerParts["attn_sinks.weight"] = "self_attn.sinks"
+        var mixture = GGUFMixture(architecture: "GptOssForCausalLM", path: "mlp")
+        (mixture.routerName, mixture.stackName) = ("router", "experts")
+        mixture.countKey = "num_local_experts"
+        mixture.gatingFunction = 3
+        mixture.isNormalized = false
+        mixture.isRequired = true
+        family.mixture = mixture
+        family.complete = { (file, reader, members) throws(BlueprintError) in
+            if let width = try reader.integer("expert_feed_forward_length") {
+                members["intermediate_size"] = .integer(width)
+            }
+            members["sliding_window"] = .integer(try reader.count("attention.sliding_window"))
+            members["layer_types"] = try file.layerTypes(&reader, period: 2)
+            guard case .object(var rotary)? = members["rope_parameters"], rotary["rope_type"] == .string("yarn") else {
+                return
+            }
+            rotary["truncate"] = .boolean(false)
+            members["rope_parameters"] = .object(rotary)
+        }
+        return family
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder("GptOssForCausalLM", &reader)
         try decoder.readAttentionBias(&reader, default: true)
@@ -18,7 +46,7 @@ enum GptOss: Architecture {
         var form = ExpertForm(
             count: count, width: decoder.mlpWidth, scoring: .softmaxOfChosen,
             chosenCount: try reader.chosenCount(of: count), isNormalized: false)
-        form.layouts = [.interleaved]
+        form.layouts = [.interleaved, .stacked(path: "experts")]
         form.routerName = "router"
         form.hasRouterBias = true
         form.hasBiases = true

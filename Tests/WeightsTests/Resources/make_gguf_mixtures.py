@@ -34,7 +34,7 @@ GOLDEN = ["prompt.input_ids", "prompt.hidden", "prompt.logits", "text.input_ids"
 
 
 def load(path):
-    """The tensors of a safetensors file in f32."""
+    """The tensors of a safetensors file in f32, bytes as they are."""
     data = open(path, "rb").read()
     length = int.from_bytes(data[:8], "little")
     tensors = {}
@@ -44,6 +44,7 @@ def load(path):
         first, end = entry["data_offsets"]
         part = data[8 + length + first:8 + length + end]
         values = (np.frombuffer(part, "<f4") if entry["dtype"] == "F32"
+                  else np.frombuffer(part, np.uint8) if entry["dtype"] == "U8"
                   else (np.frombuffer(part, "<u2").astype("<u4") << 16).view("<f4"))
         tensors[name] = values.reshape(entry["shape"])
     return tensors
@@ -155,17 +156,24 @@ def write_tokenizer(writer, config, tokenizer, template, words="qwen2"):
     writer.add_chat_template(template)
 
 
-def main(source, out):
-    def read(name):
-        return json.load(open(f"{source}/{name}"))
+def read(source, name):
+    return json.load(open(f"{source}/{name}"))
 
-    config = read("config.json")
+
+def main(source, out):
+    config = read(source, "config.json")
     family = FAMILIES[config["architectures"][0]]
     os.makedirs(out, exist_ok=True)
     writer = gguf.GGUFWriter(f"{out}/model-BF16.gguf", family[0])
     write_model(
         writer, config, family, load(f"{source}/model.safetensors"), gguf.LlamaFileType.MOSTLY_BF16, plain)
-    write_tokenizer(writer, config, read("tokenizer.json"), read("tokenizer_config.json")["chat_template"])
+    write_tokenizer(
+        writer, config, read(source, "tokenizer.json"), read(source, "tokenizer_config.json")["chat_template"])
+    finish(writer, source, out, config)
+
+
+def finish(writer, source, out, config):
+    """Writes the file, and beside it what the tests compare."""
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -1,0 +1,95 @@
+import Blueprint
+import Testing
+
+/// Metadata of GGUF files of gpt-oss in the words of config.json.
+@Suite struct GGUFRoutingTests {
+    private typealias Changes = [String: ConfigurationValue?]
+
+    private static let common: [String: ConfigurationValue] = [
+        "context_length": .integer(4096), "embedding_length": .integer(64), "block_count": .integer(4),
+        "feed_forward_length": .integer(96), "attention.head_count": .integer(4),
+        "attention.layer_norm_rms_epsilon": .real(1e-5), "rope.freq_base": .real(10_000),
+        "expert_count": .integer(8), "expert_used_count": .integer(2), "expert_feed_forward_length": .integer(32),
+    ]
+    private static let gptOss = common.merging([
+        "attention.head_count_kv": .integer(2), "attention.key_length": .integer(16),
+        "attention.value_length": .integer(16), "attention.sliding_window": .integer(128),
+    ]) { $1 }
+    private static let yarn: Changes = [
+        "rope.scaling.type": .string("yarn"), "rope.scaling.factor": .real(8),
+        "rope.scaling.original_context_length": .integer(512),
+    ]
+
+    /// A file of four layers, with some keys replaced, or removed where the new value is nil.
+    private func model(_ family: String, _ changes: Changes = [:], tensors: [String] = []) throws -> GGUFModel {
+        var keys = Self.gptOss
+        for (key, value) in changes { keys[key] = value }
+        var metadata = Dictionary(uniqueKeysWithValues: keys.map { ("\(family).\($0)", $1) })
+        metadata["general.architecture"] = .string(family)
+        var shapes = ["token_embd.weight": [100, 64], "output_norm.weight": [64], "output.weight": [100, 64]]
+        for name in tensors { shapes[name] = [64] }
+        return try GGUFModel(metadata: metadata, shapes: shapes)
+    }
+
+    private func blueprint(
+        _ family: String, _ changes: Changes = [:], tensors: [String] = []
+    ) throws -> Blueprint {
+        try Blueprint(configuration: model(family, changes, tensors: tensors).configuration)
+    }
+
+    private func message(_ family: String, _ changes: Changes) throws -> String {
+        try #require(#expect(throws: BlueprintError.self) { _ = try blueprint(family, changes) }).reason
+    }
+
+    private func experts(_ blueprint: Blueprint) -> [Experts] {
+        blueprint.layers.flatMap(\.branches).compactMap {
+            if case .experts(let experts) = $0.mixer { experts } else { nil }
+        }
+    }
+
+    // MARK: - gpt-oss
+
+    @Test func everyOtherLayerHasAWindowAndTheBordersOfFrequenciesAreNotRounded() throws {
+        let blueprint = try blueprint("gpt-oss", Self.yarn, tensors: ["blk.0.attn_q.bias"])
+        #expect(blueprint.attentions.map(\.window) == [128, nil, 128, nil])
+        #expect(blueprint.attentions.allSatisfy { $0.sinks != nil && $0.output.bias != nil })
+        #expect(
+            blueprint.attentions[0].rotary.scaling
+                == .byTurns(factor: 8, fast: 32, slow: 1, originalContext: 512, isRounded: false))
+        let mixture = try #require(experts(blueprint).first)
+        #expect(mixture.axis.count == 32 && mixture.router.scoring == .softmaxOfChosen)
+        #expect(mixture.activation == .clampedSwiGLU(alpha: 1.702, limit: 7))
+        let stated = Self.yarn.merging([
+            "rope.scaling.yarn_beta_fast": .real(16), "rope.scaling.yarn_beta_slow": .real(2),
+        ]) { $1 }
+        let scaling = try self.blueprint("gpt-oss", stated).attentions[0].rotary.scaling
+        #expect(scaling == .byTurns(factor: 8, fast: 16, slow: 2, originalContext: 512, isRounded: false))
+    }
+
+    @Test func theFilesTensorsAreThoseOfACheckpointThatIsNotInFourBits() throws {
+        let model = try model(
+            "gpt-oss",
+            tensors: ["attn_sinks.weight", "ffn_gate_inp.bias", "ffn_gate_exps.weight", "ffn_down_exps.bias"]
+                .map { "blk.1.\($0)" })
+        let path = "model.layers.1"
+        #expect(model.sources["\(path).self_attn.sinks"] != nil && model.sources["\(path).mlp.router.bias"] != nil)
+        let mixture = experts(try Blueprint(configuration: model.configuration))[1]
+        for weight in [mixture.gate?.weight, mixture.down.bias] {
+            let sources = try #require(weight).sources
+            #expect(sources.contains { model.sources[$0.name] != nil }, "\(sources)")
+        }
+    }
+
+    @Test func whatNoGptOssHasIsRefused() throws {
+        func refuses(_ key: String, _ value: ConfigurationValue?, _ expected: String) throws {
+            let message = try message("gpt-oss", Self.yarn.merging([key: value]) { $1 })
+            #expect(message.contains("gpt-oss.\(key)"), "\(message)")
+            #expect(message.contains(expected), "\(message)")
+        }
+        try refuses("expert_gating_func", .integer(2), "to be 3, found 2")
+        try refuses("expert_weights_norm", .boolean(true), "to be false, found true")
+        try refuses("attention.sliding_window", nil, "")
+        try refuses("rope.scaling.yarn_ext_factor", .real(0.5), "to be 1.0, found 0.5")
+        try refuses("rope.freq_base_swa", .real(500), "found")
+    }
+}
