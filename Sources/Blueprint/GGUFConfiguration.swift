@@ -53,14 +53,28 @@ struct GGUFConfiguration {
         width = try reader.count("embedding_length")
         heads = try reader.count("attention.head_count")
         keyValueHeads = try reader.count("attention.head_count_kv", default: heads)
+        layerCount = try reader.count("block_count")
+        context = try reader.count("context_length")
         headSize = try reader.count("attention.key_length", default: max(1, width / heads))
         let valueSize = try reader.count("attention.value_length", default: headSize)
         guard valueSize == headSize else {
             throw .inconsistent(
                 expected: "'attention.value_length' to be 'attention.key_length', \(headSize)", found: "\(valueSize)")
         }
-        layerCount = try reader.count("block_count")
-        context = try reader.count("context_length")
+    }
+
+    /// Leaves out the layers at the end that predict several tokens, which the file counts among all.
+    func leaveOutFurtherLayers(
+        _ reader: inout ConfigurationReader, _ members: inout [String: ConfigurationValue]
+    ) throws(BlueprintError) {
+        let further = try reader.number("nextn_predict_layers", default: 0)
+        guard further < layerCount else {
+            throw .inconsistent(
+                expected: "'\(family.name).nextn_predict_layers' to be less than the \(layerCount) layers of all",
+                found: "\(further)")
+        }
+        members["num_hidden_layers"] = .integer(layerCount - further)
+        members["num_nextn_predict_layers"] = .integer(further)
     }
 
     /// `layer_types` of layers of which, unless the file says it, all but the last of each period see a window only.

@@ -18,6 +18,8 @@ struct GGUFMixture: Sendable {
     var sharedWidthKey: String?
     /// Whether the factors of the chosen experts are divided by their sum.
     var isNormalized = true
+    /// Whether the file says how a token chooses, and which layers have an MLP instead.
+    var statesRouting = false
     /// Whether every file of the family has experts.
     var isRequired = false
 
@@ -31,6 +33,7 @@ struct GGUFMixture: Sendable {
     var layerParts: [String: String] {
         var parts = ["ffn_gate_inp": "\(path).\(routerName)"]
         for name in ["gate", "up", "down"] { parts["ffn_\(name)_exps"] = "\(path).\(stackName).\(name)_proj" }
+        if statesRouting { parts.merge(routingParts) { $1 } }
         guard sharedWidthKey != nil else { return parts }
         for name in ["gate", "up", "down"] { parts["ffn_\(name)_shexp"] = "\(path).shared_expert.\(name)_proj" }
         parts[Self.sharedGatePart] = "\(path).shared_expert_gate"
@@ -47,6 +50,7 @@ struct GGUFMixture: Sendable {
     func members(
         _ reader: inout ConfigurationReader, mlpWidth: Int
     ) throws(BlueprintError) -> [String: ConfigurationValue] {
+        if statesRouting { return try routingMembers(&reader) }
         let chosenCount = try reader.count("expert_used_count")
         var members: [String: ConfigurationValue] = [
             countKey: .integer(try reader.count("expert_count")), "num_experts_per_tok": .integer(chosenCount),

@@ -1,7 +1,7 @@
 import Blueprint
 import Testing
 
-/// Metadata of GGUF files of gpt-oss in the words of config.json.
+/// Metadata of GGUF files of gpt-oss and GLM 4.5 in the words of config.json.
 @Suite struct GGUFRoutingTests {
     private typealias Changes = [String: ConfigurationValue?]
 
@@ -11,6 +11,12 @@ import Testing
         "attention.layer_norm_rms_epsilon": .real(1e-5), "rope.freq_base": .real(10_000),
         "expert_count": .integer(8), "expert_used_count": .integer(2), "expert_feed_forward_length": .integer(32),
     ]
+    private static let glm = common.merging([
+        "attention.head_count_kv": .integer(2), "attention.key_length": .integer(16),
+        "attention.value_length": .integer(16), "rope.dimension_count": .integer(8),
+        "expert_shared_count": .integer(2), "leading_dense_block_count": .integer(1),
+        "expert_weights_scale": .real(2.5), "expert_weights_norm": .boolean(true), "nextn_predict_layers": .integer(1),
+    ]) { $1 }
     private static let gptOss = common.merging([
         "attention.head_count_kv": .integer(2), "attention.key_length": .integer(16),
         "attention.value_length": .integer(16), "attention.sliding_window": .integer(128),
@@ -22,7 +28,7 @@ import Testing
 
     /// A file of four layers, with some keys replaced, or removed where the new value is nil.
     private func model(_ family: String, _ changes: Changes = [:], tensors: [String] = []) throws -> GGUFModel {
-        var keys = Self.gptOss
+        var keys = ["glm4moe": Self.glm, "gpt-oss": Self.gptOss][family] ?? [:]
         for (key, value) in changes { keys[key] = value }
         var metadata = Dictionary(uniqueKeysWithValues: keys.map { ("\(family).\($0)", $1) })
         metadata["general.architecture"] = .string(family)
@@ -45,6 +51,45 @@ import Testing
         blueprint.layers.flatMap(\.branches).compactMap {
             if case .experts(let experts) = $0.mixer { experts } else { nil }
         }
+    }
+
+    // MARK: - GLM
+
+    @Test func theLastLayersOfAllPredictFurtherTokensAndAreLeftOut() throws {
+        let names = ["attn_q.weight", "nextn.eh_proj.weight", "nextn.shared_head_norm.weight", "exp_probs_b.bias"]
+        let tensors = names.map { "blk.3.\($0)" }
+        let model = try model("glm4moe", tensors: tensors)
+        let blueprint = try Blueprint(configuration: model.configuration)
+        #expect(blueprint.layers.count == 3 && experts(blueprint).count == 2)
+        for tensor in tensors {
+            let name = try #require(model.sources.first { $0.value.name == tensor }).key
+            #expect(blueprint.ignores(name), "\(tensor) is \(name)")
+        }
+        #expect(try self.blueprint("glm4moe", ["nextn_predict_layers": nil]).layers.count == 4)
+        let message = try message("glm4moe", ["nextn_predict_layers": .integer(4)])
+        #expect(message.contains("'glm4moe.nextn_predict_layers' to be less than the 4 layers of all, found 4"))
+    }
+
+    @Test func sigmoidsChooseExpertsAsTheFileSays() throws {
+        let mixture = try #require(experts(blueprint("glm4moe")).first)
+        let router = mixture.router
+        #expect(router.scoring == .sigmoid && router.isNormalized && router.factor == 2.5 && router.chosenCount == 2)
+        #expect(router.correction?.shape == [8] && router.groupCount == 1)
+        #expect(mixture.axis.count == 32 && mixture.shared?.axis.count == 64)
+        let plain: Changes = ["expert_weights_scale": .real(0), "expert_weights_norm": nil]
+        let other = try #require(experts(blueprint("glm4moe", plain)).first).router
+        #expect(other.factor == 1 && !other.isNormalized)
+        #expect(
+            try message("glm4moe", ["expert_gating_func": .integer(1)])
+                .contains("'glm4moe.expert_gating_func' to be 0 or 2, found 1"))
+    }
+
+    @Test func aPartOfEachHeadTurnsUnlessTheFileSaysNothing() throws {
+        let part = try #require(blueprint("glm4moe").attentions.first)
+        #expect(part.headSize == 16 && part.rotary.size == 8 && part.queryNorm == nil)
+        #expect(try blueprint("glm4moe", ["rope.dimension_count": nil]).attentions.first?.rotary.size == 16)
+        let normed = try blueprint("glm4moe", tensors: ["blk.0.attn_q_norm.weight", "blk.0.attn_q.bias"])
+        #expect(normed.attentions.allSatisfy { $0.queryNorm != nil && $0.query.bias != nil && $0.output.bias == nil })
     }
 
     // MARK: - gpt-oss

@@ -4,6 +4,21 @@
 enum GLM4MoE: Architecture {
     static let names = ["Glm4MoeForCausalLM"]
 
+    static var gguf: GGUFFamily? {
+        var family = GGUFFamily("glm4moe", architecture: "Glm4MoeForCausalLM")
+        family.layerParts["post_attention_norm"] = "post_attention_layernorm"
+        family.mixture = .routed(architecture: "Glm4MoeForCausalLM")
+        // Of a file that doesn't say it, all of a head turns.
+        family.members["partial_rotary_factor"] = .real(1)
+        family.complete = { (file, reader, members) throws(BlueprintError) in
+            // 2 is a sigmoid of each; 0 is no statement.
+            try reader.require("expert_gating_func", .integer(0), .integer(2))
+            members["use_qk_norm"] = .boolean(file.has("attn_q_norm.weight"))
+            try file.leaveOutFurtherLayers(&reader, &members)
+        }
+        return family
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var spelling = DenseDecoder.Spelling()
         spelling.partialRotary = 0.5
