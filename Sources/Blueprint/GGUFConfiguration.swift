@@ -55,6 +55,10 @@ struct GGUFConfiguration {
         keyValueHeads = try reader.count("attention.head_count_kv", default: heads)
         layerCount = try reader.count("block_count")
         context = try reader.count("context_length")
+        guard !family.hasLatents else {
+            headSize = try reader.count("rope.dimension_count")
+            return
+        }
         headSize = try reader.count("attention.key_length", default: max(1, width / heads))
         let valueSize = try reader.count("attention.value_length", default: headSize)
         guard valueSize == headSize else {

@@ -11,6 +11,8 @@ struct GGUFFamily: Sendable {
     var pairsRotaryRows = false
     /// Whether `attention_bias` says if queries, keys and values have biases. If not, the architecture says.
     var statesAttentionBias = true
+    /// Whether keys and values are made of latents: only their turning channels are a head of known size then.
+    var hasLatents = false
     /// The mixtures of experts of files that say of how many; nil where such a file can't be.
     var mixture: GGUFMixture?
     /// The members of config.json that hold for every file.

@@ -27,19 +27,26 @@ extension DenseDecoder {
         let queryInput = form.reduced ?? width
         let queryName = form.reduced == nil ? "\(path).q_proj.weight" : "\(path).q_b_proj.weight"
         let queryShape = [heads * querySize, queryInput]
-        let expansion = "\(path).kv_b_proj.weight"
-        let expansionShape = [heads * (form.content + form.valueSize), form.size]
+        // One tensor of a checkpoint, or one for keys and one for values.
+        let (keyName, valueName) = ("\(path).k_b_proj.weight", "\(path).v_b_proj.weight")
+        func expansion(_ name: String, _ shape: [Int], first: Int, _ count: Int, turned: Bool) -> [Weight.Source] {
+            let both = [heads * (form.content + form.valueSize), form.size]
+            return [
+                Weight.Source(
+                    "\(path).kv_b_proj.weight", both, runs: [Weight.Source.Run(first, count)], transposesRuns: turned),
+                Weight.Source(name, [heads] + shape),
+            ]
+        }
+        let (keyShape, valueShape) = ([form.size, form.content], [form.valueSize, form.size])
         var latent = Latent(
             norm: Norm(weight: Weight("\(path).kv_a_layernorm.weight", [form.size]), epsilon: form.epsilon),
             size: form.size, contentSize: form.content, valueSize: form.valueSize,
             keyExpansion: Weight(
-                "\(path).k_b_proj.weight", [form.size, form.content], members: queries,
-                sources: [
-                    Weight.Source(expansion, expansionShape, runs: [.init(0, form.content)], transposesRuns: true)
-                ]),
+                keyName, keyShape, members: queries,
+                sources: expansion(keyName, keyShape, first: 0, form.content, turned: true)),
             valueExpansion: Weight(
-                "\(path).v_b_proj.weight", [form.valueSize, form.size], members: queries,
-                sources: [Weight.Source(expansion, expansionShape, runs: [.init(form.content, form.valueSize)])]))
+                valueName, valueShape, members: queries,
+                sources: expansion(valueName, valueShape, first: form.content, form.valueSize, turned: false)))
         if let reduced = form.reduced {
             latent.reduction = Latent.Reduction(
                 projection: Projection(weight: Weight("\(path).q_a_proj.weight", [reduced, width])),

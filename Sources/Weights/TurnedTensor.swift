@@ -1,22 +1,19 @@
 import Blueprint
 
-/// Members each of which is read the other way round: its rows as columns.
+/// Members each of which is read the other way round: its rows as columns. Groups of columns would become groups of
+/// rows, which no encoding has: the integers in them are widened.
 struct TurnedTensor: CheckpointTensor {
-    private let tensor: JoinedTensor
+    private let tensor: any CheckpointTensor
     private let rowsPerMember: Int
     private let columns: Int
     let encoding: Encoding
     let shape: [Int]
 
     init(_ tensor: JoinedTensor, members: Int) throws(WeightsError) {
-        let encoding = try tensor.encoding
-        guard case .plain = encoding else {
-            throw .malformed(
-                location: tensor.location, expected: "plain numbers, of which rows may become columns",
-                found: encoding.name)
+        switch try tensor.encoding {
+        case .plain(let scalar): (self.tensor, encoding) = (tensor, .plain(scalar))
+        case .grouped(let grouping): (self.tensor, encoding) = (WidenedTensor(tensor, grouping), .f32)
         }
-        self.encoding = encoding
-        self.tensor = tensor
         rowsPerMember = tensor.shape[1]
         columns = tensor.shape[0] / members
         shape = [members * rowsPerMember, columns]

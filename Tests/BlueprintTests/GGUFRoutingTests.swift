@@ -1,7 +1,7 @@
 import Blueprint
 import Testing
 
-/// Metadata of GGUF files of gpt-oss and GLM 4.5 in the words of config.json.
+/// Metadata of GGUF files of gpt-oss, GLM 4.5 and DeepSeek in the words of config.json.
 @Suite struct GGUFRoutingTests {
     private typealias Changes = [String: ConfigurationValue?]
 
@@ -17,6 +17,13 @@ import Testing
         "expert_shared_count": .integer(2), "leading_dense_block_count": .integer(1),
         "expert_weights_scale": .real(2.5), "expert_weights_norm": .boolean(true), "nextn_predict_layers": .integer(1),
     ]) { $1 }
+    private static let deepSeek = common.merging([
+        "attention.head_count_kv": .integer(1), "attention.kv_lora_rank": .integer(32),
+        "attention.key_length": .integer(40), "attention.value_length": .integer(32),
+        "attention.key_length_mla": .integer(24), "attention.value_length_mla": .integer(12),
+        "rope.dimension_count": .integer(8), "expert_shared_count": .integer(1),
+        "leading_dense_block_count": .integer(1), "expert_gating_func": .integer(2),
+    ]) { $1 }
     private static let gptOss = common.merging([
         "attention.head_count_kv": .integer(2), "attention.key_length": .integer(16),
         "attention.value_length": .integer(16), "attention.sliding_window": .integer(128),
@@ -28,7 +35,7 @@ import Testing
 
     /// A file of four layers, with some keys replaced, or removed where the new value is nil.
     private func model(_ family: String, _ changes: Changes = [:], tensors: [String] = []) throws -> GGUFModel {
-        var keys = ["glm4moe": Self.glm, "gpt-oss": Self.gptOss][family] ?? [:]
+        var keys = ["glm4moe": Self.glm, "deepseek2": Self.deepSeek, "gpt-oss": Self.gptOss][family] ?? [:]
         for (key, value) in changes { keys[key] = value }
         var metadata = Dictionary(uniqueKeysWithValues: keys.map { ("\(family).\($0)", $1) })
         metadata["general.architecture"] = .string(family)
@@ -79,6 +86,10 @@ import Testing
         let plain: Changes = ["expert_weights_scale": .real(0), "expert_weights_norm": nil]
         let other = try #require(experts(blueprint("glm4moe", plain)).first).router
         #expect(other.factor == 1 && !other.isNormalized)
+        let grouped: Changes = ["expert_group_count": .integer(4), "expert_group_used_count": .integer(2)]
+        let groups = try #require(experts(blueprint("deepseek2", grouped)).first).router
+        #expect(groups.groupCount == 4 && groups.chosenGroupCount == 2)
+        #expect(try message("deepseek2", ["expert_group_count": .integer(4)]).contains("expert_group_used_count"))
         #expect(
             try message("glm4moe", ["expert_gating_func": .integer(1)])
                 .contains("'glm4moe.expert_gating_func' to be 0 or 2, found 1"))
@@ -90,6 +101,73 @@ import Testing
         #expect(try blueprint("glm4moe", ["rope.dimension_count": nil]).attentions.first?.rotary.size == 16)
         let normed = try blueprint("glm4moe", tensors: ["blk.0.attn_q_norm.weight", "blk.0.attn_q.bias"])
         #expect(normed.attentions.allSatisfy { $0.queryNorm != nil && $0.query.bias != nil && $0.output.bias == nil })
+    }
+
+    // MARK: - DeepSeek
+
+    @Test func newerFilesSayOfHeadsWhatACacheHoldsAndOlderOnesWhatTheyAre() throws {
+        let newer = try blueprint("deepseek2")
+        let older = try blueprint(
+            "deepseek2",
+            [
+                "attention.head_count_kv": .integer(4), "attention.key_length": .integer(24),
+                "attention.value_length": .integer(12), "attention.key_length_mla": nil,
+                "attention.value_length_mla": nil,
+            ])
+        #expect(newer == older)
+        let latent = try #require(newer.attentions.first?.latent)
+        #expect(latent.size == 32 && latent.contentSize == 16 && latent.valueSize == 12 && latent.reduction == nil)
+        #expect(newer.attentions.first?.scale == Float(1 / 24.0.squareRoot()))
+        let reduced = try blueprint("deepseek2", ["attention.q_lora_rank": .integer(20)])
+        #expect(reduced.attentions.first?.latent?.reduction?.projection.weight.shape == [20, 64])
+        for (key, held, value) in [("key_length", 40, 24), ("value_length", 32, 12)] {
+            let message = try message("deepseek2", ["attention.\(key)": .integer(value)])
+            #expect(message.contains("'deepseek2.attention.\(key)' to be \(held), found \(value)"))
+        }
+        #expect(try message("deepseek2", ["attention.key_length_mla": .integer(8)]).contains("channels that turn, 8"))
+    }
+
+    @Test func latentsAreExpandedByOneTensorOrTwo() throws {
+        let latent = try #require(blueprint("deepseek2").attentions.first?.latent)
+        let path = "model.layers.0.self_attn"
+        #expect(latent.keyExpansion.sourceNames == ["\(path).kv_b_proj.weight", "\(path).k_b_proj.weight"])
+        #expect(latent.keyExpansion.sources[1].shape == [4, 32, 16])
+        #expect(latent.valueExpansion.sources[1].shape == [4, 12, 32])
+        let model = try model("deepseek2", tensors: ["blk.0.attn_k_b.weight", "blk.0.attn_v_b.weight"])
+        #expect(model.sources["\(path).k_b_proj.weight"]?.name == "blk.0.attn_k_b.weight")
+        #expect(model.sources["\(path).v_b_proj.weight"]?.name == "blk.0.attn_v_b.weight")
+    }
+
+    @Test func theFunctionThatScoresIsStatedOrThereAreCorrections() throws {
+        let unstated: Changes = ["expert_gating_func": nil]
+        let corrected = try blueprint("deepseek2", unstated, tensors: ["blk.1.exp_probs_b.bias"])
+        #expect(corrected == (try blueprint("deepseek2")))
+        for changes: Changes in [unstated, ["expert_gating_func": .integer(1)]] {
+            let blueprint = try blueprint("deepseek2", changes)
+            let router = try #require(experts(blueprint).first).router
+            #expect(blueprint.architecture == "DeepseekV2ForCausalLM")
+            #expect(router.scoring == .softmax && router.correction == nil && !router.isNormalized)
+        }
+        let grouped: Changes = [
+            "expert_group_count": .integer(4), "expert_group_used_count": .integer(2), "expert_gating_func": nil,
+        ]
+        #expect(try message("deepseek2", grouped).contains("'deepseek2.expert_group_count' to be 0 or 1, found 4"))
+        let normed: Changes = ["expert_weights_norm": .boolean(true), "expert_gating_func": nil]
+        #expect(try message("deepseek2", normed).contains("'deepseek2.expert_weights_norm' to be false, found true"))
+        #expect(try message("deepseek2", ["expert_gating_func": .integer(4)]).contains("to be 0 or 1 or 2, found 4"))
+    }
+
+    @Test func stretchedFrequenciesMakeScoresLarger() throws {
+        let stretched = Self.yarn.merging(["rope.scaling.yarn_log_multiplier": .real(0.0707)]) { $1 }
+        let attention = try #require(blueprint("deepseek2", stretched).attentions.first)
+        let factor = 0.0707 * 2.0794415416798357 + 1
+        #expect(abs(Double(attention.scale) - factor * factor / 24.0.squareRoot()) < 1e-7)
+        #expect(attention.rotary.attentionFactor == 1)
+        #expect(try message("deepseek2", Self.yarn).contains("deepseek2.rope.scaling.yarn_log_multiplier"))
+        let alone = try message("deepseek2", ["rope.scaling.yarn_log_multiplier": .real(0.1)])
+        #expect(alone.contains("'deepseek2.rope.scaling.yarn_log_multiplier' to be 0.0, found 0.1"))
+        let temperature = try message("deepseek2", ["attention.temperature_scale": .real(0.1)])
+        #expect(temperature.contains("found 'deepseek2.attention.temperature_scale'"))
     }
 
     // MARK: - gpt-oss

@@ -12,7 +12,8 @@ import Testing
             ("Qwen3-0.6B", 596_049_920), ("Qwen3-8B", 8_190_735_360), ("Qwen3-32B", 32_762_123_264),
             ("Mixtral-8x7B", 46_702_792_704), ("Qwen3-30B-A3B", 30_532_122_624), ("Qwen3-235B-A22B", 235_093_634_560),
             ("GLM-4.5-Air", 106_852_251_264), ("gpt-oss-20b", 20_914_757_184), ("gpt-oss-120b", 116_829_156_672),
-            ("DeepSeek-V3", 671_026_419_200), ("Qwen3-Next-80B-A3B", 79_674_391_296),
+            ("DeepSeek-V2-Lite", 15_706_484_224), ("DeepSeek-V3", 671_026_419_200),
+            ("Qwen3-Next-80B-A3B", 79_674_391_296),
             ("Qwen3.5-122B-A10B", 122_111_526_912), ("Nemotron-H-8B", 8_100_852_736),
         ])
     func publishedConfigsGiveThePublishedNumberOfParameters(model: String, parameters: Int) throws {

@@ -17,7 +17,7 @@ enum Architectures {
     private static let all: [any Architecture.Type] = [
         Llama.self, Mistral.self, Qwen2.self, Qwen3.self, Granite.self, StarCoder2.self, Gemma2.self, Gemma3.self,
         Mixtral.self, Qwen2MoE.self, Qwen3MoE.self, GLM4MoE.self, Phi3.self, OLMo2.self,
-        GptOss.self, DeepSeekV3.self, Qwen3Next.self, Qwen35.self, NemotronH.self,
+        GptOss.self, DeepSeekV2.self, DeepSeekV3.self, Qwen3Next.self, Qwen35.self, NemotronH.self,
     ]
 
     /// Every name that is answered to.

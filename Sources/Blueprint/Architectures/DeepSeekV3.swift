@@ -6,10 +6,23 @@ import Foundation
 enum DeepSeekV3: Architecture {
     static let names = ["DeepseekV3ForCausalLM"]
 
+    static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
+        var decoder = try DenseDecoder(deepSeek: names[0], &reader)
+        try reader.require("scoring_func", .string("sigmoid"))
+        try reader.require("topk_method", .string("noaux_tc"))
+        let form = try ExpertForm(sigmoid: &reader)
+        let dense = try reader.number("first_k_dense_replace", default: 3)
+        try decoder.use(form, in: { $0 >= dense })
+        return decoder.blueprint()
+    }
+}
+
+extension DenseDecoder {
     /// The published value of the norms inside the attention, whatever config.json says of the others.
     private static let innerEpsilon: Float = 1e-6
 
-    static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
+    /// Reads what all DeepSeek models with latent attention have.
+    init(deepSeek name: String, _ reader: inout ConfigurationReader) throws(BlueprintError) {
         let turning = try reader.count("qk_rope_head_dim")
         guard turning.isMultiple(of: 2) else {
             throw .unsupportedValue(key: "qk_rope_head_dim", expected: "an even number", found: "\(turning)")
@@ -18,31 +31,25 @@ enum DeepSeekV3: Architecture {
         let size = try reader.count("kv_lora_rank")
         let valueSize = try reader.count("v_head_dim")
         let reduced = try reader.value("q_lora_rank") == nil ? nil : reader.count("q_lora_rank")
-        var spelling = DenseDecoder.Spelling()
+        var spelling = Spelling()
         spelling.headSize = size + turning
         spelling.rotarySize = turning
-        var decoder = try DenseDecoder("DeepseekV3ForCausalLM", &reader, mayOmitKeyValueHeads: true, spelling: spelling)
+        try self.init(name, &reader, mayOmitKeyValueHeads: true, spelling: spelling)
         // The turning channels once more, and keys for training.
         for key in ["head_dim", "ep_size", "seq_aux", "aux_loss_alpha"] { _ = reader.value(key) }
         try reader.require("attention_bias", .boolean(false))
-        try reader.require("scoring_func", .string("sigmoid"))
-        try reader.require("topk_method", .string("noaux_tc"))
         try reader.require("moe_layer_freq", .integer(1))
         try reader.require("qk_head_dim", .integer(content + turning))
         let isInterleaved = try reader.boolean("rope_interleave", default: true)
-        let form = try ExpertForm(sigmoid: &reader)
-        let dense = try reader.number("first_k_dense_replace", default: 3)
-        try decoder.use(form, in: { $0 >= dense })
-        decoder.furtherLayers = try reader.number("num_nextn_predict_layers", default: 0)
-        try decoder.check(channels: decoder.heads, times: content + max(turning, valueSize), "heads")
-        decoder.scale = try scale(&reader, headSize: content + turning)
+        furtherLayers = try reader.number("num_nextn_predict_layers", default: 0)
+        try check(channels: heads, times: content + max(turning, valueSize), "heads")
+        scale = try Self.scale(&reader, headSize: content + turning)
         let shape = LatentForm(
             turning: turning, content: content, size: size, valueSize: valueSize, reduced: reduced,
-            isInterleaved: isInterleaved, epsilon: innerEpsilon)
-        decoder.mixer = { number, path, decoder in
+            isInterleaved: isInterleaved, epsilon: Self.innerEpsilon)
+        mixer = { number, path, decoder in
             .attention(decoder.attention(shape, number, "\(path).self_attn"))
         }
-        return decoder.blueprint()
     }
 
     /// One over the root of the head size, times what stretched frequencies ask for, twice.
