@@ -119,7 +119,7 @@ def losses(logits, ids):
     return np.log(np.exp(logits).sum(-1)) - logits[np.arange(len(logits)), ids[1:]]
 
 
-def check(checkpoint):
+def check(checkpoint, forward=forward):
     config = json.load(open(f"{checkpoint}/config.json"))
     golden = load_file(f"{checkpoint}/golden.safetensors")
     tensors = {name: values.astype(float) for name, values in load(f"{checkpoint}/model.safetensors").items()}
@@ -230,7 +230,7 @@ def random_tensors(config, random):
     return tensors
 
 
-def golden(tensors, config, random):
+def golden(tensors, config, random, forward=forward):
     prompt, text = (random.integers(0, config["vocab_size"], count).astype(np.int32) for count in (37, 300))
     stream, logits, prompt_margin = forward(prompt, tensors, config)
     _, text_logits, text_margin = forward(text, tensors, config)
