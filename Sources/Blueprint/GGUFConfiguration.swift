@@ -10,7 +10,11 @@ struct GGUFConfiguration {
     private(set) var width = 1
     private(set) var headSize = 1
     private(set) var layerCount = 1
+    /// Layers beyond these that a file has and counts among all, which predict several tokens and are left out.
+    private(set) var furtherLayerCount = 0
     private(set) var context = 1
+    /// Channels of the MLPs: of the widest; nil where the file doesn't say and need not.
+    private var mlpWidth: Int?
 
     init(family: GGUFFamily, shapes: [String: [Int]], vectors: [String: [Float]], endTokens: [Int]) {
         self.family = family
@@ -25,20 +29,19 @@ struct GGUFConfiguration {
             throw .inconsistent(expected: "a tensor 'token_embd.weight'", found: "none")
         }
         try readSizes(&reader)
-        let mlpWidth = try reader.count("feed_forward_length")
         var members: [String: ConfigurationValue] = [
             "vocab_size": .integer(vocabulary), "hidden_size": .integer(width), "num_attention_heads": .integer(heads),
             "num_key_value_heads": .integer(keyValueHeads), "head_dim": .integer(headSize),
-            "num_hidden_layers": .integer(layerCount), "intermediate_size": .integer(mlpWidth),
-            "max_position_embeddings": .integer(context),
+            "num_hidden_layers": .integer(layerCount), "max_position_embeddings": .integer(context),
             family.epsilonKeys.checkpoint: .real(try reader.positive(family.epsilonKeys.file)),
             "tie_word_embeddings": .boolean(shapes["output.weight"] == nil),
         ]
+        if let mlpWidth { members["intermediate_size"] = .integer(mlpWidth) }
         members.merge(family.members) { $1 }
         if !endTokens.isEmpty { members["eos_token_id"] = .array(endTokens.map(ConfigurationValue.integer)) }
         if family.statesAttentionBias, has("attn_q.bias") { members["attention_bias"] = .boolean(true) }
         if has("ffn_gate.bias") { members["mlp_bias"] = .boolean(true) }
-        try addExperts(&members, &reader, mlpWidth: mlpWidth)
+        if !family.completesExperts { try addExperts(&members, &reader) }
         try addArchitecture(&members, &reader)
         members["rope_parameters"] = .object(try rotary(&reader))
         try family.complete(self, &reader, &members)
@@ -49,12 +52,22 @@ struct GGUFConfiguration {
     /// Whether the first layer has this tensor.
     func has(_ part: String) -> Bool { shapes["blk.0.\(part)"] != nil }
 
+    /// Whether any layer has it.
+    func hasSomewhere(_ part: String) -> Bool { (0..<layerCount).contains { shapes["blk.\($0).\(part)"] != nil } }
+
+    /// Whether a tensor belongs to a layer that is left out.
+    func leavesOut(_ tensor: String) -> Bool {
+        family.mayHaveFurtherLayers && GGUFFamily.layer(tensor).map { $0 >= layerCount } ?? false
+    }
+
     private mutating func readSizes(_ reader: inout ConfigurationReader) throws(BlueprintError) {
         width = try reader.count("embedding_length")
         heads = try reader.count("attention.head_count")
-        keyValueHeads = try reader.count("attention.head_count_kv", default: heads)
-        layerCount = try reader.count("block_count")
+        try readLayerCount(&reader)
+        keyValueHeads = try largest("attention.head_count_kv", &reader, default: heads)
         context = try reader.count("context_length")
+        let needsWidth = family.mixture?.isRequired != true || reader.has("feed_forward_length")
+        mlpWidth = try needsWidth ? largest("feed_forward_length", &reader) : nil
         guard !family.hasLatents else {
             headSize = try reader.count("rope.dimension_count")
             return
@@ -67,19 +80,43 @@ struct GGUFConfiguration {
         }
     }
 
-    /// Leaves out the layers at the end that predict several tokens, which the file counts among all.
-    func leaveOutFurtherLayers(
-        _ reader: inout ConfigurationReader, _ members: inout [String: ConfigurationValue]
-    ) throws(BlueprintError) {
-        let further = try reader.number("nextn_predict_layers", default: 0)
-        guard further < layerCount else {
+    private mutating func readLayerCount(_ reader: inout ConfigurationReader) throws(BlueprintError) {
+        let count = try reader.count("block_count")
+        furtherLayerCount = try family.mayHaveFurtherLayers ? reader.number("nextn_predict_layers", default: 0) : 0
+        guard furtherLayerCount < count else {
             throw .inconsistent(
-                expected: "'\(family.name).nextn_predict_layers' to be less than the \(layerCount) layers of all",
-                found: "\(further)")
+                expected: "'\(family.name).nextn_predict_layers' to be less than 'block_count', \(count)",
+                found: "\(furtherLayerCount)")
         }
-        members["num_hidden_layers"] = .integer(layerCount - further)
-        members["num_nextn_predict_layers"] = .integer(further)
+        layerCount = count - furtherLayerCount
     }
+
+    private func largest(
+        _ key: String, _ reader: inout ConfigurationReader, default missing: Int? = nil
+    ) throws(BlueprintError) -> Int {
+        guard family.hasLayerNumbers, reader.has(key) else { return try reader.count(key, default: missing) }
+        return max(1, try layerNumbers(key, &reader).max() ?? 1)
+    }
+
+    /// A number of each layer, or one of all.
+    func layerNumbers(_ key: String, _ reader: inout ConfigurationReader) throws(BlueprintError) -> [Int] {
+        if let number = reader.stated(key) {
+            _ = try reader.count(key)
+            return Array(repeating: number, count: layerCount)
+        }
+        let numbers = try reader.integers(key) ?? []
+        // Layers that are left out may have numbers too.
+        guard numbers.count >= layerCount, numbers.allSatisfy({ (0...Self.largestNumber).contains($0) }) else {
+            throw .unsupportedValue(
+                key: "\(family.name).\(key)",
+                expected: "numbers from 0 to \(Self.largestNumber) for each of \(layerCount) layers",
+                found: "\(numbers)")
+        }
+        return Array(numbers.prefix(layerCount))
+    }
+
+    /// As large as any dimension may be.
+    private static let largestNumber = 1 << 24
 
     /// `layer_types` of layers of which, unless the file says it, all but the last of each period see a window only.
     func layerTypes(_ reader: inout ConfigurationReader, period: Int) throws(BlueprintError) -> ConfigurationValue {
@@ -101,7 +138,7 @@ struct GGUFConfiguration {
 
     /// Makes mixtures of experts of the MLPs where the file has any.
     private mutating func addExperts(
-        _ members: inout [String: ConfigurationValue], _ reader: inout ConfigurationReader, mlpWidth: Int
+        _ members: inout [String: ConfigurationValue], _ reader: inout ConfigurationReader
     ) throws(BlueprintError) {
         let count = try reader.integer("expert_count") ?? 0
         guard let mixture = family.mixture, mixture.isRequired || count != 0 else {

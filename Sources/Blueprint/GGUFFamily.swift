@@ -15,6 +15,12 @@ struct GGUFFamily: Sendable {
     var hasLatents = false
     /// The mixtures of experts of files that say of how many; nil where such a file can't be.
     var mixture: GGUFMixture?
+    /// Whether the keys of experts are read by ``complete``.
+    var completesExperts = false
+    /// Whether key-value heads and channels of an MLP are said of each layer: 0 where a layer has none.
+    var hasLayerNumbers = false
+    /// Whether a file may have layers beyond the last, which predict further tokens and are left out.
+    var mayHaveFurtherLayers = false
     /// The members of config.json that hold for every file.
     var members: [String: ConfigurationValue] = ["hidden_act": .string("silu")]
     /// The file's key for what norms add to the mean square, and config.json's.
@@ -23,13 +29,21 @@ struct GGUFFamily: Sendable {
     var complete: Completion = { _, _, _ throws(BlueprintError) in }
     /// What is done to the numbers of these parts.
     var changes: [String: GGUFModel.ElementChange] = [:]
-    /// The checkpoint's names of the parts of a layer, or of a part's weight or bias alone.
+    /// The dimensions that a checkpoint has of these parts where a file has others.
+    var dimensions: [String: Dimensions] = [GGUFMixture.sharedGatePart: .row]
+    /// The order of the heads of a part, by the members of config.json; nil where it is that of a checkpoint.
+    var partOrder: @Sendable (_ part: String, _ members: [String: ConfigurationValue]) -> HeadOrder? = { _, _ in nil }
+    /// What the names of all layers begin with in a checkpoint.
+    var layersPath = "model.layers"
+    /// The checkpoint's names of the parts of a layer.
     var layerParts = [
         "attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
         "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "attn_q_norm": "self_attn.q_norm",
         "attn_k_norm": "self_attn.k_norm", "ffn_norm": "post_attention_layernorm", "ffn_gate": "mlp.gate_proj",
         "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
     ]
+    /// The checkpoint's names of tensors of a layer, by theirs in the file, that are no part's weight or bias in both.
+    var layerTensors: [String: String] = [:]
     /// The checkpoint's names of what belongs to no layer.
     var outerParts = ["token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"]
 
@@ -37,6 +51,22 @@ struct GGUFFamily: Sendable {
     typealias Completion =
         @Sendable (GGUFConfiguration, inout ConfigurationReader, inout [String: ConfigurationValue])
         throws(BlueprintError) -> Void
+
+    /// The dimensions of a tensor in a checkpoint.
+    enum Dimensions: Sendable {
+        /// A matrix of one row: a vector in the file.
+        case row
+        /// A vector: a matrix in the file.
+        case vector
+        /// One position of each channel in between: a matrix in the file.
+        case convolution
+    }
+
+    /// The rows or the columns of which heads lie in another order than in a checkpoint.
+    enum HeadOrder: Sendable {
+        case rows(GGUFHeadOrder)
+        case columns(GGUFHeadOrder)
+    }
 
     /// The norms after the mixers, where a family has any.
     static let postNormParts = [
@@ -55,21 +85,27 @@ struct GGUFFamily: Sendable {
         family.architecture = mixture.architecture
         if windowedArchitecture != nil { family.windowedArchitecture = mixture.architecture }
         family.layerParts.merge(mixture.layerParts) { $1 }
+        family.layerTensors.merge(mixture.layerTensors) { $1 }
         return family
     }
 
     /// The checkpoint's name of a tensor; nil where it has none.
     func checkpointName(_ tensor: String) -> String? {
         let words = tensor.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        if let layer = Self.layer(tensor), let name = layerTensors[words.dropFirst(2).joined(separator: ".")] {
+            return "\(layersPath).\(layer).\(name)"
+        }
         guard let kind = words.last, kind == "weight" || kind == "bias" else { return nil }
         if words.count == 2 { return outerParts[words[0]].map { "\($0).\(kind)" } }
-        guard words.count >= 4, words[0] == "blk", let layer = Int(words[1]), "\(layer)" == words[1] else { return nil }
-        let path = "model.layers.\(layer)."
-        // What only further layers have, which predict several tokens.
-        if words.count == 5, words[2] == "nextn" { return path + words[2...].joined(separator: ".") }
-        guard words.count == 4 else { return nil }
-        if let whole = layerParts["\(words[2]).\(kind)"] { return path + whole }
-        return layerParts[words[2]].map { "\(path)\($0).\(kind)" }
+        guard words.count == 4, let layer = Self.layer(tensor) else { return nil }
+        return layerParts[words[2]].map { "\(layersPath).\(layer).\($0).\(kind)" }
+    }
+
+    /// The number of the layer that a tensor belongs to.
+    static func layer(_ tensor: String) -> Int? {
+        let words = tensor.split(separator: ".", omittingEmptySubsequences: false)
+        guard words.count > 2, words[0] == "blk", let layer = Int(words[1]), "\(layer)" == words[1] else { return nil }
+        return layer
     }
 
     /// Whether the rows of this tensor lie in rotary pairs.
@@ -81,7 +117,17 @@ struct GGUFFamily: Sendable {
 
     /// The shape that a checkpoint has of this tensor.
     func checkpointShape(_ tensor: String, _ shape: [Int]) -> [Int] {
-        part(tensor) == GGUFMixture.sharedGatePart && shape.count == 1 ? [1] + shape : shape
+        switch part(tensor).flatMap({ dimensions[$0] }) {
+        case .row where shape.count == 1: [1] + shape
+        case .vector: [shape.reduce(1, *)]
+        case .convolution where shape.count == 2: [shape[0], 1, shape[1]]
+        case nil, .row, .convolution: shape
+        }
+    }
+
+    /// The order of this tensor's heads.
+    func headOrder(_ tensor: String, _ members: [String: ConfigurationValue]) -> HeadOrder? {
+        part(tensor).flatMap { partOrder($0, members) }
     }
 
     /// What is done to the numbers of this tensor.
@@ -92,7 +138,7 @@ struct GGUFFamily: Sendable {
         let words = tensor.split(separator: ".")
         return switch words.count {
         case 2: String(words[0])
-        case 4: String(words[2])
+        case 3, 4: String(words[2])
         default: nil
         }
     }

@@ -9,11 +9,16 @@ extension GGUFMixture {
         return mixture
     }
 
-    /// The checkpoint's names of what only they have.
+    /// The checkpoint's names of shared experts that count in full.
     var routingParts: [String: String] {
-        var parts = ["exp_probs_b.bias": "\(path).\(routerName).e_score_correction_bias"]
+        var parts: [String: String] = [:]
         for name in ["gate", "up", "down"] { parts["ffn_\(name)_shexp"] = "\(path).shared_experts.\(name)_proj" }
         return parts
+    }
+
+    /// The checkpoint's names of tensors that are no part's weight or bias in both.
+    var layerTensors: [String: String] {
+        statesRouting ? ["exp_probs_b.bias": "\(path).\(routerName).e_score_correction_bias"] : [:]
     }
 
     /// The members of config.json that say what the keys say, but for the function that makes scores of logits.

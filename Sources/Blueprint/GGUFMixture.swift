@@ -48,7 +48,7 @@ struct GGUFMixture: Sendable {
     /// The architecture says what the softmax is over, and whether the factors of the chosen experts are divided by
     /// their sum, as in llama.cpp, `src/models`. A file that says anything else is refused.
     func members(
-        _ reader: inout ConfigurationReader, mlpWidth: Int
+        _ reader: inout ConfigurationReader, mlpWidth: Int?
     ) throws(BlueprintError) -> [String: ConfigurationValue] {
         if statesRouting { return try routingMembers(&reader) }
         let chosenCount = try reader.count("expert_used_count")
@@ -57,7 +57,8 @@ struct GGUFMixture: Sendable {
         ]
         if let widthKey {
             // Files of before there was the key share the MLP's channels out among the chosen experts.
-            let width = try reader.count("expert_feed_forward_length", default: max(1, mlpWidth / chosenCount))
+            let shared = mlpWidth.map { max(1, $0 / chosenCount) }
+            let width = try reader.count("expert_feed_forward_length", default: shared)
             members[widthKey] = .integer(width)
             members["norm_topk_prob"] = .boolean(isNormalized)
         }

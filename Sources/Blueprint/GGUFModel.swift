@@ -8,6 +8,8 @@ public struct GGUFModel: Sendable, Hashable {
         public var shape: [Int]
         /// Where the checkpoint's rows lie in the file.
         public var order = RowOrder.same
+        /// Where the checkpoint's columns lie in the file; nil for in the same places.
+        public var columnOrder: GGUFHeadOrder?
         /// What gives the checkpoint's numbers.
         public var change = ElementChange.none
     }
@@ -18,6 +20,8 @@ public struct GGUFModel: Sendable, Hashable {
         case same
         /// Rotary pairs are neighbours: rows 2 i and 2 i + 1 of a head are rows i and i + half of the checkpoint's.
         case paired(headSize: Int)
+        /// Heads of one group are not neighbours.
+        case dealt(GGUFHeadOrder)
     }
 
     /// What is done to the numbers of a file, all of f32, to have those of a checkpoint.
@@ -26,6 +30,8 @@ public struct GGUFModel: Sendable, Hashable {
         case none
         /// One is taken from each: a file has the factors of norms that a checkpoint has by how much they exceed one.
         case lessOne
+        /// The logarithm of each, its sign changed: a file has the rates by which states decay, all below zero.
+        case logarithmOfNegative
     }
 
     /// The text of a config.json that says the same.
@@ -71,7 +77,7 @@ public struct GGUFModel: Sendable, Hashable {
         let members = try configuration.members(&reader)
         try reader.finish()
         self.configuration = ConfigurationValue.object(members).description
-        sources = try Self.sources(shapes, configuration)
+        sources = try Self.sources(shapes, configuration, members)
     }
 
     /// What ends a text, a turn or a message, where the file says so.
@@ -97,12 +103,12 @@ public struct GGUFModel: Sendable, Hashable {
     }
 
     private static func sources(
-        _ shapes: [String: [Int]], _ configuration: GGUFConfiguration
+        _ shapes: [String: [Int]], _ configuration: GGUFConfiguration, _ members: [String: ConfigurationValue]
     ) throws(BlueprintError) -> [String: Source] {
         let family = configuration.family
         var sources: [String: Source] = [:]
         try checkExperts(shapes.keys)
-        for (name, shape) in shapes where !vectorNames.contains(name) {
+        for (name, shape) in shapes where !vectorNames.contains(name) && !configuration.leavesOut(name) {
             var source = Source(name: name, shape: family.checkpointShape(name, shape))
             source.change = family.change(name)
             if family.pairsRows(name) {
@@ -114,8 +120,30 @@ public struct GGUFModel: Sendable, Hashable {
                 }
                 source.order = .paired(headSize: rows / count)
             }
+            try deal(&source, shape, family.headOrder(name, members))
             sources[family.checkpointName(name) ?? name] = source
         }
         return sources
+    }
+
+    /// Notes that heads of one group are not neighbours in the file, in rows or in columns.
+    private static func deal(
+        _ source: inout Source, _ shape: [Int], _ order: GGUFFamily.HeadOrder?
+    ) throws(BlueprintError) {
+        guard let order else { return }
+        let (heads, found) =
+            switch order {
+            case .rows(let heads): (heads, shape.first)
+            case .columns(let heads): (heads, shape.last)
+            }
+        guard found == heads.count else {
+            throw .inconsistent(
+                expected: "'\(source.name)' to have \(heads.count) rows or columns for "
+                    + "\(heads.groupCount * heads.groupSize) heads of \(heads.headSize)", found: "a shape of \(shape)")
+        }
+        switch order {
+        case .rows: source.order = .dealt(heads)
+        case .columns: source.columnOrder = heads
+        }
     }
 }

@@ -1,14 +1,16 @@
 import Blueprint
+import Foundation
 
-/// A tensor of a GGUF file, its rows in the order of a checkpoint.
+/// A tensor of a GGUF file, its rows and columns in the order of a checkpoint.
 struct GGUFTensor: CheckpointTensor {
     let location: String
-    let shape: [Int]
+    private(set) var shape: [Int]
     let encoding: Encoding
     private let file: GGUFFile
     private let elementType: GGUFElementType
     private let byteRange: Range<Int>
-    private let order: GGUFModel.RowOrder
+    private var order: GGUFModel.RowOrder
+    private let columnOrder: GGUFHeadOrder?
     private let change: GGUFModel.ElementChange
     /// Whether elements count as rows, in whatever dimensions they lie.
     private var isVector = false
@@ -26,20 +28,38 @@ struct GGUFTensor: CheckpointTensor {
                 location: location, known: "F32, as numbers that are changed are", found: tensor.elementType.rawValue)
         }
         shape = source.shape
-        encoding = tensor.elementType.encoding
+        encoding = try Self.encoding(tensor.elementType, source.columnOrder, location)
         self.file = file
         elementType = tensor.elementType
         byteRange = tensor.byteRange
         order = source.order
+        columnOrder = source.columnOrder
         change = source.change
+    }
+
+    private static func encoding(
+        _ elementType: GGUFElementType, _ columnOrder: GGUFHeadOrder?, _ location: String
+    ) throws(WeightsError) -> Encoding {
+        guard let columnOrder, case .grouped(let grouping) = elementType.encoding else { return elementType.encoding }
+        guard let dealt = grouping.dealing(columnOrder) else {
+            throw .unreadElements(
+                location: location, known: "F32, F16, BF16, as heads of \(columnOrder.headSize) columns are reordered",
+                found: elementType.rawValue)
+        }
+        return .grouped(dealt)
     }
 
     var byteCount: Int { byteRange.count }
 
     var vector: (any CheckpointTensor)? {
-        guard case .plain = encoding, order == .same else { return nil }
+        guard case .plain = encoding, columnOrder == nil else { return nil }
         var vector = self
         vector.isVector = true
+        switch order {
+        case .same: break
+        case .dealt(let heads): vector.order = .dealt(heads.ofElements(columns))
+        case .paired: return nil
+        }
         return vector
     }
 
@@ -48,28 +68,20 @@ struct GGUFTensor: CheckpointTensor {
 
     func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
         try unsafe check(rows, parts)
-        let blocks: GGUFBlocks? =
-            switch encoding {
-            case .plain: nil
-            case .grouped(let grouping): unsafe GGUFBlocks(elementType, grouping, columns: columns, into: parts)
-            }
+        let target = unsafe GGUFRows(elementType, encoding, columns: columns, columnOrder, into: parts)
         let piece = max(1, Self.pieceByteCount / rowByteCount)
         let buffer = StagingBuffer(byteCount: (piece + 2 * rowsPerBlock) * rowByteCount)
-        for first in stride(from: rows.lowerBound, to: rows.upperBound, by: piece) {
-            let wanted = first..<min(rows.upperBound, first + piece)
+        var first = rows.lowerBound
+        while first < rows.upperBound {
+            let wanted = first..<min(rows.upperBound, first + min(piece, runLength(from: first)))
+            first = wanted.upperBound
             let stored = storedRows(for: wanted)
             let bytes = unsafe buffer.prefix(stored.count * rowByteCount)
             try unsafe file.read(at: byteRange.lowerBound + stored.lowerBound * rowByteCount, into: bytes)
             for row in wanted {
                 let start = (storedRow(row) - stored.lowerBound) * rowByteCount
                 let from = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + rowByteCount])
-                let target = row - rows.lowerBound
-                if let blocks {
-                    unsafe blocks.unpack(from, row: target)
-                } else {
-                    unsafe UnsafeMutableRawBufferPointer(rebasing: parts[0][(target * rowByteCount)...])
-                        .copyMemory(from: from)
-                }
+                unsafe target.put(from, row: row - rows.lowerBound)
             }
         }
         unsafe apply(to: parts[0])
@@ -82,14 +94,25 @@ struct GGUFTensor: CheckpointTensor {
         case .lessOne:
             let numbers = unsafe elements.assumingMemoryBound(to: Float.self)
             for index in numbers.indices { unsafe numbers[index] -= 1 }
+        case .logarithmOfNegative:
+            let numbers = unsafe elements.assumingMemoryBound(to: Float.self)
+            for index in numbers.indices { unsafe numbers[index] = Float(log(-Double(numbers[index]))) }
         }
     }
 
     /// Rows of a checkpoint among which the file has them in another order.
     private var rowsPerBlock: Int {
         switch order {
-        case .same: 1
+        case .same, .dealt: 1
         case .paired(let headSize): headSize
+        }
+    }
+
+    /// Rows from this one on that lie in the file without others between them, or among whole blocks.
+    private func runLength(from row: Int) -> Int {
+        switch order {
+        case .same, .paired: Int.max
+        case .dealt(let heads): heads.runLength(from: row)
         }
     }
 
@@ -101,11 +124,17 @@ struct GGUFTensor: CheckpointTensor {
             let place = row % headSize
             let half = headSize / 2
             return row - place + (place < half ? 2 * place : 2 * (place - half) + 1)
+        case .dealt(let heads):
+            return heads.place(of: row)
         }
     }
 
     /// The rows of the file among which these are: whole blocks.
     private func storedRows(for rows: Range<Int>) -> Range<Int> {
+        if case .dealt(let heads) = order {
+            let first = heads.place(of: rows.lowerBound)
+            return first..<first + rows.count
+        }
         let first = rows.lowerBound / rowsPerBlock * rowsPerBlock
         return first..<(rows.upperBound + rowsPerBlock - 1) / rowsPerBlock * rowsPerBlock
     }

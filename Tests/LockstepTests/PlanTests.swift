@@ -104,7 +104,8 @@ extension LockstepTests {
 
         /// Experts lie in one tensor in the file, and are one weight of the plan.
         @Test(arguments: [
-            "gemma3-a-bf16", "llama-c-k", "mixtral-a-e5-bf16", "phi3-b-bf16", "qwen2_moe-a-e5-q8_0", "qwen3_moe-b-e3-k",
+            "gemma3-a-bf16", "llama-c-k", "mixtral-a-e5-bf16", "nemotron_h-c-e4-q8_0", "phi3-b-bf16",
+            "qwen2_moe-a-e5-q8_0", "qwen3_5-b-k", "qwen3_moe-b-e3-k",
         ])
         func aGGUFFileIsPlannedAsWhatIsImportedOfIt(name: String) throws {
             let source = Alice.package.appending(path: "Tests/EngineTests/Resources/reference/gguf-\(name)")

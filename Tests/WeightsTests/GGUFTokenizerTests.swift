@@ -58,6 +58,19 @@ import Weights
         try #require(#expect(throws: WeightsError.self) { _ = try file(preTokenizer, change) }).description
     }
 
+    /// An accent above an x is a character of its own, that of an e is not.
+    @Test func marksBelongToWordsInNewerModels() throws {
+        for (name, whole) in [("qwen2", [0, 3]), ("qwen35", [4])] {
+            let tokenizer = try tokenizer(name) { text in
+                let mark = "\u{cc}\u{123}"
+                text.set("tokenizer.ggml.tokens", .texts(["x", "\u{cc}", "\u{123}", mark, "x\(mark)"]))
+                text.set("tokenizer.ggml.token_type", .signed32s(Array(repeating: 1, count: 5)))
+                text.set("tokenizer.ggml.merges", .texts(["\u{cc} \u{123}", "x \(mark)"]))
+            }
+            #expect(try tokenizer.encode("x\u{301}") == whole, "\(name)")
+        }
+    }
+
     @Test func sentencePieceGivesItsOwnTokensAndText() throws {
         let checkpoint = try Checkpoint(Self.resource("sentencepiece.gguf").path(percentEncoded: false))
         let tokenizer = try Tokenizer(json: try #require(checkpoint.texts[.tokenizer]))

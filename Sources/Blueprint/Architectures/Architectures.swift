@@ -4,12 +4,15 @@ protocol Architecture: SendableMetatype {
     static var names: [String] { get }
     /// How GGUF files spell it; nil where none is read.
     static var gguf: GGUFFamily? { get }
+    /// The same under each of the names that GGUF files have for it.
+    static var ggufFamilies: [GGUFFamily] { get }
     /// Reads every key that matters.
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint
 }
 
 extension Architecture {
     static var gguf: GGUFFamily? { nil }
+    static var ggufFamilies: [GGUFFamily] { gguf.map { [$0] } ?? [] }
 }
 
 /// The list of implemented families.
@@ -27,8 +30,10 @@ enum Architectures {
     static func named(_ name: String) -> (any Architecture.Type)? { all.first { $0.names.contains(name) } }
 
     /// Every `general.architecture` of a GGUF file that is answered to.
-    static var ggufNames: [String] { all.compactMap { $0.gguf?.name } }
+    static var ggufNames: [String] { all.flatMap { $0.ggufFamilies.map(\.name) } }
 
     /// How GGUF files of that `general.architecture` are spelled.
-    static func gguf(named name: String) -> GGUFFamily? { all.lazy.compactMap { $0.gguf }.first { $0.name == name } }
+    static func gguf(named name: String) -> GGUFFamily? {
+        all.lazy.flatMap { $0.ggufFamilies }.first { $0.name == name }
+    }
 }

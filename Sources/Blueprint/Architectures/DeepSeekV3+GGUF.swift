@@ -6,6 +6,7 @@ extension DeepSeekV3 {
     static var gguf: GGUFFamily? {
         var family = GGUFFamily("deepseek2", architecture: names[0])
         family.hasLatents = true
+        family.mayHaveFurtherLayers = true
         family.mixture = .routed(architecture: names[0])
         family.layerParts.merge([
             "attn_q_a": "self_attn.q_a_proj", "attn_q_a_norm": "self_attn.q_a_layernorm",
@@ -17,7 +18,7 @@ extension DeepSeekV3 {
             try addLatents(file, &reader, &members)
             try addScoring(file, &reader, &members)
             try addMagnitude(&reader, &members)
-            try file.leaveOutFurtherLayers(&reader, &members)
+            members["num_nextn_predict_layers"] = .integer(file.furtherLayerCount)
         }
         return family
     }

@@ -15,6 +15,8 @@ public struct GGUFPreTokenizer: Sendable, Hashable {
         (whole.ignoresMerges, whole.addsBeginToken) = (true, true)
         var composed = GGUFPreTokenizer(patterns: [singleDigits])
         composed.composes = true
+        var marked = GGUFPreTokenizer(patterns: [singleDigitsAndMarks])
+        marked.composes = true
         var cased = GGUFPreTokenizer(patterns: [caseAware])
         (cased.ignoresMerges, cased.addsBeginToken) = (true, true)
         var glm = GGUFPreTokenizer(patterns: [threeDigits])
@@ -23,7 +25,7 @@ public struct GGUFPreTokenizer: Sendable, Hashable {
         return [
             "llama3": whole, "llama-v3": whole, "llama-bpe": whole, "falcon3": whole, "pixtral": whole,
             "smaug-bpe": GGUFPreTokenizer(patterns: [threeDigits]), "dbrx": GGUFPreTokenizer(patterns: [threeDigits]),
-            "qwen2": composed, "deepseek-r1-qwen": GGUFPreTokenizer(patterns: [singleDigits]),
+            "qwen2": composed, "qwen35": marked, "deepseek-r1-qwen": GGUFPreTokenizer(patterns: [singleDigits]),
             "glm4": glm, "chatglm-bpe": glm, "gpt-4o": GGUFPreTokenizer(patterns: [caseAwareContractions]),
             "deepseek-v3": GGUFPreTokenizer(patterns: [
                 #"\p{N}{1,3}"#, "[\u{4e00}-\u{9fa5}\u{3040}-\u{309f}\u{30a0}-\u{30ff}]+", marksAndLetters,
@@ -54,6 +56,9 @@ public struct GGUFPreTokenizer: Sendable, Hashable {
         contractions + #"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"# + spaces
     private static let singleDigits =
         contractions + #"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|"# + spaces
+    // Marks belong to words.
+    private static let singleDigitsAndMarks =
+        contractions + #"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|"# + spaces
     private static let caseAware =
         #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"#
         + #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|"#

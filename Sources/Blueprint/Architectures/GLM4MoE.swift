@@ -7,6 +7,7 @@ enum GLM4MoE: Architecture {
     static var gguf: GGUFFamily? {
         var family = GGUFFamily("glm4moe", architecture: "Glm4MoeForCausalLM")
         family.layerParts["post_attention_norm"] = "post_attention_layernorm"
+        family.mayHaveFurtherLayers = true
         family.mixture = .routed(architecture: "Glm4MoeForCausalLM")
         // Of a file that doesn't say it, all of a head turns.
         family.members["partial_rotary_factor"] = .real(1)
@@ -14,7 +15,7 @@ enum GLM4MoE: Architecture {
             // 2 is a sigmoid of each; 0 is no statement.
             try reader.require("expert_gating_func", .integer(0), .integer(2))
             members["use_qk_norm"] = .boolean(file.has("attn_q_norm.weight"))
-            try file.leaveOutFurtherLayers(&reader, &members)
+            members["num_nextn_predict_layers"] = .integer(file.furtherLayerCount)
         }
         return family
     }

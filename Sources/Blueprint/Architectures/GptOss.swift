@@ -10,7 +10,7 @@ enum GptOss: Architecture {
     static var gguf: GGUFFamily? {
         var family = GGUFFamily("gpt-oss", architecture: "GptOssForCausalLM")
         family.layerParts["post_attention_norm"] = "post_attention_layernorm"
-        family.layerParts["attn_sinks.weight"] = "self_attn.sinks"
+        family.layerTensors["attn_sinks.weight"] = "self_attn.sinks"
         var mixture = GGUFMixture(architecture: "GptOssForCausalLM", path: "mlp")
         (mixture.routerName, mixture.stackName) = ("router", "experts")
         mixture.countKey = "num_local_experts"

@@ -112,7 +112,9 @@ enum NemotronH: Architecture {
         guard reader.value("moe_latent_size") == nil else {
             throw .unsupportedValue(key: "moe_latent_size", expected: "null", found: "a number")
         }
-        form.layouts = [.each(gate: "gate_proj", up: "up_proj", down: "down_proj")]
+        form.layouts = [
+            .each(gate: "gate_proj", up: "up_proj", down: "down_proj"), .stacked(path: "switch_mlp"),
+        ]
         return form
     }
 

@@ -4,6 +4,14 @@
 enum Qwen3Next: Architecture {
     static let names = ["Qwen3NextForCausalLM"]
 
+    static var gguf: GGUFFamily? {
+        var family = GGUFFamily(hybrid: "qwen3next", architecture: "Qwen3NextForCausalLM", hasExperts: true)
+        // Older files have projections in one tensor as a checkpoint has them.
+        family.layerParts["ssm_in"] = "linear_attn.in_proj_qkvz"
+        family.layerParts["ssm_ba"] = "linear_attn.in_proj_ba"
+        return family
+    }
+
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         var decoder = try DenseDecoder(hybrid: "Qwen3NextForCausalLM", &reader)
         var form = try ExpertForm(qwen: &reader, isNormalizedByDefault: true)
@@ -22,6 +30,22 @@ enum Qwen3Next: Architecture {
 enum Qwen35: Architecture {
     private static let wrappers = ["Qwen3_5ForConditionalGeneration", "Qwen3_5MoeForConditionalGeneration"]
     static let names = ["Qwen3_5ForCausalLM", "Qwen3_5MoeForCausalLM"] + wrappers
+
+    static var ggufFamilies: [GGUFFamily] {
+        let dense = GGUFFamily(hybrid: "qwen35", architecture: "Qwen3_5ForCausalLM", hasExperts: false)
+        var mixed = GGUFFamily(hybrid: "qwen35moe", architecture: "Qwen3_5MoeForCausalLM", hasExperts: true)
+        let completeAll = mixed.complete
+        mixed.complete = { (file, reader, members) throws(BlueprintError) in
+            try completeAll(file, &reader, &members)
+            // No layer has an MLP beside its experts.
+            members["intermediate_size"] = nil
+        }
+        return [dense, mixed].map { family in
+            var family = family
+            family.partOrder = GGUFFamily.dealtValueHeads
+            return family
+        }
+    }
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         guard var text = try reader.object("text_config") else {

@@ -297,7 +297,8 @@ def main(source, out):
     tokenizer_cases(source, PATTERNS[pattern], out)
     json.dump(tokenizer_configuration, open(f"{out}/tokenizer_config.json", "w"), indent=2)
     # A GGUF file says of each tensor how it is stored, but of none how it was published.
-    json.dump(config | {"dtype": None}, open(f"{out}/config.json", "w"), indent=2)
+    unsaid = {key: None for key in ("dtype", "torch_dtype") if key in config}
+    json.dump(config | unsaid, open(f"{out}/config.json", "w"), indent=2)
 
 
 if __name__ == "__main__":
