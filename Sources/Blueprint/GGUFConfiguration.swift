@@ -166,7 +166,8 @@ struct GGUFConfiguration {
     private func passOver(_ reader: inout ConfigurationReader) throws(BlueprintError) {
         // The embedding's rows count: a vocabulary may be filled up.
         _ = reader.value("vocab_size")
-        for key in ["rope.scaling.finetuned", "tensor_data_layout"] { _ = reader.value(key) }
+        // Positions of pictures and films; of text all are the same.
+        for key in ["rope.scaling.finetuned", "rope.dimension_sections", "tensor_data_layout"] { _ = reader.value(key) }
         guard try reader.boolean("attention.causal", default: true) else {
             throw .unsupportedValue(key: "\(family.name).attention.causal", expected: "true", found: "false")
         }

@@ -52,7 +52,7 @@ public struct GGUFModel: Sendable, Hashable {
     /// - Parameters:
     ///   - metadata: all of it but the tokenizer's lists.
     ///   - shapes: of every tensor, `[rows, columns]` or `[count]`.
-    ///   - vectors: the elements of those of ``vectorNames`` that there are, `[head size / 2]` each.
+    ///   - vectors: the elements of those of ``vectorNames`` that there are, one for each pair of channels that turns.
     /// - Throws: ``BlueprintError`` for a file that no implemented architecture follows exactly.
     public init(
         metadata: [String: ConfigurationValue], shapes: [String: [Int]], vectors: [String: [Float]] = [:]

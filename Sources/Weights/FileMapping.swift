@@ -1,13 +1,14 @@
 import Glibc
 
-/// A file in a process's address space, so that its bytes can be read where the system has them.
+/// A file in a process's address space: its bytes are had out of the system's cache with less work than by reading.
 @safe final class FileMapping: @unchecked Sendable {
     private let start: UnsafeMutableRawPointer
     private let byteCount: Int
 
-    // What is shorter takes longer to map than to copy.
+    // What is shorter takes longer to map than to copy. A multiple of the system's pages, a power of two.
     private static let leastByteCount = 1 << 16
-    // The system may map all of a large page of its cache where a part is asked for: of no more bytes, a power of two.
+    // So much before and behind what is asked for the system may map with it: where its cache has large pages, or what
+    // it takes for near.
     private static let largePageByteCount = 1 << 21
 
     /// Nil where the system doesn't map the file, or limits a process's addresses: the weights will need them.
@@ -21,24 +22,22 @@ import Glibc
         self.byteCount = byteCount
     }
 
-    /// Calls `body` with the bytes of a range where the system's cache has them, and takes them out of the process's
-    /// memory after it.
+    /// Fills `buffer` with the bytes from `offset` on, of which nothing else stays in the process's memory.
     ///
-    /// - Returns: nil where the system can't have them there.
-    func withBytes<Result>(
-        _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(WeightsError) -> Result
-    ) throws(WeightsError) -> Result? {
-        guard range.lowerBound >= 0, range.upperBound <= byteCount, range.count >= Self.leastByteCount else {
-            return nil
-        }
-        let page = Self.largePageByteCount
-        let first = range.lowerBound & ~(page - 1)
-        let last = min(byteCount, (range.upperBound + page - 1) & ~(page - 1))
+    /// A file that becomes shorter, or can't be read any more, while its bytes are copied ends the process.
+    ///
+    /// - Returns: false where the system can't have them there, or it would take longer than to read them.
+    func copy(from offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+        let end = offset + buffer.count
+        guard offset >= 0, end <= byteCount, buffer.count >= Self.leastByteCount else { return false }
+        let near = offset & ~(Self.leastByteCount - 1)
+        let first = max(0, near - Self.largePageByteCount)
+        let last = min(byteCount, end + Self.largePageByteCount)
         defer { unsafe madvise(start + first, last - first, MADV_DONTNEED) }
-        let near = range.lowerBound & ~(Self.leastByteCount - 1)
-        // Where the file can't be read, or has become shorter, this fails: touching the bytes would end the process.
-        guard unsafe madvise(start + near, range.upperBound - near, MADV_POPULATE_READ) == 0 else { return nil }
-        return try unsafe body(UnsafeRawBufferPointer(start: start + range.lowerBound, count: range.count))
+        // This fails, and does no harm, where the file has become shorter or can't be read.
+        guard unsafe madvise(start + near, end - near, MADV_POPULATE_READ) == 0 else { return false }
+        unsafe buffer.copyMemory(from: UnsafeRawBufferPointer(start: start + offset, count: buffer.count))
+        return true
     }
 
     deinit { unsafe munmap(start, byteCount) }

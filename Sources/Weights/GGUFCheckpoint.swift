@@ -16,7 +16,7 @@ struct GGUFCheckpoint: CheckpointReader {
             guard path.hasSuffix(Self.suffix) else { return nil }
             throw .unreadable(path: path, reason: "no such file")
         }
-        guard Self.isOne(at: path) else { return nil }
+        guard isFolder || Self.isOne(at: path) else { return nil }
         guard let names = try isFolder ? GGUFParts.names(inFolder: path) : GGUFParts.names(ofFile: path) else {
             return nil
         }

@@ -1,5 +1,5 @@
 import Blueprint
-import Foundation
+import Glibc
 
 /// A tensor of a GGUF file, its rows and columns in the order of a checkpoint.
 struct GGUFTensor: CheckpointTensor {
@@ -84,11 +84,11 @@ struct GGUFTensor: CheckpointTensor {
                 unsafe target.put(from, row: row - rows.lowerBound)
             }
         }
-        unsafe apply(to: parts[0])
+        try unsafe apply(to: parts[0])
     }
 
     /// Makes the numbers of a checkpoint of those of the file.
-    private func apply(to elements: UnsafeMutableRawBufferPointer) {
+    private func apply(to elements: UnsafeMutableRawBufferPointer) throws(WeightsError) {
         switch change {
         case .none: return
         case .lessOne:
@@ -96,7 +96,13 @@ struct GGUFTensor: CheckpointTensor {
             for index in numbers.indices { unsafe numbers[index] -= 1 }
         case .logarithmOfNegative:
             let numbers = unsafe elements.assumingMemoryBound(to: Float.self)
-            for index in numbers.indices { unsafe numbers[index] = Float(log(-Double(numbers[index]))) }
+            for index in numbers.indices {
+                let number = unsafe numbers[index]
+                guard number < 0, number.isFinite else {
+                    throw .malformed(location: location, expected: "numbers below zero", found: "\(number)")
+                }
+                unsafe numbers[index] = Float(log(-Double(number)))
+            }
         }
     }
 

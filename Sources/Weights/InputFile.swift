@@ -9,7 +9,7 @@ final class InputFile: Sendable {
     private let mapping: FileMapping?
 
     init(_ path: String) throws(WeightsError) {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .unreadable(path: path, reason: SystemMessage.latest) }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else {
@@ -27,19 +27,9 @@ final class InputFile: Sendable {
         mapping = FileMapping(descriptor, byteCount: byteCount)
     }
 
-    /// Calls `body` with the bytes of a range where the system's cache has them: nobody copies them.
-    ///
-    /// Another program that writes to the file meanwhile changes them.
-    ///
-    /// - Returns: nil where they can't be had so, and ``read(at:into:)`` gives them, or says why not.
-    func withBytes<Result>(
-        _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(WeightsError) -> Result
-    ) throws(WeightsError) -> Result? {
-        try unsafe mapping?.withBytes(range, body) ?? nil
-    }
-
     /// Fills `buffer` with the bytes from `offset` on.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(WeightsError) {
+        if let mapping, unsafe mapping.copy(from: offset, into: buffer) { return }
         var done = 0
         while done < buffer.count {
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])

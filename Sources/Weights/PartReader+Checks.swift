@@ -1,28 +1,10 @@
 import Blueprint
 
 extension PartReader {
-    /// Calls `body` with panels that follow each other in the file, and throws what is wrong with them before.
-    ///
-    /// - Parameter buffer: has room for them, where they have to be read; `body` may be given its first bytes.
-    func withPanels(
-        _ panels: Range<Int>, _ buffer: UnsafeMutableRawBufferPointer,
-        _ body: (UnsafeRawBufferPointer) throws(WeightsError) -> Void
-    ) throws(WeightsError) {
-        let inPart = stored.byteRange(ofPanels: panels)
-        let range = start + inPart.lowerBound..<start + inPart.upperBound
-        let isDone: Void? = try unsafe file.withBytes(range) { (bytes) throws(WeightsError) in
-            try unsafe check(panels, in: bytes)
-            try unsafe body(bytes)
-        }
-        guard isDone == nil else { return }
-        let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<range.count])
-        try unsafe file.read(at: range.lowerBound, into: bytes)
-        try unsafe check(panels, in: UnsafeRawBufferPointer(bytes))
-        try unsafe body(UnsafeRawBufferPointer(bytes))
-    }
-
-    private func check(_ panels: Range<Int>, in bytes: UnsafeRawBufferPointer) throws(WeightsError) {
-        if let damage = unsafe damages(panels, in: bytes).first { throw damage }
+    /// Reads panels that follow each other in the file, and throws what is wrong with them.
+    func load(_ panels: Range<Int>, into bytes: UnsafeMutableRawBufferPointer) throws(WeightsError) {
+        try unsafe file.read(at: start + stored.byteRange(ofPanels: panels).lowerBound, into: bytes)
+        if let damage = unsafe damages(panels, in: UnsafeRawBufferPointer(bytes)).first { throw damage }
     }
 
     /// Reads the whole part and hands every panel that differs from its checksum to `report`.

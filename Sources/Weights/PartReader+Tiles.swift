@@ -10,7 +10,7 @@ extension PartReader {
     ///   - bytes: rows `rows` of each of the tiles `across`.
     ///   - byteStride: bytes from one tile to the next.
     func join(
-        _ bytes: UnsafeRawBufferPointer, across: Range<Int>, rows: Range<Int>, byteStride: Int,
+        _ bytes: UnsafeMutableRawBufferPointer, across: Range<Int>, rows: Range<Int>, byteStride: Int,
         to place: RowPlace
     ) {
         let wanted = rows.clamped(to: place.rows)
@@ -76,8 +76,7 @@ extension PartReader {
                     at: start + panel * stored.panelByteCount + offset,
                     into: UnsafeMutableRawBufferPointer(rebasing: bytes[place..<place + piece]))
             }
-            unsafe join(
-                UnsafeRawBufferPointer(bytes), across: across, rows: rows, byteStride: piece, to: place)
+            unsafe join(bytes, across: across, rows: rows, byteStride: piece, to: place)
         }
     }
 

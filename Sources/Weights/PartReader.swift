@@ -82,14 +82,9 @@ struct PartReader: Sendable {
         let rows = rows(ofPanels: panels)
         let range = stored.byteRange(ofPanels: panels)
         let isDirect = place.hasWholeRows(of: stored) && rows == rows.clamped(to: place.rows)
-        let buffer = unsafe isDirect ? place.bytes(rows) : space.panels.prefix(range.count)
-        try unsafe withPanels(panels, buffer) { bytes in
-            if !isDirect {
-                unsafe place.take(wholeRows(rows, in: UnsafeMutableRawBufferPointer(mutating: bytes)))
-            } else if unsafe bytes.baseAddress != buffer.baseAddress.map({ UnsafeRawPointer($0) }) {
-                unsafe buffer.copyMemory(from: bytes)
-            }
-        }
+        let bytes = unsafe isDirect ? place.bytes(rows) : space.panels.prefix(range.count)
+        try unsafe load(panels, into: bytes)
+        if !isDirect { unsafe place.take(wholeRows(rows, in: bytes)) }
         return range.count
     }
 
@@ -102,12 +97,10 @@ struct PartReader: Sendable {
         for first in stride(from: wanted.lowerBound, to: wanted.upperBound, by: longest) {
             let across = first..<min(wanted.upperBound, first + longest)
             let panels = down * grid.panelsAcross + first..<down * grid.panelsAcross + across.upperBound
-            let buffer = unsafe space.panels.prefix(stored.byteRange(ofPanels: panels).count)
-            try unsafe withPanels(panels, buffer) { bytes in
-                unsafe join(
-                    bytes, across: across, rows: grid.rowRange(down), byteStride: stored.panelByteCount, to: place)
-            }
-            byteCount += buffer.count
+            let bytes = unsafe space.panels.prefix(stored.byteRange(ofPanels: panels).count)
+            try unsafe load(panels, into: bytes)
+            unsafe join(bytes, across: across, rows: grid.rowRange(down), byteStride: stored.panelByteCount, to: place)
+            byteCount += bytes.count
         }
         return byteCount
     }

@@ -127,6 +127,25 @@ import Testing
         #expect(still.contains("'granite.rope.scaling.finetuned' to be true, found false"))
     }
 
+    /// Files of a generation with states, of models without any: their keys are there all the same.
+    @Test func keysOfStatesThatThereAreNotDoNoHarm() throws {
+        let plain: [String: ConfigurationValue?] = ["logit_scale": .real(8)]
+        var keys = plain
+        keys["attention.head_count_kv"] = .array([.integer(2), .integer(2)])
+        keys["expert_shared_feed_forward_length"] = .integer(96)
+        for key in ["conv_kernel", "state_size", "group_count", "inner_size", "time_step_rank"] {
+            keys["ssm.\(key)"] = .integer(4)
+        }
+        #expect(try blueprint("granite", keys) == blueprint("granite", plain))
+        let mixed = keys.merging(["attention.head_count_kv": .array([.integer(2), .integer(0)])]) { $1 }
+        #expect(try message("granite", mixed).contains("'granite.attention.head_count_kv' to be the same number"))
+        let hybrid = try #require(
+            #expect(throws: BlueprintError.self) {
+                _ = try blueprint("granite", keys, shapes: ["blk.0.ssm_in.weight": [64, 64]])
+            })
+        #expect(hybrid.reason.contains("granite.ssm."))
+    }
+
     private static let long: [Float] = [1, 2, 3, 4, 5, 6, 7, 8]
     private static let short: [Float] = [1, 1.125, 1.25, 1.375, 1.5, 1.625, 1.75, 1.875]
     private static let longName = "rope_factors_long.weight"

@@ -60,8 +60,6 @@ import Testing
         }
     }
 
-    // MARK: - GLM
-
     @Test func theLastLayersOfAllPredictFurtherTokensAndAreLeftOut() throws {
         let names = ["attn_q.weight", "nextn.eh_proj.weight", "nextn.shared_head_norm.weight", "exp_probs_b.bias"]
         let tensors = names.map { "blk.3.\($0)" }
@@ -99,8 +97,6 @@ import Testing
         let normed = try blueprint("glm4moe", tensors: ["blk.0.attn_q_norm.weight", "blk.0.attn_q.bias"])
         #expect(normed.attentions.allSatisfy { $0.queryNorm != nil && $0.query.bias != nil && $0.output.bias == nil })
     }
-
-    // MARK: - DeepSeek
 
     @Test func newerFilesSayOfHeadsWhatACacheHoldsAndOlderOnesWhatTheyAre() throws {
         let newer = try blueprint("deepseek2")
@@ -154,6 +150,16 @@ import Testing
         #expect(try message("deepseek2", ["expert_gating_func": .integer(4)]).contains("to be 0 or 1 or 2, found 4"))
     }
 
+    /// DeepSeek V3 has 256 experts in 8 groups, of which a token chooses 4; V2's 160 are in groups too.
+    @Test func groupsThatOlderFilesDoNotStateAreThePublishedOnes() throws {
+        let router = try #require(experts(blueprint("deepseek2", ["expert_count": .integer(256)])).first).router
+        #expect(router.groupCount == 8 && router.chosenGroupCount == 4)
+        let stated: Changes = ["expert_count": .integer(256), "expert_group_count": .integer(1)]
+        #expect(try #require(experts(blueprint("deepseek2", stated)).first).router.groupCount == 1)
+        let second: Changes = ["expert_count": .integer(160), "expert_gating_func": .integer(1)]
+        #expect(try message("deepseek2", second).contains("'deepseek2.expert_group_count'"))
+    }
+
     @Test func stretchedFrequenciesMakeScoresLarger() throws {
         let stretched = Self.yarn.merging(["rope.scaling.yarn_log_multiplier": .real(0.0707)]) { $1 }
         let attention = try #require(blueprint("deepseek2", stretched).attentions.first)
@@ -166,8 +172,6 @@ import Testing
         let temperature = try message("deepseek2", ["attention.temperature_scale": .real(0.1)])
         #expect(temperature.contains("found 'deepseek2.attention.temperature_scale'"))
     }
-
-    // MARK: - gpt-oss
 
     @Test func everyOtherLayerHasAWindowAndTheBordersOfFrequenciesAreNotRounded() throws {
         let blueprint = try blueprint("gpt-oss", Self.yarn, tensors: ["blk.0.attn_q.bias"])

@@ -21,8 +21,6 @@ extension GGUFFamily {
         complete = { (file, reader, members) throws(BlueprintError) in
             try Self.addDeltaNets(&members, &reader)
             members["layer_types"] = try Self.layerTypes(file, &reader)
-            // Of text all positions of a token are the same.
-            _ = reader.value("rope.dimension_sections")
             // All of a head turns where the file says nothing, where a checkpoint has a quarter.
             if case .object(var rotary)? = members["rope_parameters"], rotary["partial_rotary_factor"] == nil {
                 rotary["partial_rotary_factor"] = .real(1)

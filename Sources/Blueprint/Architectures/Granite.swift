@@ -7,6 +7,7 @@ enum Granite: Architecture {
     static var gguf: GGUFFamily? {
         var family = GGUFFamily("granite", architecture: "GraniteForCausalLM")
         family.pairsRotaryRows = true
+        family.hasLayerNumbers = true
         family.complete = { (file, reader, members) throws(BlueprintError) in
             // In this family it says whether anything turns.
             try reader.require("rope.scaling.finetuned", .boolean(true))
@@ -15,8 +16,30 @@ enum Granite: Architecture {
             members["embedding_multiplier"] = .real(try reader.positive("embedding_scale", default: 1))
             members["residual_multiplier"] = .real(try reader.positive("residual_scale", default: 1))
             members["logits_scaling"] = .real(try reader.positive("logit_scale"))
+            try readHybridKeys(file, &reader, &members)
         }
         return family
+    }
+
+    /// Reads what files of the fourth generation say of layers with states and of shared experts, and have none of: all
+    /// layers have an attention, and what is named a shared expert is the MLP.
+    private static func readHybridKeys(
+        _ file: GGUFConfiguration, _ reader: inout ConfigurationReader, _ members: inout [String: ConfigurationValue]
+    ) throws(BlueprintError) {
+        let key = "attention.head_count_kv"
+        let heads = try reader.has(key) ? Set(file.layerNumbers(key, &reader)) : []
+        guard heads.count <= 1 else {
+            throw .unsupportedValue(
+                key: "granite.attention.head_count_kv", expected: "the same number for every layer",
+                found: "\(heads.sorted())")
+        }
+        if let width = try reader.integer("expert_shared_feed_forward_length"), width != 0 {
+            members["intermediate_size"] = .integer(width)
+        }
+        guard !file.shapes.keys.contains(where: { $0.contains(".ssm_") }) else { return }
+        for key in ["conv_kernel", "state_size", "group_count", "inner_size", "time_step_rank"] {
+            _ = reader.value("ssm.\(key)")
+        }
     }
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {

@@ -100,8 +100,9 @@ extension NemotronH {
         try reader.require("expert_gating_func", .integer(2))
         let factor = try reader.real("expert_weights_scale") ?? 0
         members["routed_scaling_factor"] = .real(factor == 0 ? 1 : factor)
-        for (key, own) in ["n_group": "expert_group_count", "topk_group": "expert_group_used_count"] {
-            members[key] = .integer(max(1, try reader.number(own, default: 1)))
-        }
+        let groups = max(1, try reader.number("expert_group_count", default: 0))
+        members["n_group"] = .integer(groups)
+        members["topk_group"] = .integer(
+            max(1, try reader.count("expert_group_used_count", default: groups == 1 ? 1 : nil)))
     }
 }
