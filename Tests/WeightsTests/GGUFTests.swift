@@ -120,7 +120,8 @@ import Weights
             try folder.write("other", other)
             #expect(!Checkpoint.isGGUF(folder.path("other")))
             let error = #expect(throws: WeightsError.self) { _ = try Checkpoint(folder.path("other")) }
-            #expect(error?.description.contains("expected a checkpoint folder with config.json, or a GGUF file") == true)
+            let expected = "expected a checkpoint folder with config.json, or a GGUF file"
+            #expect(error?.description.contains(expected) == true)
         }
     }
 
