@@ -41,7 +41,7 @@ struct GGUFConfiguration {
         if !endTokens.isEmpty { members["eos_token_id"] = .array(endTokens.map(ConfigurationValue.integer)) }
         if family.statesAttentionBias, has("attn_q.bias") { members["attention_bias"] = .boolean(true) }
         if has("ffn_gate.bias") { members["mlp_bias"] = .boolean(true) }
-        if !family.completesExperts { try addExperts(&members, &reader) }
+        try addExperts(&members, &reader)
         try addArchitecture(&members, &reader)
         members["rope_parameters"] = .object(try rotary(&reader))
         try family.complete(self, &reader, &members)

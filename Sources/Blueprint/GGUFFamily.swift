@@ -15,8 +15,6 @@ struct GGUFFamily: Sendable {
     var hasLatents = false
     /// The mixtures of experts of files that say of how many; nil where such a file can't be.
     var mixture: GGUFMixture?
-    /// Whether the keys of experts are read by ``complete``.
-    var completesExperts = false
     /// Whether key-value heads and channels of an MLP are said of each layer: 0 where a layer has none.
     var hasLayerNumbers = false
     /// Whether a file may have layers beyond the last, which predict further tokens and are left out.

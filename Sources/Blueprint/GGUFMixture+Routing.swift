@@ -2,8 +2,8 @@
 
 extension GGUFMixture {
     /// A mixture of that kind, with shared experts that count in full.
-    static func routed(architecture: String) -> GGUFMixture {
-        var mixture = GGUFMixture(architecture: architecture, path: "mlp")
+    static func routed(architecture: String, path: String = "mlp") -> GGUFMixture {
+        var mixture = GGUFMixture(architecture: architecture, path: path)
         mixture.statesRouting = true
         mixture.isRequired = true
         return mixture
@@ -25,13 +25,19 @@ extension GGUFMixture {
     func routingMembers(_ reader: inout ConfigurationReader) throws(BlueprintError) -> [String: ConfigurationValue] {
         let width = try reader.count("expert_feed_forward_length")
         let shared = try reader.number("expert_shared_count", default: 0)
-        try reader.require("expert_shared_feed_forward_length", .integer(0), .integer(shared * width))
+        var members: [String: ConfigurationValue] = [:]
+        let sharedKey = "expert_shared_feed_forward_length"
+        if let sharedWidthKey {
+            members[sharedWidthKey] = .integer(try reader.count(sharedKey))
+        } else {
+            try reader.require(sharedKey, .integer(0), .integer(shared * width))
+        }
         // 0 says of both that there is nothing special.
         let factor = try reader.real("expert_weights_scale") ?? 0
         let groups = max(1, try reader.number("expert_group_count", default: 0))
         let chosenGroups = groups == 1 ? 1 : try reader.count("expert_group_used_count")
         if groups == 1 { try reader.require("expert_group_used_count", .integer(0), .integer(1)) }
-        return [
+        let routing: [String: ConfigurationValue] = [
             "n_routed_experts": .integer(try reader.count("expert_count")),
             "num_experts_per_tok": .integer(try reader.count("expert_used_count")),
             "moe_intermediate_size": .integer(width), "n_shared_experts": .integer(shared),
@@ -40,5 +46,6 @@ extension GGUFMixture {
             "routed_scaling_factor": .real(factor == 0 ? 1 : factor),
             "n_group": .integer(groups), "topk_group": .integer(chosenGroups),
         ]
+        return members.merging(routing) { $1 }
     }
 }

@@ -14,7 +14,8 @@ struct GGUFMixture: Sendable {
     var countKey = "num_experts"
     /// The key of config.json for the channels of an expert; nil where `intermediate_size` says them.
     var widthKey: String?
-    /// The key of config.json for the channels of a shared expert with a gate; nil where there is none.
+    /// The key of config.json for the channels of a shared expert; nil where there is none, or they are those of others.
+    /// It has a gate unless files say how a token chooses.
     var sharedWidthKey: String?
     /// Whether the factors of the chosen experts are divided by their sum.
     var isNormalized = true
@@ -34,7 +35,7 @@ struct GGUFMixture: Sendable {
         var parts = ["ffn_gate_inp": "\(path).\(routerName)"]
         for name in ["gate", "up", "down"] { parts["ffn_\(name)_exps"] = "\(path).\(stackName).\(name)_proj" }
         if statesRouting { parts.merge(routingParts) { $1 } }
-        guard sharedWidthKey != nil else { return parts }
+        guard sharedWidthKey != nil, !statesRouting else { return parts }
         for name in ["gate", "up", "down"] { parts["ffn_\(name)_shexp"] = "\(path).shared_expert.\(name)_proj" }
         parts[Self.sharedGatePart] = "\(path).shared_expert_gate"
         return parts

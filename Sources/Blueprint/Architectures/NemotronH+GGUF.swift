@@ -7,7 +7,9 @@ extension NemotronH {
         family.members = ["mlp_hidden_act": .string("relu2")]
         family.epsilonKeys.checkpoint = "layer_norm_epsilon"
         family.statesAttentionBias = false
-        family.completesExperts = true
+        family.mixture = .routed(architecture: names[0], path: "mixer")
+        family.mixture?.sharedWidthKey = "moe_shared_expert_intermediate_size"
+        family.mixture?.isRequired = false
         family.hasLayerNumbers = true
         family.mayHaveFurtherLayers = true
         family.layersPath = "backbone.layers"
@@ -17,22 +19,17 @@ extension NemotronH {
         family.layerParts = [
             "attn_norm": "norm", "attn_q": "mixer.q_proj", "attn_k": "mixer.k_proj", "attn_v": "mixer.v_proj",
             "attn_output": "mixer.o_proj", "ffn_up": "mixer.up_proj", "ffn_down": "mixer.down_proj",
-            "ffn_gate_inp": "mixer.gate", "ffn_up_exps": "mixer.switch_mlp.up_proj",
-            "ffn_down_exps": "mixer.switch_mlp.down_proj", "ffn_up_shexp": "mixer.shared_experts.up_proj",
-            "ffn_down_shexp": "mixer.shared_experts.down_proj", "ssm_in": "mixer.in_proj",
-            "ssm_conv1d": "mixer.conv1d", "ssm_norm": "mixer.norm", "ssm_out": "mixer.out_proj",
+            "ssm_in": "mixer.in_proj", "ssm_conv1d": "mixer.conv1d", "ssm_norm": "mixer.norm",
+            "ssm_out": "mixer.out_proj",
         ]
-        family.layerTensors = [
-            "ssm_a": "mixer.A_log", "ssm_d": "mixer.D", "ssm_dt.bias": "mixer.dt_bias",
-            "exp_probs_b.bias": "mixer.gate.e_score_correction_bias",
-        ]
+        family.layerTensors = ["ssm_a": "mixer.A_log", "ssm_d": "mixer.D", "ssm_dt.bias": "mixer.dt_bias"]
         family.dimensions = [
             "ssm_a": .vector, "ssm_d": .vector, "ssm_norm": .vector, "ssm_conv1d": .convolution,
         ]
         family.changes = ["ssm_a": .logarithmOfNegative]
         family.complete = { (file, reader, members) throws(BlueprintError) in
-            let count = try reader.integer("expert_count") ?? 0
-            members["layers_block_type"] = try layerKinds(file, &reader, hasExperts: count != 0)
+            let hasExperts = members["n_routed_experts"] != nil
+            members["layers_block_type"] = try layerKinds(file, &reader, hasExperts: hasExperts)
             // Nothing turns.
             members["rope_parameters"] = nil
             members["attention_bias"] = .boolean(file.hasSomewhere("attn_q.bias"))
@@ -40,8 +37,13 @@ extension NemotronH {
             // Every norm is one of mean squares.
             _ = reader.value("attention.layer_norm_epsilon")
             try addStateSpaces(&members, file, &reader)
-            if count == 0 { return try reader.require("expert_used_count", .integer(0)) }
-            try addExperts(&members, &reader)
+            guard hasExperts else { return }
+            // 2 is the sigmoid of each.
+            try reader.require("expert_gating_func", .integer(2))
+            if !reader.has("expert_shared_count") { members["n_shared_experts"] = .integer(1) }
+            // Which layers have experts is said by their widths.
+            try reader.require("leading_dense_block_count", .integer(0))
+            members["first_k_dense_replace"] = nil
         }
         return family
     }
@@ -84,25 +86,5 @@ extension NemotronH {
         members["ssm_state_size"] = .integer(try reader.count("ssm.state_size"))
         members["conv_kernel"] = .integer(try reader.count("ssm.conv_kernel"))
         members["use_conv_bias"] = .boolean(file.hasSomewhere("ssm_conv1d.bias"))
-    }
-
-    private static func addExperts(
-        _ members: inout [String: ConfigurationValue], _ reader: inout ConfigurationReader
-    ) throws(BlueprintError) {
-        for (key, own) in [
-            "n_routed_experts": "expert_count", "num_experts_per_tok": "expert_used_count",
-            "moe_intermediate_size": "expert_feed_forward_length",
-            "moe_shared_expert_intermediate_size": "expert_shared_feed_forward_length",
-        ] { members[key] = .integer(try reader.count(own)) }
-        members["n_shared_experts"] = .integer(try reader.count("expert_shared_count", default: 1))
-        members["norm_topk_prob"] = .boolean(try reader.boolean("expert_weights_norm", default: false))
-        // 2 is the sigmoid of each.
-        try reader.require("expert_gating_func", .integer(2))
-        let factor = try reader.real("expert_weights_scale") ?? 0
-        members["routed_scaling_factor"] = .real(factor == 0 ? 1 : factor)
-        let groups = max(1, try reader.number("expert_group_count", default: 0))
-        members["n_group"] = .integer(groups)
-        members["topk_group"] = .integer(
-            max(1, try reader.count("expert_group_used_count", default: groups == 1 ? 1 : nil)))
     }
 }
