@@ -55,9 +55,28 @@ struct GGUFConfiguration {
     /// Whether any layer has it.
     func hasSomewhere(_ part: String) -> Bool { (0..<layerCount).contains { shapes["blk.\($0).\(part)"] != nil } }
 
-    /// Whether a tensor belongs to a layer that is left out.
-    func leavesOut(_ tensor: String) -> Bool {
-        family.mayHaveFurtherLayers && GGUFFamily.layer(tensor).map { $0 >= layerCount } ?? false
+    /// The layers that predict further tokens and are left out.
+    var furtherLayers: Range<Int> { layerCount..<layerCount + furtherLayerCount }
+
+    /// The name that a checkpoint has of a tensor; nil where it has none.
+    func checkpointName(_ tensor: String) -> String? {
+        guard let path = family.furtherPath, let layer = GGUFFamily.layer(tensor), furtherLayers.contains(layer) else {
+            return family.checkpointName(tensor)
+        }
+        return "\(path).\(tensor.drop { $0 != "." }.dropFirst())"
+    }
+
+    /// Refuses layers to leave out that are like all others.
+    func checkFurtherLayers() throws(BlueprintError) {
+        for layer in furtherLayers {
+            let names = shapes.keys.filter { GGUFFamily.layer($0) == layer }
+            guard names.isEmpty || names.contains(where: { $0.contains(".nextn.") }) else {
+                throw .inconsistent(
+                    expected: "layer \(layer) to have tensors 'blk.\(layer).nextn...', as "
+                        + "'\(family.name).nextn_predict_layers' says, \(furtherLayerCount)",
+                    found: names.sorted().prefix(3).joined(separator: ", "))
+            }
+        }
     }
 
     private mutating func readSizes(_ reader: inout ConfigurationReader) throws(BlueprintError) {
@@ -82,7 +101,9 @@ struct GGUFConfiguration {
 
     private mutating func readLayerCount(_ reader: inout ConfigurationReader) throws(BlueprintError) {
         let count = try reader.count("block_count")
-        furtherLayerCount = try family.mayHaveFurtherLayers ? reader.number("nextn_predict_layers", default: 0) : 0
+        // No model has more than a small number may be.
+        _ = try reader.number("block_count", default: 1)
+        furtherLayerCount = try family.furtherPath == nil ? 0 : reader.number("nextn_predict_layers", default: 0)
         guard furtherLayerCount < count else {
             throw .inconsistent(
                 expected: "'\(family.name).nextn_predict_layers' to be less than 'block_count', \(count)",

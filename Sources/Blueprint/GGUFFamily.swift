@@ -17,8 +17,9 @@ struct GGUFFamily: Sendable {
     var mixture: GGUFMixture?
     /// Whether key-value heads and channels of an MLP are said of each layer: 0 where a layer has none.
     var hasLayerNumbers = false
-    /// Whether a file may have layers beyond the last, which predict further tokens and are left out.
-    var mayHaveFurtherLayers = false
+    /// What the names of layers beyond the last begin with, which predict further tokens and are left out; nil where a
+    /// file can't have any.
+    var furtherPath: String?
     /// The members of config.json that hold for every file.
     var members: [String: ConfigurationValue] = ["hidden_act": .string("silu")]
     /// The file's key for what norms add to the mean square, and config.json's.

@@ -108,7 +108,8 @@ public struct GGUFModel: Sendable, Hashable {
         let family = configuration.family
         var sources: [String: Source] = [:]
         try checkExperts(shapes.keys)
-        for (name, shape) in shapes where !vectorNames.contains(name) && !configuration.leavesOut(name) {
+        try configuration.checkFurtherLayers()
+        for (name, shape) in shapes where !vectorNames.contains(name) {
             var source = Source(name: name, shape: family.checkpointShape(name, shape))
             source.change = family.change(name)
             if family.pairsRows(name) {
@@ -121,7 +122,7 @@ public struct GGUFModel: Sendable, Hashable {
                 source.order = .paired(headSize: rows / count)
             }
             try deal(&source, shape, family.headOrder(name, members))
-            sources[family.checkpointName(name) ?? name] = source
+            sources[configuration.checkpointName(name) ?? name] = source
         }
         return sources
     }

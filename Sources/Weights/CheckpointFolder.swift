@@ -14,8 +14,8 @@ struct CheckpointFolder {
             throw .unreadable(path: path, reason: "no such folder")
         }
         guard isFolder else {
-            throw .malformed(
-                location: path, expected: "a checkpoint folder with config.json, or a GGUF file",
+            throw .badPath(
+                path: path, expected: "a checkpoint folder with config.json, or a GGUF file",
                 found: "another file")
         }
         do { names = Set(try FileManager.default.contentsOfDirectory(atPath: path)) } catch {

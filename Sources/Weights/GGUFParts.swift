@@ -13,8 +13,8 @@ enum GGUFParts {
         guard let first = found.first else { return nil }
         let series = FileSeries(of: first, suffix: GGUFCheckpoint.suffix)?.names ?? [first]
         guard Set(found).isSubset(of: series) else {
-            throw .malformed(
-                location: path, expected: "a folder with one model, or the path of a file",
+            throw .badPath(
+                path: path, expected: "a folder with one model, or the path of a file",
                 found: found.prefix(5).joined(separator: ", "))
         }
         return try complete(series, folder: path)

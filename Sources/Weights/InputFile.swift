@@ -27,6 +27,14 @@ final class InputFile: Sendable {
         mapping = FileMapping(descriptor, byteCount: byteCount)
     }
 
+    /// Refuses devices and pipes, which a library might wait for; what can't be asked about is for others to refuse.
+    static func refuseSpecial(_ path: String) throws(WeightsError) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return }
+        let kind = status.st_mode & S_IFMT
+        guard kind == S_IFREG || kind == S_IFDIR else { throw .unreadable(path: path, reason: "not a regular file") }
+    }
+
     /// Fills `buffer` with the bytes from `offset` on.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(WeightsError) {
         if let mapping, unsafe mapping.copy(from: offset, into: buffer) { return }

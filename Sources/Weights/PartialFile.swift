@@ -12,18 +12,30 @@ struct PartialFile: ~Copyable {
         // With the process in the name, two imports to one destination don't write into each other.
         let path = "\(destination).partial-\(getpid())-\(UInt32.random(in: .min ... .max))"
         guard !Self.isFolder(destination) else {
-            throw .badDestination(path: destination, expected: "the path of a file", found: "a folder")
+            throw .badPath(path: destination, expected: "the path of a file", found: "a folder")
+        }
+        if let found = Self.thingToKeep(destination) {
+            throw .badPath(path: destination, expected: "the path of a file that may be replaced", found: found)
         }
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
             let reason = errno
-            throw .badDestination(
+            throw .badPath(
                 path: destination, expected: "a folder that can be written",
                 found: reason == ENOENT ? "no such folder" : "'\(unsafe String(cString: strerror(reason)))'")
         }
         close(descriptor)
         self.destination = destination
         self.path = path
+    }
+
+    /// What stands at a destination and must not be replaced, in words.
+    private static func thingToKeep(_ destination: String) -> String? {
+        var status = stat()
+        guard unsafe stat(destination, &status) == 0 else { return nil }
+        guard status.st_mode & S_IFMT == S_IFREG else { return "a device or a pipe" }
+        let isModel = [GGUFCheckpoint.suffix, ".safetensors"].contains { destination.hasSuffix($0) }
+        return isModel || GGUFFile.isOne(destination) ? "a model to import" : nil
     }
 
     /// Unfinished files of a destination that no process of this host writes any more: it was killed, or is elsewhere.

@@ -7,8 +7,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case unreadable(path: String, reason: String)
     /// The operating system didn't write a file.
     case unwritable(path: String, reason: String)
-    /// A file can't be written at this place.
-    case badDestination(path: String, expected: String, found: String)
+    /// What a path leads to isn't what it is given for.
+    case badPath(path: String, expected: String, found: String)
     /// A file or folder isn't what its place asks for.
     case malformed(location: String, expected: String, found: String)
     /// Pieces of the checkpoint are absent.
@@ -61,7 +61,7 @@ extension WeightsError: CustomStringConvertible {
             "\(path): expected something readable, found '\(reason)'; check the path and its permissions"
         case .unwritable(let path, let reason):
             "\(path): expected to write it, found '\(reason)'; check the path, its permissions and the disk"
-        case .badDestination(let path, let expected, let found):
+        case .badPath(let path, let expected, let found):
             "\(path): expected \(expected), found \(found); give another path"
         case .malformed(let location, let expected, let found):
             "\(location): expected \(expected), found \(found); download the checkpoint again"

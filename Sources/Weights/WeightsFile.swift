@@ -27,6 +27,7 @@ public final class WeightsFile {
 
     /// Opens a file and checks that it is a weights file of this version, with everything that it announces.
     public init(path: String) throws(WeightsError) {
+        try InputFile.refuseSpecial(path)
         let contents = try WeightsContents(
             try reading(path) { () throws(HDF5Error) in try HDF5File(opening: path) }, path: path)
         file = try InputFile(path)

@@ -66,8 +66,18 @@ import Testing
         let model = try model("glm4moe", tensors: tensors)
         let blueprint = try Blueprint(configuration: model.configuration)
         #expect(blueprint.layers.count == 3 && experts(blueprint).count == 2)
-        #expect(model.sources.values.allSatisfy { !tensors.contains($0.name) })
+        for tensor in tensors {
+            let name = try #require(model.sources.first { $0.value.name == tensor }).key
+            #expect(blueprint.ignores(name), "\(tensor) is \(name)")
+        }
         #expect(try self.blueprint("glm4moe", ["nextn_predict_layers": nil]).layers.count == 4)
+        // Any other layer beyond the last is one too many, and one that is like the others is none to leave out.
+        let fewer = try self.model("glm4moe", ["block_count": .integer(3)], tensors: ["blk.3.attn_q.weight"])
+        let beyond = try #require(fewer.sources.first { $0.value.name == "blk.3.attn_q.weight" }).key
+        #expect(try !Blueprint(configuration: fewer.configuration).ignores(beyond), "\(beyond)")
+        let alike = try #require(
+            #expect(throws: BlueprintError.self) { _ = try self.model("glm4moe", tensors: ["blk.3.attn_q.weight"]) })
+        #expect(alike.reason.contains("layer 3 to have tensors 'blk.3.nextn...'"), "\(alike.reason)")
         let message = try message("glm4moe", ["nextn_predict_layers": .integer(4)])
         #expect(message.contains("'glm4moe.nextn_predict_layers' to be less than 'block_count', 4, found 4"))
     }

@@ -44,6 +44,23 @@ import Weights
         #expect(try folder.names() == ["model.h5"])
     }
 
+    @Test func nothingButAFileOfOursIsReplaced() throws {
+        try SampleModel().write(to: source)
+        try #require(unsafe mkfifo(destination, 0o600) == 0)
+        let pipe = #expect(throws: WeightsError.self) { _ = try run() }
+        #expect(pipe?.description.contains("the path of a file that may be replaced, found a device or a pipe") == true)
+        // Opening it would wait for a writer.
+        let opened = #expect(throws: WeightsError.self) { _ = try WeightsFile(path: destination) }
+        #expect(opened?.description.contains("not a regular file") == true)
+        try folder.write("blob", GGUFText.smallModel.bytes)
+        let model = folder.path("blob")
+        let itself = #expect(throws: WeightsError.self) {
+            _ = try Importer.run(source: model, destination: model, encoding: .keep, programVersion: "0.0.1")
+        }
+        #expect(itself?.description.contains("found a model to import; give another path") == true)
+        #expect(try folder.bytes("blob") == GGUFText.smallModel.bytes)
+    }
+
     @Test func everyKindOfSliceIsThatPartOfTheTensor() throws {
         let model = SampleModel.large
         try model.write(to: source)

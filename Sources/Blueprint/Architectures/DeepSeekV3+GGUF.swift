@@ -6,7 +6,7 @@ extension DeepSeekV3 {
     static var gguf: GGUFFamily? {
         var family = GGUFFamily("deepseek2", architecture: names[0])
         family.hasLatents = true
-        family.mayHaveFurtherLayers = true
+        family.furtherPath = "model.layers"
         family.mixture = .routed(architecture: names[0])
         family.layerParts.merge([
             "attn_q_a": "self_attn.q_a_proj", "attn_q_a_norm": "self_attn.q_a_layernorm",

@@ -4,7 +4,7 @@ extension GGUFFamily {
     /// As llama.cpp writes and reads them, `conversion/qwen.py` and `src/models/qwen35.cpp`.
     init(hybrid name: String, architecture: String, hasExperts: Bool) {
         self.init(name, architecture: architecture)
-        mayHaveFurtherLayers = true
+        furtherPath = "mtp"
         layerParts["ffn_norm"] = nil
         layerParts.merge([
             "post_attention_norm": "post_attention_layernorm", "attn_qkv": "linear_attn.in_proj_qkv",

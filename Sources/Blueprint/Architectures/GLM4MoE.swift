@@ -7,7 +7,7 @@ enum GLM4MoE: Architecture {
     static var gguf: GGUFFamily? {
         var family = GGUFFamily("glm4moe", architecture: "Glm4MoeForCausalLM")
         family.layerParts["post_attention_norm"] = "post_attention_layernorm"
-        family.mayHaveFurtherLayers = true
+        family.furtherPath = "model.layers"
         family.mixture = .routed(architecture: "Glm4MoeForCausalLM")
         // Of a file that doesn't say it, all of a head turns.
         family.members["partial_rotary_factor"] = .real(1)

@@ -11,7 +11,7 @@ extension NemotronH {
         family.mixture?.sharedWidthKey = "moe_shared_expert_intermediate_size"
         family.mixture?.isRequired = false
         family.hasLayerNumbers = true
-        family.mayHaveFurtherLayers = true
+        family.furtherPath = "mtp"
         family.layersPath = "backbone.layers"
         family.outerParts = [
             "token_embd": "backbone.embeddings", "output_norm": "backbone.norm_f", "output": "lm_head",
