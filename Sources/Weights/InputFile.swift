@@ -5,10 +5,9 @@ final class InputFile: Sendable {
     let path: String
     let byteCount: Int
     private let descriptor: CInt
-    /// All of it; nil where the system doesn't map it.
-    private let mapping: FileMapping?
 
     init(_ path: String) throws(WeightsError) {
+        // Of a pipe it would else wait for a writer.
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .unreadable(path: path, reason: SystemMessage.latest) }
         var status = stat()
@@ -24,7 +23,6 @@ final class InputFile: Sendable {
         self.path = path
         self.descriptor = descriptor
         byteCount = Int(status.st_size)
-        mapping = FileMapping(descriptor, byteCount: byteCount)
     }
 
     /// Refuses devices and pipes, which a library might wait for; what can't be asked about is for others to refuse.
@@ -37,7 +35,6 @@ final class InputFile: Sendable {
 
     /// Fills `buffer` with the bytes from `offset` on.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(WeightsError) {
-        if let mapping, unsafe mapping.copy(from: offset, into: buffer) { return }
         var done = 0
         while done < buffer.count {
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[done...])

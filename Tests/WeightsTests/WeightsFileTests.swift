@@ -27,6 +27,24 @@ import Weights
         #expect(file.tensors.reduce(0) { $0 + $1.elementCount } == parameterCount)
     }
 
+    @Test func aFileThatBecameShorterIsAnError() throws {
+        let model = SampleModel.large
+        try makeFile(model)
+        let file = try WeightsFile(path: path)
+        truncate(path, UInt64(try folder.bytes("model.h5").count / 2))
+        let errors = try model.tensors().compactMap { tensor -> String? in
+            do throws(WeightsError) {
+                _ = try file.bytes(
+                    tensor.weight.name, rows: 0..<tensor.weight.rows, columns: 0..<tensor.weight.columns)
+                return nil
+            } catch {
+                return error.description
+            }
+        }
+        #expect(errors.count > 1)
+        #expect(errors.allSatisfy { $0.contains(path) && $0.contains("it became shorter") })
+    }
+
     /// Every panel of both kinds must cover its part once, at sizes around their borders.
     @Test func panelsCoverATensorOnce() throws {
         for (rows, columns) in [(1, 1), (511, 31), (512, 32), (513, 33), (1025, 65)] {
