@@ -36,6 +36,8 @@ public struct Blueprint: Hashable, Sendable {
     var ignoredSuffixes: [String]
     /// Beginnings of such names.
     var ignoredPrefixes: [String] = []
+    /// What paths of tensors begin with in a checkpoint by mlx-lm, and in the reference's instead.
+    var mlxPrefixes: [String: String] = [:]
 }
 
 extension Blueprint {
@@ -51,10 +53,30 @@ extension Blueprint {
             throw .unknownArchitecture(found: found, known: Architectures.names)
         }
         self = try architecture.blueprint(&reader)
-        quantization = try reader.quantization()
+        quantization = try quantization(&reader)
         storedMethod = try reader.storedMethod()
-        try quantization?.check(against: weights, key: "quantization")
         try reader.finish()
+    }
+
+    /// What config.json says of quantised matrices, by the reference's names.
+    private func quantization(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Quantization? {
+        guard let quantization = try reader.quantization() else { return nil }
+        let names = Set(weights.flatMap(\.sourceNames))
+        let unknown = quantization.paths.first { path in
+            let name = Quantization.weightName(referenceName(path))
+            return !names.contains(name) && !ignores(name)
+        }
+        if let unknown {
+            throw .unknownKey(
+                "quantization.\(unknown)", value: quantization.plain.contains(unknown) ? "false" : "a quantisation")
+        }
+        return quantization.renamed(referenceName)
+    }
+
+    /// The name that the reference has for a tensor, or for a part of the model, to which mlx-lm gives another one.
+    public func referenceName(_ name: String) -> String {
+        let other = mlxPrefixes.first { name == $0.key || name.hasPrefix($0.key + ".") }
+        return other.map { $0.value + name.dropFirst($0.key.count) } ?? name
     }
 
     /// Whether the embedding serves as head.
@@ -79,6 +101,9 @@ extension Blueprint {
         [embedding] + layers.flatMap { $0.branches.flatMap(\.weights) } + finalNorm.weights
             + (untiedHead.map { [$0] } ?? [])
     }
+
+    /// Every norm, in order of use.
+    public var norms: [Norm] { layers.flatMap { $0.branches.flatMap(\.norms) } + [finalNorm] }
 
     /// The attention mixers of all layers, in order of computation.
     public var attentions: [Attention] {

@@ -5,7 +5,7 @@ struct ExpertForm {
         /// A tensor for each expert and projection: `experts.3.gate_proj.weight`.
         case each(gate: String, up: String, down: String)
         /// A tensor for each projection: `switch_mlp.gate_proj.weight`, `[experts, rows, columns]`.
-        case stacked(path: String)
+        case stacked(path: String, up: String = "up_proj", down: String = "down_proj")
         /// Gate and up of each expert one below the other: `experts.gate_up_proj`, `[experts, 2 * width, columns]`.
         case fused
         /// The same with their rows in turn, or with rows and columns exchanged: `experts.gate_up_proj`,
@@ -92,8 +92,9 @@ extension DenseDecoder {
                 case .down: down
                 }
             return [Weight.Source("\(path).experts.*.\(name).weight", shape)]
-        case .stacked(let below):
-            return [Weight.Source("\(path).\(below).\(role.rawValue).weight", [form.count] + shape)]
+        case .stacked(let below, let up, let down):
+            let name = role == .gate ? role.rawValue : role == .up ? up : down
+            return [Weight.Source("\(path).\(below).\(name).weight", [form.count] + shape)]
         case .fused where role == .down:
             return [Weight.Source("\(path).experts.down_proj", [form.count] + shape)]
         case .fused:

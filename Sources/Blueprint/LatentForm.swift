@@ -29,12 +29,15 @@ extension DenseDecoder {
         let queryShape = [heads * querySize, queryInput]
         // One tensor of a checkpoint, or one for keys and one for values.
         let (keyName, valueName) = ("\(path).k_b_proj.weight", "\(path).v_b_proj.weight")
-        func expansion(_ name: String, _ shape: [Int], first: Int, _ count: Int, turned: Bool) -> [Weight.Source] {
+        func expansion(
+            _ name: String, mlx other: String, _ shape: [Int], first: Int, _ count: Int, turned: Bool
+        ) -> [Weight.Source] {
             let both = [heads * (form.content + form.valueSize), form.size]
             return [
                 Weight.Source(
                     "\(path).kv_b_proj.weight", both, runs: [Weight.Source.Run(first, count)], transposesRuns: turned),
                 Weight.Source(name, [heads] + shape),
+                Weight.Source("\(path).\(other).weight", [heads] + shape),
             ]
         }
         let (keyShape, valueShape) = ([form.size, form.content], [form.valueSize, form.size])
@@ -43,10 +46,11 @@ extension DenseDecoder {
             size: form.size, contentSize: form.content, valueSize: form.valueSize,
             keyExpansion: Weight(
                 keyName, keyShape, members: queries,
-                sources: expansion(keyName, keyShape, first: 0, form.content, turned: true)),
+                sources: expansion(keyName, mlx: "embed_q", keyShape, first: 0, form.content, turned: true)),
             valueExpansion: Weight(
                 valueName, valueShape, members: queries,
-                sources: expansion(valueName, valueShape, first: form.content, form.valueSize, turned: false)))
+                sources: expansion(
+                    valueName, mlx: "unembed_out", valueShape, first: form.content, form.valueSize, turned: false)))
         if let reduced = form.reduced {
             latent.reduction = Latent.Reduction(
                 projection: Projection(weight: Weight("\(path).q_a_proj.weight", [reduced, width])),

@@ -194,6 +194,18 @@ public indirect enum Mixer: Hashable, Sendable {
         }
     }
 
+    /// Its norms.
+    public var norms: [Norm] {
+        switch self {
+        case .attention(let attention):
+            [attention.queryNorm, attention.keyNorm, attention.latent?.reduction?.norm, attention.latent?.norm]
+                .compactMap { $0 }
+        case .mlp, .experts: []
+        case .deltaNet(let net): [net.norm]
+        case .stateSpace(let space): [space.norm]
+        }
+    }
+
     /// The mixer, where it is a recurrent one.
     public var recurrent: (any RecurrentMixer)? {
         switch self {
@@ -237,6 +249,9 @@ public struct Branch: Hashable, Sendable {
         self.postNorm = postNorm
         self.factor = factor
     }
+
+    /// Its norms, those of the mixer among them.
+    public var norms: [Norm] { [norm].compactMap { $0 } + mixer.norms + [postNorm].compactMap { $0 } }
 
     /// Its tensors.
     public var weights: [Weight] { (norm?.weights ?? []) + mixer.weights + (postNorm?.weights ?? []) }

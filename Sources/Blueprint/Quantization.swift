@@ -1,16 +1,28 @@
-/// What config.json says of quantised matrices: integers in groups, each with a scale and an offset.
+/// What config.json says of quantised matrices: integers in groups, each with a scale and an offset, or four-bit
+/// floats.
 ///
 /// Reference: mlx-lm, `utils.py`, `load_model`.
 public struct Quantization: Hashable, Sendable {
-    /// The integers of a matrix.
+    /// The elements of a matrix.
     public struct Form: Hashable, Sendable {
-        /// Bits of an integer: 4 or 8.
+        /// What they are.
+        public enum Mode: String, Hashable, Sendable, CaseIterable {
+            /// Integers, each group of which has a scale and an offset.
+            case affine
+            /// Four-bit floats, each group of 32 of which has a power of two.
+            case mxfp4
+        }
+
+        /// What they are.
+        public var mode = Mode.affine
+        /// Bits of an element: 4 or 8.
         public var bits: Int
         /// Columns of a group: 32, 64 or 128.
         public var groupSize: Int
 
         /// The encoding, with scales and offsets of a type.
         public func encoding(_ scalar: Scalar) -> Encoding? {
+            guard mode == .affine else { return Grouping.microscaled.map(Encoding.grouped) }
             let scale: Grouping.Scale =
                 switch scalar {
                 case .f32: .f32
@@ -29,6 +41,9 @@ public struct Quantization: Hashable, Sendable {
     public var plain: Set<String>
 
     private static let suffix = ".weight"
+
+    /// The name of the weight of a part of the model.
+    static func weightName(_ path: String) -> String { path + suffix }
 
     /// The form of a weight, nil where it is not quantised.
     public func form(of weight: String) -> Form? {
@@ -65,13 +80,13 @@ public struct Quantization: Hashable, Sendable {
         self.plain = plain
     }
 
-    /// Refuses a name that is no matrix of the model.
-    func check(against weights: [Weight], key: String) throws(BlueprintError) {
-        let names = Set(weights.flatMap(\.sourceNames))
-        let paths = plain.union(exceptions.keys)
-        if let unknown = paths.sorted().first(where: { !names.contains($0 + Self.suffix) }) {
-            throw .unknownKey("\(key).\(unknown)", value: plain.contains(unknown) ? "false" : "a quantisation")
-        }
+    /// The parts of the model that it names, in order.
+    var paths: [String] { plain.union(exceptions.keys).sorted() }
+
+    /// The same of parts with other names.
+    func renamed(_ name: (String) -> String) -> Quantization {
+        let exceptions = Dictionary(exceptions.map { (name($0), $1) }, uniquingKeysWith: { first, _ in first })
+        return Quantization(form: form, exceptions: exceptions, plain: Set(plain.map(name)))
     }
 }
 
@@ -161,19 +176,31 @@ extension ConfigurationReader {
         _ members: [String: ConfigurationValue], prefix: String
     ) throws(BlueprintError) -> Quantization.Form {
         var reader = ConfigurationReader(members, prefix: prefix)
-        let mode = try reader.string("mode") ?? "affine"
-        guard mode == "affine" else {
-            throw .unsupportedValue(key: "\(prefix)mode", expected: "\"affine\"", found: "\"\(mode)\"")
+        let name = try reader.string("mode") ?? Quantization.Form.Mode.affine.rawValue
+        guard let mode = Quantization.Form.Mode(rawValue: name) else {
+            let known = Quantization.Form.Mode.allCases.map { "\"\($0.rawValue)\"" }
+            throw .unsupportedValue(
+                key: "\(prefix)mode", expected: known.joined(separator: " or "), found: "\"\(name)\"")
         }
-        let bits = try reader.count("bits")
-        guard bits == 4 || bits == 8 else {
-            throw .unsupportedValue(key: "\(prefix)bits", expected: "4 or 8", found: "\(bits)")
+        func count(_ key: String, among known: [Int], _ expected: String) throws(BlueprintError) -> Int {
+            let found = try reader.count(key)
+            guard known.contains(found) else {
+                throw .unsupportedValue(key: "\(prefix)\(key)", expected: expected, found: "\(found)")
+            }
+            return found
         }
-        let size = try reader.count("group_size")
-        guard [32, 64, 128].contains(size) else {
-            throw .unsupportedValue(key: "\(prefix)group_size", expected: "32, 64 or 128", found: "\(size)")
-        }
+        let form =
+            switch mode {
+            case .affine:
+                Quantization.Form(
+                    bits: try count("bits", among: [4, 8], "4 or 8"),
+                    groupSize: try count("group_size", among: [32, 64, 128], "32, 64 or 128"))
+            case .mxfp4:
+                Quantization.Form(
+                    mode: mode, bits: try count("bits", among: [4], "4, as of mxfp4"),
+                    groupSize: try count("group_size", among: [32], "32, as of mxfp4"))
+            }
         try reader.finish()
-        return Quantization.Form(bits: bits, groupSize: size)
+        return form
     }
 }

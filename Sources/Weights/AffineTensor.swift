@@ -11,35 +11,7 @@ struct AffineTensor: CheckpointTensor {
     private let scalar: Scalar
     let shape: [Int]
 
-    private static let suffixes = (values: ".weight", scales: ".scales", offsets: ".biases")
-
-    /// The tensors of a checkpoint, those that belong together as one under the name of the weight.
-    ///
-    /// A matrix without scales is not quantised, whatever config.json says of all.
-    static func merged(
-        _ entries: [String: SafetensorsEntry], _ quantization: Quantization
-    ) throws(WeightsError) -> [String: any CheckpointTensor] {
-        var tensors: [String: any CheckpointTensor] = entries
-        for (name, scales) in entries.sorted(by: { $0.key < $1.key }) where name.hasSuffix(suffixes.scales) {
-            let path = String(name.dropLast(suffixes.scales.count))
-            let weight = path + suffixes.values
-            guard let values = entries[weight], let offsets = entries[path + suffixes.offsets] else {
-                let missing = [weight, path + suffixes.offsets].filter { entries[$0] == nil }
-                throw .absent(path: scales.file.path, what: "the tensors that belong to '\(name)':", names: missing)
-            }
-            guard let form = quantization.form(of: weight) else {
-                throw .malformed(
-                    location: scales.location, expected: "none, as config.json has '\(path)' not quantised",
-                    found: "scales")
-            }
-            tensors[name] = nil
-            tensors[path + suffixes.offsets] = nil
-            tensors[weight] = try AffineTensor(values, scales: scales, offsets: offsets, form)
-        }
-        return tensors
-    }
-
-    private init(
+    init(
         _ values: SafetensorsEntry, scales: SafetensorsEntry, offsets: SafetensorsEntry, _ form: Quantization.Form
     ) throws(WeightsError) {
         guard values.tensor.elementType == .unsigned32 else {

@@ -40,10 +40,15 @@ public struct Checkpoint {
     /// Every tensor under its name, after a check that all files are there, are sound and agree with each other.
     package func tensors() throws(WeightsError) -> [String: any CheckpointTensor] { try reader.tensors() }
 
+    /// Every tensor under the name, in the shape and with the numbers that a blueprint asks for.
+    package func tensors(for blueprint: Blueprint) throws(WeightsError) -> [String: any CheckpointTensor] {
+        MLXTensors.restored(try tensors(), for: blueprint)
+    }
+
     /// How each weight of a blueprint is stored, by the weight's name.
     public func encodings(of blueprint: Blueprint) throws(WeightsError) -> [String: Encoding] {
         var encodings: [String: Encoding] = [:]
-        for (name, tensor) in try JoinedTensor.all(blueprint.weights, try tensors(), path: path).tensors {
+        for (name, tensor) in try JoinedTensor.all(blueprint.weights, tensors(for: blueprint), path: path).tensors {
             encodings[name] = try tensor.encoding
         }
         return encodings

@@ -20,7 +20,7 @@ struct CheckpointReview {
     init(
         _ checkpoint: Checkpoint, _ blueprint: Blueprint, _ encoding: ImportEncoding, _ instructionSet: InstructionSet
     ) throws(WeightsError) {
-        let (weights, tensors) = (blueprint.weights, try checkpoint.tensors())
+        let (weights, tensors) = (blueprint.weights, try checkpoint.tensors(for: blueprint))
         let joined = try JoinedTensor.all(weights, tensors, path: checkpoint.path)
         let others = Set(tensors.keys).subtracting(joined.used).sorted()
         let unexpected = others.filter { !blueprint.ignores($0) }

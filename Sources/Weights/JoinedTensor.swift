@@ -63,9 +63,6 @@ struct JoinedTensor: CheckpointTensor {
             guard let tensor = known[name] else { continue }
             let (found, expected) = (tensor.shape, source.shape)
             guard found == expected else {
-                if expected.count == 3, expected[1] == 1, found == [expected[0], expected[2], 1] {
-                    throw .turnedConvolution(location: tensor.location, found: found, expected: expected)
-                }
                 throw .shapeMismatch(location: tensor.location, found: found, expected: expected)
             }
             tensors.append(try Self.formed(tensor, source, weight))

@@ -1,8 +1,12 @@
 import Blueprint
 
-/// A matrix of ``FourBitFloats``, as published checkpoints store it.
+/// A matrix of ``FourBitFloats``, as published checkpoints store it, or mlx-lm, which makes rows of words of the
+/// blocks: the same bytes.
 struct MicroscaledTensor: CheckpointTensor {
-    private let blocks: SafetensorsEntry  // [..., rows, groups, 16 bytes], the first of two columns in the lower half
+    // [..., rows, groups, 16 bytes], the first of two columns in the lower half, or [..., rows, words]
+    private let blocks: SafetensorsEntry
+    /// Rows of the blocks that are one of the matrix.
+    private let blocksPerRow: Int
     private let scales: SafetensorsEntry  // [..., rows, groups]: exponents
     private let groups: Int
     let shape: [Int]
@@ -36,7 +40,32 @@ struct MicroscaledTensor: CheckpointTensor {
         self.blocks = blocks
         self.scales = scales
         groups = blocks.shape[blocks.shape.count - 2]
+        blocksPerRow = groups
         shape = Array(blocks.shape.dropLast(2)) + [groups * FourBitFloats.groupSize]
+    }
+
+    /// What mlx-lm stores of a matrix.
+    init(words: SafetensorsEntry, scales: SafetensorsEntry) throws(WeightsError) {
+        for (part, type) in [(words, SafetensorsTensor.ElementType.unsigned32), (scales, .unsigned8)] {
+            guard part.tensor.elementType == type, part.shape.count > 1 else {
+                throw .malformed(
+                    location: part.location, expected: "a matrix of \(type.rawValue), as of mxfp4",
+                    found: "\(part.shape) of \(part.tensor.elementType.rawValue)")
+            }
+        }
+        let rows = Array(words.shape.dropLast())
+        groups = scales.shape[scales.shape.count - 1]
+        let expected = rows + [words.shape[rows.count] / (Self.bytesPerGroup / 4)]
+        guard scales.shape == expected, words.shape[rows.count].isMultiple(of: Self.bytesPerGroup / 4) else {
+            throw .shapeMismatch(location: scales.location, found: scales.shape, expected: expected)
+        }
+        // Without rows, the header may state any number of words: no byte need be there for them.
+        let (columns, overflows) = groups.multipliedReportingOverflow(by: FourBitFloats.groupSize)
+        guard !overflows else {
+            throw .malformed(location: words.location, expected: "fewer words in a row", found: "\(words.shape)")
+        }
+        (blocks, self.scales, blocksPerRow) = (words, scales, 1)
+        shape = rows + [columns]
     }
 
     var byteCount: Int { blocks.byteCount + scales.byteCount }
@@ -56,9 +85,9 @@ struct MicroscaledTensor: CheckpointTensor {
         let (codes, exponents) = (
             StagingBuffer(byteCount: groupCount * Self.bytesPerGroup), StagingBuffer(byteCount: groupCount)
         )
-        // Rows of blocks are groups there.
         try unsafe blocks.read(
-            rows: rows.lowerBound * groups..<rows.upperBound * groups, into: [codes.prefix(codes.byteCount)])
+            rows: rows.lowerBound * blocksPerRow..<rows.upperBound * blocksPerRow,
+            into: [codes.prefix(codes.byteCount)])
         try unsafe scales.read(rows: rows, into: [exponents.prefix(groupCount)])
         let (from, powers) = unsafe (codes.prefix(codes.byteCount), exponents.prefix(groupCount))
         for group in 0..<groupCount {

@@ -24,7 +24,7 @@ struct SafetensorsCheckpoint: CheckpointReader {
         guard let quantization = try quantization() else {
             return BlockScaledTensor.merged(MicroscaledTensor.merged(entries))
         }
-        return try AffineTensor.merged(entries, quantization)
+        return try MLXTensors.merged(entries, quantization)
     }
 
     private func quantization() throws(WeightsError) -> Quantization? {

@@ -19,8 +19,6 @@ public enum WeightsError: Error, Hashable, Sendable {
     case unexpectedTensors(path: String, names: [String])
     /// A tensor's shape isn't what config.json asks for.
     case shapeMismatch(location: String, found: [Int], expected: [Int])
-    /// A convolution's weights lie as mlx-lm writes them, whose checkpoints of this family differ in more than that.
-    case turnedConvolution(location: String, found: [Int], expected: [Int])
     /// A tensor's elements are of a type that can't be imported.
     case unsupportedElements(location: String, found: String)
     /// A tensor's elements are of a type that isn't read from this kind of file.
@@ -75,9 +73,6 @@ extension WeightsError: CustomStringConvertible {
                 + "this model computes something that is not implemented"
         case .shapeMismatch(let location, let found, let expected):
             "\(location) is \(found), the config says \(expected); download the checkpoint again"
-        case .turnedConvolution(let location, let found, let expected):
-            "\(location): expected a convolution of \(expected), found one of \(found), as mlx-lm writes them; MLX "
-                + "checkpoints of models with states are not read, import the one that it was made from"
         case .unsupportedElements(let location, let found):
             "\(location): expected elements in F32, F16 or BF16, found \(found); "
                 + "use a checkpoint that is not quantised"

@@ -65,17 +65,42 @@ import Testing
     @Test(
         arguments: [
             ("bits", .integer(3), "4 or 8", "3"), ("bits", .integer(6), "4 or 8", "6"),
-            ("group_size", .integer(16), "32, 64 or 128", "16"), ("mode", .string("mxfp4"), "\"affine\"", "\"mxfp4\""),
+            ("group_size", .integer(16), "32, 64 or 128", "16"),
+            ("mode", .string("nvfp4"), "\"affine\" or \"mxfp4\"", "\"nvfp4\""),
+            ("mode", .string("mxfp4"), "32, as of mxfp4", "64"),
         ] as [(String, ConfigurationValue, String, String)])
     func otherFormsAreRefusedByName(key: String, value: ConfigurationValue, expected: String, found: String) throws {
+        let wrong = value == .string("mxfp4") ? "group_size" : key
         #expect(
             try refusal([key: value])
-                == .unsupportedValue(key: "quantization.\(key)", expected: expected, found: found))
+                == .unsupportedValue(key: "quantization.\(wrong)", expected: expected, found: found))
         let exception = ConfigurationValue.object(quantization([key: value]))
         #expect(
             try refusal(["model.layers.0.mlp.up_proj": exception])
                 == .unsupportedValue(
-                    key: "quantization.model.layers.0.mlp.up_proj.\(key)", expected: expected, found: found))
+                    key: "quantization.model.layers.0.mlp.up_proj.\(wrong)", expected: expected, found: found))
+    }
+
+    @Test func floatsOfFourBitsAreOneForm() throws {
+        let members: [String: ConfigurationValue] = ["mode": .string("mxfp4"), "group_size": .integer(32)]
+        let blueprint = try blueprint(
+            members.merging(["lm_head": .object(["group_size": .integer(64), "bits": .integer(8)])]) { $1 })
+        let names = blueprint.weights.map { ($0.name, blueprint.statedEncoding(of: $0)?.name) }
+        let encodings = Dictionary(uniqueKeysWithValues: names)
+        #expect(encodings["model.layers.0.mlp.up_proj.weight"] == Grouping.microscaled.map(Encoding.grouped)?.name)
+        #expect(encodings["lm_head.weight"] == "q8g64-bf16-offset")
+        #expect(
+            try refusal(members.merging(["bits": .integer(8)]) { $1 })
+                == .unsupportedValue(key: "quantization.bits", expected: "4, as of mxfp4", found: "8"))
+    }
+
+    @Test func otherNamesOfPartsAreThoseOfMLX() throws {
+        let affine = ConfigurationValue.object(
+            quantization(["language_model.lm_head": .boolean(false), "vision_tower.merger": .boolean(false)]))
+        let blueprint = try Resource.blueprint("published/Qwen3.5-122B-A10B.json", changing: ["quantization": affine])
+        #expect(blueprint.referenceName("language_model.model.norm.weight") == "model.language_model.norm.weight")
+        #expect(blueprint.referenceName("language_models.x") == "language_models.x")
+        #expect(blueprint.quantization?.plain == ["lm_head", "model.visual.merger"])
     }
 
     @Test func whatIsNoMatrixOfTheModelIsRefused() throws {

@@ -19,12 +19,13 @@ enum Reference {
         "glm4_moe-a-h72-i82-q12kv2-e5-bf16", "glm4_moe-b-h96-i410-q6kv3-e10-bf16", "gpt_oss-a-h72-i82-q6kv3-e5-bf16",
         "gpt_oss-b-h96-i160-q12kv2-e10-bf16", "granite-a-h72-i82-q6kv3-bf16", "llama-a-h84-i82-q7kv1-f32",
         "llama-b-h96-i410-q12kv2-bf16", "mistral-a-h72-i82-q6kv3-bf16", "mixtral-a-h72-i82-q6kv3-e5-bf16",
-        "mlx-llama-a-q4g32", "mlx-llama-b-q8g64-tied", "mlx-qwen3-a-q4g64", "mlx-qwen3-b-q4g128-mixed",
-        "mlx-qwen3_moe-a-q4g32", "nemotron_h-a-h72-i82-q6kv3-bf16", "nemotron_h-b-h96-i410-q12kv2-e10-bf16",
-        "olmo2-a-h72-i82-q6kv3-bf16", "phi3-a-h72-i82-q6kv3-bf16", "phi3-b-h96-i410-q6kv2-bf16",
-        "qwen2-a-h84-i82-q7kv1-bf16", "qwen2-b-h96-i410-q12kv2-f32", "qwen2_moe-a-h72-i82-q6kv3-e5-bf16",
-        "qwen3-a-h72-i82-q7kv1-bf16", "qwen3-b-h96-i410-q12kv2-f32", "qwen3_5-a-h72-i82-q6kv3-bf16",
-        "qwen3_5-b-h96-i410-q12kv2-bf16", "qwen3_5_moe-a-h72-i41-q6kv3-e5-bf16",
+        "mlx-deepseek_v3-c-e8-q8g32", "mlx-gpt_oss-c-e6-mxfp4-q8g64", "mlx-llama-a-q4g32", "mlx-llama-b-q8g64-tied",
+        "mlx-nemotron_h-c-e6-q4g64", "mlx-qwen3-a-q4g64", "mlx-qwen3-b-q4g128-mixed", "mlx-qwen3_5_moe-c-e6-q8g64",
+        "mlx-qwen3_moe-a-q4g32", "mlx-qwen3_next-c-e6-q4g32", "nemotron_h-a-h72-i82-q6kv3-bf16",
+        "nemotron_h-b-h96-i410-q12kv2-e10-bf16", "olmo2-a-h72-i82-q6kv3-bf16", "phi3-a-h72-i82-q6kv3-bf16",
+        "phi3-b-h96-i410-q6kv2-bf16", "qwen2-a-h84-i82-q7kv1-bf16", "qwen2-b-h96-i410-q12kv2-f32",
+        "qwen2_moe-a-h72-i82-q6kv3-e5-bf16", "qwen3-a-h72-i82-q7kv1-bf16", "qwen3-b-h96-i410-q12kv2-f32",
+        "qwen3_5-a-h72-i82-q6kv3-bf16", "qwen3_5-b-h96-i410-q12kv2-bf16", "qwen3_5_moe-a-h72-i41-q6kv3-e5-bf16",
         "qwen3_5_moe-b-h96-i50-q12kv2-e10-bf16", "qwen3_moe-a-h72-i82-q7kv1-e5-bf16",
         "qwen3_moe-b-h96-i410-q12kv2-e10-f32", "qwen3_next-a-h72-i82-q6kv3-e5-bf16",
         "qwen3_next-b-h96-i410-q12kv2-e10-bf16", "starcoder2-a-h72-i82-q6kv3-bf16",
@@ -34,9 +35,9 @@ enum Reference {
     static let representative = [
         "deepseek_v3-a-h72-i82-q7kv7-e10-bf16", "gemma3-a-h72-i82-q6kv1-bf16", "gguf-llama-c-k", "gguf-qwen3_5-b-k",
         "gguf-qwen3_moe-b-e3-k", "glm4_moe-a-h72-i82-q12kv2-e5-bf16", "gpt_oss-b-h96-i160-q12kv2-e10-bf16",
-        "llama-b-h96-i410-q12kv2-bf16", "mlx-qwen3_moe-a-q4g32", "nemotron_h-b-h96-i410-q12kv2-e10-bf16",
-        "olmo2-a-h72-i82-q6kv3-bf16", "phi3-b-h96-i410-q6kv2-bf16", "qwen2-b-h96-i410-q12kv2-f32",
-        "qwen3_next-a-h72-i82-q6kv3-e5-bf16",
+        "llama-b-h96-i410-q12kv2-bf16", "mlx-qwen3_moe-a-q4g32", "mlx-qwen3_next-c-e6-q4g32",
+        "nemotron_h-b-h96-i410-q12kv2-e10-bf16", "olmo2-a-h72-i82-q6kv3-bf16", "phi3-b-h96-i410-q6kv2-bf16",
+        "qwen2-b-h96-i410-q12kv2-f32", "qwen3_next-a-h72-i82-q6kv3-e5-bf16",
     ]
 
     /// The folder of a checkpoint.

@@ -10,6 +10,8 @@ import Weights
         [32, 64, 128].flatMap { size in ["f16", "bf16", "f32"].map { (bits: bits, size: size, scale: $0) } }
     }
 
+    private static let microscaled = "\"mxfp4\": {\"mode\": \"mxfp4\", \"bits\": 4, \"group_size\": 32}"
+
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }
@@ -20,9 +22,9 @@ import Weights
         let exceptions = Self.forms.map {
             "\"q\($0.bits).g\($0.size).\($0.scale)\": {\"bits\": \($0.bits), \"group_size\": \($0.size)}"
         }
-        try write(quantization: exceptions)
+        try write(quantization: exceptions + [Self.microscaled])
         let tensors = try Checkpoint(folder.path("")).tensors()
-        #expect(tensors.count == 2 * Self.forms.count)
+        #expect(tensors.count == 2 * Self.forms.count + 2)
         for form in Self.forms {
             let path = "q\(form.bits).g\(form.size).\(form.scale)"
             let tensor = try #require(tensors["\(path).weight"])
@@ -39,6 +41,32 @@ import Weights
             #expect(Set(found).count > 40)
             #expect(try Self.widened(tensor, rows: 1..<2) == Array(found[256..<512]), "\(path)")
         }
+        let (floats, expected) = (try #require(tensors["mxfp4.weight"]), try #require(tensors["mxfp4.expected"]))
+        #expect(try floats.encoding == Grouping.microscaled.map(Encoding.grouped))
+        #expect(try Self.widened(floats, rows: 0..<3) == Self.widened(expected, rows: 0..<3))
+        #expect(try Self.widened(floats, rows: 1..<2) == Self.widened(expected, rows: 1..<2))
+    }
+
+    @Test func floatsOfFourBitsThatDoNotFitTogetherAreRefused() throws {
+        let sound: [(String, String, [Int], Int)] = [
+            ("mxfp4.weight", "U32", [2, 8], 64), ("mxfp4.scales", "U8", [2, 2], 4),
+        ]
+        #expect(try refusal(sound, Self.microscaled) == nil)
+        var changed = sound
+        changed[1] = ("mxfp4.scales", "F16", [2, 2], 8)
+        #expect(
+            try refusal(changed, Self.microscaled)?.contains(
+                "'mxfp4.scales': expected a matrix of U8, as of mxfp4, found [2, 2] of F16") == true)
+        changed[1] = ("mxfp4.scales", "U8", [2, 3], 6)
+        #expect(
+            try refusal(changed, Self.microscaled)?.contains("'mxfp4.scales' is [2, 3], the config says [2, 2]") == true)
+        changed = [("mxfp4.weight", "U8", [2, 32], 64), sound[1]]
+        #expect(try refusal(changed, Self.microscaled)?.contains("expected a matrix of U32, as of mxfp4") == true)
+        changed = [("mxfp4.weight", "U32", [0, 1 << 62], 0), ("mxfp4.scales", "U8", [0, 1 << 60], 0)]
+        #expect(try refusal(changed, Self.microscaled)?.contains("expected fewer words in a row") == true)
+        changed = [sound[0]]
+        changed.append(("mxfp4.biases", "F16", [2, 2], 8))
+        #expect(try refusal(changed + [sound[1]], Self.microscaled) == nil)
     }
 
     @Test func whatDoesNotFitTogetherIsRefused() throws {

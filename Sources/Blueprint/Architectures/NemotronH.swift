@@ -114,6 +114,7 @@ enum NemotronH: Architecture {
         }
         form.layouts = [
             .each(gate: "gate_proj", up: "up_proj", down: "down_proj"), .stacked(path: "switch_mlp"),
+            .stacked(path: "switch_mlp", up: "fc1", down: "fc2"),
         ]
         return form
     }

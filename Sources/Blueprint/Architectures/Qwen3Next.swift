@@ -73,6 +73,10 @@ enum Qwen35: Architecture {
         decoder.isTied = isTied ?? decoder.isTied
         decoder.root = root
         decoder.ignoredPrefixes = ["mtp.", "model.visual."]
+        decoder.mlxPrefixes = [
+            "language_model.model": "model.language_model", "language_model.lm_head": "lm_head",
+            "vision_tower": "model.visual",
+        ]
         guard hasExperts else { return decoder.blueprint() }
         var form = try ExpertForm(qwen: &reader, isNormalizedByDefault: true)
         form.isNormalized = true

@@ -1,4 +1,4 @@
-"""Matrices of every affine form that mlx quantises to, with the values that it gives back, in float32."""
+"""Matrices of every form that mlx quantises to and we read, with the values that it gives back, in float32."""
 import mlx.core as mx
 
 mx.set_default_device(mx.cpu)
@@ -14,4 +14,8 @@ for bits in (4, 8):
             tensors[f"{path}.expected"] = mx.dequantize(
                 weight, scales.astype(mx.float32), biases.astype(mx.float32), group_size=group, bits=bits
             )
+matrix = mx.random.normal((3, 256)) * 0.05
+weight, scales = mx.quantize(matrix, mode="mxfp4")
+tensors |= {"mxfp4.weight": weight, "mxfp4.scales": scales}
+tensors["mxfp4.expected"] = mx.dequantize(weight, scales, mode="mxfp4", dtype=mx.float32)
 mx.save_safetensors("model.safetensors", tensors)
