@@ -2,15 +2,6 @@ internal import CKernels
 
 /// What the machine can do at best, measured with the threads that do the work.
 extension Operations {
-    /// Bytes per second of `repeats` readings of `byteCount` bytes that are in no cache, all threads together; see
-    /// ``readBandwidths(of:_:repeats:)``. `byteCount` should be several times the last cache.
-    ///
-    /// Throws `ComputeError.noMemory` when the memory is not there.
-    public func readBandwidths(byteCount: Int, repeats: Int = 3) throws(ComputeError) -> [Double] {
-        let arena = try writtenArena(byteCount: byteCount)
-        return readBandwidths(of: arena, 0..<arena.usedByteCount, repeats: repeats)
-    }
-
     /// Memory that has been written, all of it handed out: pages that never were are all the same page of zeros.
     ///
     /// Throws `ComputeError.noMemory` when the memory is not there.
@@ -28,18 +19,25 @@ extension Operations {
         return arena
     }
 
-    /// Bytes per second of `repeats` readings of bytes `range` of what an arena has handed out, the slowest first, in
-    /// the manner that has the fastest median: of noisy figures the fastest of all is a matter of luck.
-    public func readBandwidths(of arena: Arena, _ range: Range<Int>, repeats: Int = 3) -> [Double] {
+    /// Bytes per second of `repeats` readings of bytes `range` of what an arena has handed out, in the order of time, in
+    /// the manner that has the fastest median: of noisy figures the fastest of all is a matter of luck. They should be
+    /// several times the last cache.
+    ///
+    /// - Parameter meet: is called before each reading: ranks that wait for each other in it read at the same time.
+    public func readBandwidths<Failure: Error>(
+        of arena: Arena, _ range: Range<Int>, repeats: Int = 3, meet: () throws(Failure) -> Void
+    ) throws(Failure) -> [Double] {
         var readings = [[Double]](repeating: [], count: Self.readingStreams.count)
         // In turn, so that a slow moment meets every manner.
         for _ in 0..<max(1, repeats) {
             for (manner, streams) in Self.readingStreams.enumerated() {
+                try meet()
                 let duration = ContinuousClock().measure { read(arena, range, streams: streams) }
                 readings[manner].append(Double(range.count / 64 * 64) / (duration / .seconds(1)))
             }
         }
-        return readings.map { $0.sorted() }.max { $0[$0.count / 2] < $1[$1.count / 2] } ?? []
+        func median(_ figures: [Double]) -> Double { figures.sorted()[figures.count / 2] }
+        return readings.max { median($0) < median($1) } ?? []
     }
 
     /// Numbers of streams among which ``read(_:_:streams:)`` may be the fastest: memory gives several more than one.

@@ -34,13 +34,11 @@ extension Session {
     ///
     /// - Returns: in rank order, on every rank.
     public func measureMachines() throws(MPIError) -> [Machine] {
-        try communicator.barrier()
-        let bandwidth = try communicator.together { try readBandwidths().last ?? 0 }
-        let bandwidths = try gather([bandwidth])
+        let readings = try readings()
         let peaks = try measurePeaks()
         return try machines().enumerated().map { rank, machine in
             var machine = machine
-            machine.readBandwidth = bandwidths[rank]
+            machine.readBandwidth = readings[readings.count - 1][rank]
             machine.peaks = peaks[rank]
             return machine
         }
@@ -76,12 +74,11 @@ extension Session {
 
     /// Measures how fast all ranks read memory at the same time; to be called on every rank.
     ///
-    /// - Returns: bytes per second of each rank, in rank order, on every rank: the median of several readings, to hold
-    ///   medians against, where ``measureMachines()`` has the best of the manner with the fastest median.
+    /// - Returns: bytes per second of each rank, in rank order, on every rank: in the median of several readings, to hold
+    ///   medians against, where ``measureMachines()`` has those in the best.
     public func measureReading() throws(MPIError) -> [Double] {
-        try communicator.barrier()
-        let readings = try communicator.together { try readBandwidths() }
-        return try gather([readings[readings.count / 2]])
+        let readings = try readings()
+        return readings[readings.count / 2]
     }
 
     /// As many figures of each rank, in rank order, on every rank.
@@ -95,12 +92,21 @@ extension Session {
     /// Several times the last cache of any machine but the largest.
     private static let cachedByteCount = 256 << 20
 
-    /// Bytes per second of some readings, the slowest first.
-    private func readBandwidths() throws(ComputeError) -> [Double] {
+    /// Bytes per second of each rank in several readings of all ranks at the same time; that in which they read least
+    /// together comes first.
+    private func readings() throws(MPIError) -> [[Double]] {
         let operations = bench.operations
-        guard weightBytes.count < Self.cachedByteCount else {
-            return operations.readBandwidths(of: arena, weightBytes)
+        let written = try communicator.together {
+            weightBytes.count < Self.cachedByteCount
+                ? try operations.writtenArena(byteCount: Self.cachedByteCount) : nil
         }
-        return try operations.readBandwidths(byteCount: Self.cachedByteCount)
+        let own = try operations.readBandwidths(
+            of: written ?? arena, written.map { 0..<$0.usedByteCount } ?? weightBytes
+        ) { () throws(MPIError) in try communicator.barrier() }
+        let all = try gather(own)
+        let readings = own.indices.map { reading in
+            (0..<rankCount).map { all[$0 * own.count + reading] }
+        }
+        return readings.sorted { $0.reduce(0, +) < $1.reduce(0, +) }
     }
 }

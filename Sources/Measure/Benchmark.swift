@@ -46,7 +46,7 @@ public struct Benchmark: Sendable {
             session, readingToo: isPredicted || BenchmarkReport.readsMemory(session.plan), peaksToo: isPredicted)
         let after = try session.measureMachines()
         guard let check else { return nil }
-        let machines = zip(before, after).map { $0.best(with: $1) }
+        let machines = Machine.best(before, after)
         return BenchmarkReport(
             model: model, plan: session.plan, loading: session.loading, check: check, errors: errors,
             machines: machines, tests: tests,
@@ -117,11 +117,15 @@ public struct Benchmark: Sendable {
 }
 
 extension Machine {
-    /// The better figures of two measurements: another program, or the host of a virtual machine, only takes away.
-    func best(with other: Machine) -> Machine {
-        var machine = self
-        machine.readBandwidth = max(readBandwidth, other.readBandwidth)
-        machine.peaks.merge(other.peaks) { max($0, $1) }
-        return machine
+    /// The better figures of two measurements of the same machines: another program, or the host of a virtual machine,
+    /// only takes away. What they read is of one moment: what one has, its neighbour may lack.
+    package static func best(_ some: [Machine], _ others: [Machine]) -> [Machine] {
+        func reading(_ machines: [Machine]) -> Double { machines.reduce(0) { $0 + $1.readBandwidth } }
+        let readers = reading(some) < reading(others) ? others : some
+        return zip(readers, zip(some, others)).map { reader, both in
+            var machine = reader
+            machine.peaks = both.0.peaks.merging(both.1.peaks) { max($0, $1) }
+            return machine
+        }
     }
 }

@@ -1,3 +1,4 @@
+import Compute
 import Engine
 import Foundation
 import Measure
@@ -29,6 +30,19 @@ import Testing
             name: "batch of 2", batch: 2, firstPosition: 10, tokens: 8,
             work: Work(weightByteCount: 30_000, cacheByteCount: 2000, operationCount: 640_000), timings: timings,
             readings: readings, peak: peak, planned: Traffic(collectives: 8, byteCount: 400), prediction: prediction)
+    }
+
+    @Test func whatMachinesReadIsOfOneMoment() {
+        func machines(_ readings: [Double], _ peaks: [Double]) -> [Machine] {
+            zip(readings, peaks).map { reading, peak in
+                Machine(host: "a", threads: 1, instructionSet: "avx2", readBandwidth: reading, peaks: [.f32: peak])
+            }
+        }
+        let (before, after) = (machines([9, 5], [3, 4]), machines([7, 8], [5, 2]))
+        for best in [Machine.best(before, after), Machine.best(after, before)] {
+            #expect(best.map(\.readBandwidth) == [7, 8])
+            #expect(best.map(\.peaks) == [[.f32: 5], [.f32: 4]])
+        }
     }
 
     @Test func bothPredictionsAreKept() {
