@@ -23,6 +23,7 @@ struct ExpertForm {
     var isNormalized: Bool
     var hasCorrection = false
     var groupCount = 1
+    var groupScoreCount = 2
     var chosenGroupCount = 1
     var factor: Float = 1
     /// Where a layer has its mixture.
@@ -53,6 +54,7 @@ extension DenseDecoder {
         router.isNormalized = form.isNormalized
         router.correction = form.hasCorrection ? Weight("\(path).gate.e_score_correction_bias", [form.count]) : nil
         router.groupCount = form.groupCount
+        router.groupScoreCount = form.groupScoreCount
         router.chosenGroupCount = form.chosenGroupCount
         router.factor = form.factor
         func projection(_ role: Role) -> Projection {

@@ -29,8 +29,10 @@ public struct Router: Hashable, Sendable {
     public var chosenCount: Int
     /// Whether the factors of the chosen experts are divided by their sum.
     public var isNormalized = false
-    /// Groups of as many experts each, of which a token first chooses some, by the sum of the two highest scores.
+    /// Groups of as many experts each, of which a token first chooses some, by the sum of the highest scores.
     public var groupCount = 1
+    /// How many of a group's highest scores are summed.
+    public var groupScoreCount = 2
     /// The most groups that there may be.
     public static let largestGroupCount = 1024
     /// Groups that a token chooses.

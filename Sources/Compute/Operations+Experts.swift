@@ -108,7 +108,8 @@ extension Operations {
             let work = unsafe lockstep_choose(
                 instruction_set: instructionSet.code, scoring: scoring, logits: logits.start, stride: logits.columns,
                 correction: correction?.buffer.start, tokens: tokens, experts: experts, chosen: chosen,
-                groups: router.groupCount, chosen_groups: router.chosenGroupCount,
+                groups: router.groupCount, group_scores: router.groupScoreCount,
+                chosen_groups: router.chosenGroupCount,
                 is_normalized: router.isNormalized ? 1 : 0, factor: router.factor, choices: choices, factors: factors)
             unsafe run(lockstep_choose_part, work, elements: tokens * experts * chosen)
         }

@@ -154,20 +154,22 @@ import Testing
         let grouped: Changes = [
             "expert_group_count": .integer(4), "expert_group_used_count": .integer(2), "expert_gating_func": nil,
         ]
-        #expect(try message("deepseek2", grouped).contains("'deepseek2.expert_group_count' to be 0 or 1, found 4"))
+        let router = try #require(experts(blueprint("deepseek2", grouped)).first).router
+        #expect(router.groupCount == 4 && router.chosenGroupCount == 2 && router.groupScoreCount == 1)
         let normed: Changes = ["expert_weights_norm": .boolean(true), "expert_gating_func": nil]
         #expect(try message("deepseek2", normed).contains("'deepseek2.expert_weights_norm' to be false, found true"))
         #expect(try message("deepseek2", ["expert_gating_func": .integer(4)]).contains("to be 0 or 1 or 2, found 4"))
     }
 
-    /// DeepSeek V3 has 256 experts in 8 groups, of which a token chooses 4; V2's 160 are in groups too.
+    /// DeepSeek V3 has 256 experts in 8 groups, of which a token chooses 4, V2 160 in as many, of which it chooses 3.
     @Test func groupsThatOlderFilesDoNotStateAreThePublishedOnes() throws {
         let router = try #require(experts(blueprint("deepseek2", ["expert_count": .integer(256)])).first).router
-        #expect(router.groupCount == 8 && router.chosenGroupCount == 4)
+        #expect(router.groupCount == 8 && router.chosenGroupCount == 4 && router.groupScoreCount == 2)
         let stated: Changes = ["expert_count": .integer(256), "expert_group_count": .integer(1)]
         #expect(try #require(experts(blueprint("deepseek2", stated)).first).router.groupCount == 1)
         let second: Changes = ["expert_count": .integer(160), "expert_gating_func": .integer(1)]
-        #expect(try message("deepseek2", second).contains("'deepseek2.expert_group_count'"))
+        let older = try #require(experts(blueprint("deepseek2", second)).first).router
+        #expect(older.groupCount == 8 && older.chosenGroupCount == 3 && older.groupScoreCount == 1)
     }
 
     @Test func stretchedFrequenciesMakeScoresLarger() throws {

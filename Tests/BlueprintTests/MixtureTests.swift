@@ -22,7 +22,16 @@ import Testing
         #expect(glm.shared?.axis.count == 1408 && glm.sharedGate == nil)
         let deepSeek = try #require(try Self.experts("DeepSeek-V3").first)
         #expect(deepSeek.router.groupCount == 8 && deepSeek.router.chosenGroupCount == 4)
-        #expect(deepSeek.router.factor == 2.5 && deepSeek.memberAxis.layer == 3)
+        #expect(deepSeek.router.factor == 2.5 && deepSeek.memberAxis.layer == 3 && deepSeek.router.groupScoreCount == 2)
+        let groups: [String: ConfigurationValue] = [
+            "topk_method": .string("group_limited_greedy"), "n_group": .integer(8), "topk_group": .integer(3),
+        ]
+        let second = try Resource.blueprint("published/DeepSeek-V2-Lite.json", changing: groups)
+        let grouped = second.layers.flatMap(\.branches).compactMap { branch in
+            if case .experts(let experts) = branch.mixer { experts.router } else { nil }
+        }
+        #expect(grouped.count == 26 && grouped[0].groupCount == 8 && grouped[0].chosenGroupCount == 3)
+        #expect(grouped[0].groupScoreCount == 1 && grouped[0].scoring == .softmax)
         let oss = try #require(try Self.experts("gpt-oss-20b").first)
         #expect(oss.router.scoring == .softmaxOfChosen && oss.router.bias?.shape == [32])
         #expect(oss.activation == .clampedSwiGLU(alpha: 1.702, limit: 7))
@@ -85,7 +94,7 @@ import Testing
         ("GLM-4.5-Air", ["first_k_dense_replace": .integer(-1)], "first_k_dense_replace"),
         ("GLM-4.5-Air", ["num_nextn_predict_layers": .integer(1 << 40)], "num_nextn_predict_layers"),
         ("GLM-4.5-Air", ["n_shared_experts": .integer(1 << 40)], "n_shared_experts"),
-        ("DeepSeek-V2-Lite", ["topk_method": .string("group_limited_greedy")], "topk_method"),
+        ("DeepSeek-V2-Lite", ["topk_method": .string("noaux_tc")], "topk_method"),
         ("DeepSeek-V2-Lite", ["n_group": .integer(8)], "n_group"),
         ("DeepSeek-V2-Lite", ["norm_topk_prob": .boolean(true)], "norm_topk_prob"),
         ("DeepSeek-V3", ["scoring_func": .string("softmax")], "scoring_func"),

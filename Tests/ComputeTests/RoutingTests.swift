@@ -4,11 +4,12 @@ import Testing
 
 @Suite struct RoutingTests {
     private static func router(
-        _ scoring: Router.Scoring, experts: Int, chosen: Int, groups: Int = 1, chosenGroups: Int = 1
+        _ scoring: Router.Scoring, experts: Int, chosen: Int, groups: Int = 1, chosenGroups: Int = 1, groupScores: Int = 2
     ) -> Router {
         var router = Router(weight: Weight("gate", [experts, 8]), scoring: scoring, chosenCount: chosen)
         router.groupCount = groups
         router.chosenGroupCount = chosenGroups
+        router.groupScoreCount = groupScores
         router.isNormalized = scoring == .sigmoid
         router.factor = scoring == .sigmoid ? 2.5 : 1
         return router
@@ -28,7 +29,8 @@ import Testing
         let values = scores.enumerated().map { $1 + Double(correction?[$0] ?? 0) }
         let size = x.count / router.groupCount
         let groups = (0..<router.groupCount).map { group in
-            values[group * size..<(group + 1) * size].sorted(by: >).prefix(2).reduce(0, +)
+            values[group * size..<(group + 1) * size].sorted(by: >)
+                .prefix(router.groupScoreCount).reduce(0, +)
         }
         let best = groups.indices.sorted { groups[$0] > groups[$1] }.prefix(router.chosenGroupCount)
         let allowed = x.indices.filter { best.contains($0 / size) }
@@ -45,13 +47,16 @@ import Testing
     }
 
     @Test(arguments: [
-        (Router.Scoring.softmax, 5, 2, 1, 1), (.softmax, 128, 8, 1, 1), (.softmaxOfChosen, 32, 4, 1, 1),
-        (.sigmoid, 10, 3, 5, 2), (.sigmoid, 256, 8, 8, 4), (.sigmoid, 7, 7, 1, 1),
+        (Router.Scoring.softmax, 5, 2, 1, 1, 2), (.softmax, 128, 8, 1, 1, 2), (.softmaxOfChosen, 32, 4, 1, 1, 2),
+        (.sigmoid, 10, 3, 5, 2, 2), (.sigmoid, 256, 8, 8, 4, 2), (.sigmoid, 7, 7, 1, 1, 2), (.softmax, 160, 6, 8, 3, 1),
+        (.softmax, 12, 4, 4, 3, 1),
     ])
     func choicesAreThoseOfTheDefinition(
-        scoring: Router.Scoring, experts: Int, chosen: Int, groups: Int, chosenGroups: Int
+        scoring: Router.Scoring, experts: Int, chosen: Int, groups: Int, chosenGroups: Int, groupScores: Int
     ) throws {
-        let router = Self.router(scoring, experts: experts, chosen: chosen, groups: groups, chosenGroups: chosenGroups)
+        let router = Self.router(
+            scoring, experts: experts, chosen: chosen, groups: groups, chosenGroups: chosenGroups,
+            groupScores: groupScores)
         let tokens = 50
         var bits: Set<[String]> = []
         for operations in everyOperations(threads: [1, 3]) {

@@ -125,6 +125,7 @@ static void digest_experts(size_t tokens, size_t experts, size_t width)
         if (scoring == LOCKSTEP_SIGMOID && experts % 4 == 0 && chosen <= experts / 2) {
             choose.groups = 4;
             choose.chosen_groups = 2;
+            choose.group_scores = 1 + pick(2);
         }
         run(lockstep_choose_part, &choose);
         digest_bytes(choose.choices, tokens * chosen * sizeof(int32_t), "choices %d, %zu of %zu", scoring, chosen,

@@ -17,7 +17,7 @@ extension DeepSeekV3 {
         family.complete = { (file, reader, members) throws(BlueprintError) in
             try addLatents(file, &reader, &members)
             try addScoring(file, &reader, &members)
-            try addGroups(reader, &members)
+            addGroups(reader, &members)
             try addMagnitude(&reader, &members)
             members["num_nextn_predict_layers"] = .integer(file.furtherLayerCount)
         }
@@ -59,24 +59,19 @@ extension DeepSeekV3 {
         members["scoring_func"] = .string(isSigmoid ? "sigmoid" : "softmax")
         if isSigmoid { return }
         members["architectures"] = .array([.string(DeepSeekV2.names[0])])
-        // It would be a choice by the highest score of each group, of which files don't tell the one by the sum of two.
-        try reader.require("expert_group_count", .integer(0), .integer(1))
         try reader.require("expert_weights_norm", .boolean(false))
     }
 
-    /// Adds what older files don't say: models of so many experts have been published with groups of them.
-    private static func addGroups(
-        _ reader: ConfigurationReader, _ members: inout [String: ConfigurationValue]
-    ) throws(BlueprintError) {
-        guard !reader.has("expert_group_count") else { return }
-        switch (members["scoring_func"], members["n_routed_experts"]) {
-        case (.string("sigmoid"), .integer(256)):
+    /// Adds the groups that older files don't state, as models of so many experts have been published, and how V2's are
+    /// chosen: by the highest score of each.
+    private static func addGroups(_ reader: ConfigurationReader, _ members: inout [String: ConfigurationValue]) {
+        let isSoftmax = members["scoring_func"] == .string("softmax")
+        if !reader.has("expert_group_count"), members["n_routed_experts"] == .integer(isSoftmax ? 160 : 256) {
             members["n_group"] = .integer(8)
-            members["topk_group"] = .integer(4)
-        case (.string("softmax"), .integer(160)):
-            throw .missingKey("deepseek2.expert_group_count")
-        default: return
+            members["topk_group"] = .integer(isSoftmax ? 3 : 4)
         }
+        guard isSoftmax, members["n_group"] != .integer(1) else { return }
+        members["topk_method"] = .string(DeepSeekV2.groupsMethod)
     }
 
     /// Reads a tenth of what stretched frequencies make of scores, and of cosines and sines as much: those of every

@@ -440,8 +440,8 @@ enum lockstep_scoring { LOCKSTEP_SOFTMAX, LOCKSTEP_SOFTMAX_OF_CHOSEN, LOCKSTEP_S
 /// Chooses `chosen` of `experts` for each token, the highest scores first, of equal ones the first.
 ///
 /// The scores of softmax are exp(x - greatest) / sum, those of sigmoid 1 / (1 + exp(-x)). What is chosen by is the
-/// score plus the correction, of experts in the `chosen_groups` groups whose two highest such sums together are the
-/// highest. Factors are the scores, divided by their sum where they are normalised (of sigmoids plus 1e-20), times
+/// score plus the correction, of experts in the `chosen_groups` groups whose `group_scores` highest such sums, 1 or 2,
+/// together are the highest. Factors are the scores, divided by their sum where they are normalised (of sigmoids plus 1e-20), times
 /// `factor`; of LOCKSTEP_SOFTMAX_OF_CHOSEN the softmax of the chosen logits, times `factor`.
 struct lockstep_choose {
     int instruction_set;
@@ -449,7 +449,7 @@ struct lockstep_choose {
     float *logits; // [tokens, experts]; become scores
     size_t stride; // of the logits
     const float *correction; // [experts]; null where there is none
-    size_t tokens, experts, chosen, groups, chosen_groups;
+    size_t tokens, experts, chosen, groups, group_scores, chosen_groups;
     int is_normalized;
     float factor;
     int32_t *choices; // [tokens, chosen]

@@ -112,9 +112,10 @@ def deepseek_keys(writer, config, rotary, splits):
     if splits:
         writer.add_key_length_mla(keys)
         writer.add_value_length_mla(values)
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+    if splits or config["n_group"] > 1:
         writer.add_expert_group_count(config["n_group"])
         writer.add_expert_group_used_count(config["topk_group"])
-        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
     if config["norm_topk_prob"]:
         writer.add_expert_weights_norm(True)
     writer.add_rope_dimension_count(turning)

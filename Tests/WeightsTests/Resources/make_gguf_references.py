@@ -52,6 +52,10 @@ MODELS = {
         "q_lora_rank": None, "n_routed_experts": 5, "n_group": 1, "topk_group": 1, "topk_method": "greedy",
         "num_experts_per_tok": 2, "n_shared_experts": 2, "routed_scaling_factor": 1.5, "norm_topk_prob": False,
     }, {}),
+    "deepseek_v2-d-e8-q8_0": ("deepseek_v2", "DeepseekV2", "deepseek", MLA | {
+        "q_lora_rank": 32, "n_routed_experts": 8, "n_group": 4, "topk_group": 2, "topk_method": "group_limited_greedy",
+        "num_experts_per_tok": 3, "n_shared_experts": 1, "routed_scaling_factor": 4.0, "norm_topk_prob": False,
+    }, {}),
 }
 
 
