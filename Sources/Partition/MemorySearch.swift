@@ -10,10 +10,13 @@ struct MemorySearch {
     private let capacities: [Double]  // [ranks]
     private var triesLeft: Int
 
+    /// Plans that a search makes at the most, unless it is told otherwise.
+    static let most = 300
+
     /// A search for other shares of `plan`.
     ///
     /// - Parameter tries: plans that are made at the most.
-    init(_ plan: Plan, tries: Int = 300) {
+    init(_ plan: Plan, tries: Int = most) {
         self.plan = plan.changed { $0.counts = [:] }
         triesLeft = tries
         capacities = plan.capacities
@@ -45,13 +48,16 @@ struct MemorySearch {
         }
     }
 
-    /// Whether all ranks together have the memory for one copy of the weights.
+    /// Whether all ranks together have the memory for one copy of the weights and of the cache.
     private var isPossible: Bool {
+        let alone = plan.changed { policy in
+            (policy.shares, policy.memoryByteCounts, policy.sharedMemory) = ([1], nil, [])
+        }
         let byteCount = plan.weights.reduce(0) { total, weight in
             let rows = weight.memberCount * weight.rows
             return total + plan.encoding(of: weight).fileByteCount(rows: rows, columns: 0..<weight.columns)
         }
-        return capacities.reduce(0, +) >= Double(byteCount)
+        return capacities.reduce(0, +) >= Double(byteCount) + Double(alone.holdings(rank: 0).cacheByteCount)
     }
 
     /// Bytes that ranks lack together; infinite where a rank has nothing to do.

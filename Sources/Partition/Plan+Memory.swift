@@ -13,7 +13,12 @@ extension Plan {
         do {
             try self.init(blueprint, policy: policy, encoding: encoding)
         } catch {
-            guard case .memory(let shortage) = error, let shares = shortage.fittingShares else { throw error }
+            guard case .memory(var shortage) = error else { throw error }
+            guard let shares = shortage.fittingShares else {
+                let encodings = Dictionary(blueprint.weights.map { ($0.name, encoding($0)) }) { first, _ in first }
+                shortage.lengthenContext(Plan(unchecked: blueprint, policy, encodings))
+                throw .memory(shortage)
+            }
             var moved = policy
             moved.shares = shares
             try self.init(blueprint, policy: moved, encoding: encoding)
@@ -77,9 +82,21 @@ extension Plan {
 
     /// The longest context below the one asked for that fits with the same shares, found by trying.
     private var longestFittingContext: Int? {
-        func fits(_ context: Int) -> Bool { changed { $0.context = context }.firstRankOverItsLimit == nil }
-        guard fits(1) else { return nil }
-        var (longest, tooLong) = (1, policy.context)
+        Self.longestContext(atLeast: nil, below: policy.context) { context in
+            changed { $0.context = context }.firstRankOverItsLimit == nil
+        }
+    }
+
+    /// The longest context that fits.
+    ///
+    /// - Parameters:
+    ///   - known: one that fits; nil where it isn't known whether any does.
+    ///   - tooLong: one that doesn't.
+    fileprivate static func longestContext(
+        atLeast known: Int?, below tooLong: Int, fits: (Int) -> Bool
+    ) -> Int? {
+        guard known != nil || fits(1) else { return nil }
+        var (longest, tooLong) = (known ?? 1, tooLong)
         while tooLong - longest > 1 {
             let middle = longest + (tooLong - longest) / 2
             if fits(middle) { longest = middle } else { tooLong = middle }
@@ -113,6 +130,34 @@ extension Plan {
             encodings[weight.name] = .grouped(grouping)
         }
         return encodings == self.encodings ? nil : Plan(unchecked: blueprint, policy, encodings)
+    }
+}
+
+extension MemoryShortage {
+    /// Notes the longest context that fits where shares may change with it.
+    ///
+    /// - Parameter plan: the one that does not fit.
+    fileprivate mutating func lengthenContext(_ plan: Plan) {
+        // Where both are nil, the shortest fits with none.
+        guard longestContext != nil || fittingBoth != nil else { return }
+        func fits(_ context: Int, tries: Int) -> Bool {
+            let shorter = plan.changed { $0.context = context }
+            if shorter.firstRankOverItsLimit == nil { return true }
+            var search = MemorySearch(shorter, tries: tries)
+            return search.shares() != nil
+        }
+        // A search finds most with its first tries; from there few searches in full lead to the end.
+        let tooLong = plan.policy.context
+        var longest = Plan.longestContext(atLeast: longestContext ?? 1, below: tooLong) { fits($0, tries: 40) } ?? 1
+        var step = 1
+        while longest + step < tooLong, fits(longest + step, tries: MemorySearch.most) {
+            longest += step
+            step *= 2
+        }
+        longestContext = Plan.longestContext(atLeast: longest, below: min(tooLong, longest + step)) {
+            fits($0, tries: MemorySearch.most)
+        }
+        fittingBoth = nil
     }
 }
 
