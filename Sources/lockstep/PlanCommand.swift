@@ -6,7 +6,7 @@ import Partition
 import Weights
 
 /// What each rank would hold and send.
-struct PlanCommand: SoloCommand {
+struct PlanCommand: SoloCommand, ModelArgument {
     static let configuration = CommandConfiguration(
         commandName: "plan",
         abstract: "Print what each rank would hold, compute and send. Needs neither mpirun nor weights.",
@@ -95,7 +95,7 @@ struct PlanCommand: SoloCommand {
 
     private var source: Source {
         get throws {
-            let path = try file ?? model ?? Model.embeddedPath
+            let path = try modelPath
             var isFolder: ObjCBool = false
             _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
             let stated = isFolder.boolValue ? "\(path)/config.json" : path
@@ -134,6 +134,7 @@ struct PlanCommand: SoloCommand {
     }
 
     func validate() throws {
+        try checkThatModelIsNamedOnce()
         if let ranks, !(1...4096).contains(ranks) {
             throw ValidationError("--ranks: expected 1 to 4096, found \(ranks); correct the option")
         }

@@ -169,6 +169,7 @@ extension LockstepTests {
             (["none.h5"], 1, "none.h5: expected something readable, found 'No such file or directory'"),
             (["none.json"], 1, "none.json: expected a readable file, found none; give another path"),
             (["/"], 1, "expected the file 'config.json', found none"),
+            (["a.h5", "--model", "b.h5"], 64, "model: expected 'a.h5' or --model 'b.h5', found both; give one"),
             (["--encoding", "q8"], 64, "--encoding: expected with a config.json, found with the weights file "),
             (["x.h5", "--head-encoding", "q8"], 64, "--head-encoding: expected with a config.json, found with the w"),
             (
