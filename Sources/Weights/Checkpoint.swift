@@ -40,10 +40,19 @@ public struct Checkpoint {
     /// Every tensor under its name, after a check that all files are there, are sound and agree with each other.
     package func tensors() throws(WeightsError) -> [String: any CheckpointTensor] { try reader.tensors() }
 
+    /// What it computes.
+    ///
+    /// Throws ``WeightsError`` for a config.json that is not understood in full.
+    public func blueprint() throws(WeightsError) -> Blueprint {
+        do { return try Blueprint(configuration: configuration) } catch {
+            throw .unsupportedModel(path: path, reason: error.description)
+        }
+    }
+
     /// How each weight of a blueprint is stored, by the weight's name.
     public func encodings(of blueprint: Blueprint) throws(WeightsError) -> [String: Encoding] {
         var encodings: [String: Encoding] = [:]
-        for (name, tensor) in try JoinedTensor.all(blueprint.weights, try tensors(), path: path).tensors {
+        for (name, tensor) in try JoinedTensor.all(blueprint.weights, try tensors(), of: reader).tensors {
             encodings[name] = try tensor.encoding
         }
         return encodings

@@ -113,12 +113,20 @@ struct PlanCommand: SoloCommand, ModelArgument {
             return (model.blueprint, model.file.encodings)
         case .gguf(let path):
             let checkpoint = try Checkpoint(path)
-            let blueprint = try Blueprint(configuration: checkpoint.configuration)
+            let blueprint = try checkpoint.blueprint()
             return (blueprint, try checkpoint.encodings(of: blueprint))
         case .configuration(let path):
             let text = String(decoding: try TextFile.bytes(path), as: UTF8.self)
-            let blueprint = try Blueprint(configuration: text)
+            let blueprint = try blueprint(text, path)
             return (blueprint, try encodings(of: blueprint, path))
+        }
+    }
+
+    private func blueprint(_ configuration: String, _ path: String) throws -> Blueprint {
+        do throws(BlueprintError) {
+            return try Blueprint(configuration: configuration)
+        } catch {
+            throw InputError("\(path): \(error.reason)")
         }
     }
 

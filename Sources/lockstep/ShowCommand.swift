@@ -39,7 +39,7 @@ struct ShowCommand: SoloCommand, ModelArgument {
         return """
             file          \(file.path)
             architecture  \(blueprint.architecture)
-            parameters    \(blueprint.parameterCount) in \(file.tensors.count) tensors
+            parameters    \(blueprint.parameterCount) in \(Figure.count(file.tensors.count, "tensor"))
             weights       \(sizes)
             layers        \(blueprint.layers.count)
             width         \(blueprint.width)

@@ -18,7 +18,9 @@ extension LockstepTests {
         }
 
         @Test func aMissingFolderIsNamed() throws {
-            try expect(folder.path("none"), fails: ": expected something readable, found 'no such folder'")
+            try expect(
+                folder.path("none"),
+                fails: ": expected a checkpoint folder with config.json, or a GGUF file, found nothing")
         }
 
         @Test func anInstructionSetThatIsNoneIsRefused() throws {
@@ -35,7 +37,9 @@ extension LockstepTests {
             try FileManager.default.removeItem(atPath: "\(source)/model.safetensors")
             try expect(source, fails: ": expected the file 'model.safetensors', found none")
             try FileManager.default.removeItem(atPath: "\(source)/config.json")
-            try expect(source, fails: ": expected the file 'config.json', found none")
+            try expect(
+                source,
+                fails: ": expected a checkpoint folder with config.json, or a GGUF file, found a folder without")
         }
 
         @Test func elementsOfAnUnknownTypeAreRefusedByName() throws {
