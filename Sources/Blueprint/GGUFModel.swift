@@ -89,11 +89,14 @@ public struct GGUFModel: Sendable, Hashable {
     private static func endTokens(_ reader: inout ConfigurationReader) throws(BlueprintError) -> [Int] {
         var tokens: [Int] = []
         for kind in ["eos", "eot", "eom"] {
-            guard let token = try reader.integer("tokenizer.ggml.\(kind)_token_id") else { continue }
+            guard let token = try reader.integer("tokenizer.ggml.\(kind)_token_id"), !isNoToken(token) else { continue }
             if !tokens.contains(token) { tokens.append(token) }
         }
         return tokens
     }
+
+    /// Whether a file says with this number that there is no such token: -1, with a sign or without.
+    public static func isNoToken(_ id: Int) -> Bool { id == -1 || id == Int(UInt32.max) }
 
     /// Refuses other ways to store experts than a tensor of all for each projection.
     private static func checkExperts(_ names: some Sequence<String>) throws(BlueprintError) {

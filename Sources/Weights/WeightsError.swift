@@ -35,6 +35,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case tiedHead(embedding: String, head: String)
     /// config.json describes no model that is implemented; `reason` is the blueprint's message.
     case unsupportedModel(path: String, reason: String)
+    /// The tokenizer is broken, or there are tokens that the model has not; `reason` says where.
+    case unsupportedTokens(path: String, reason: String)
     /// An import was asked to stop.
     case stopped(path: String)
     /// The disk hasn't the room; the counts are nil when the system doesn't say.
@@ -99,7 +101,7 @@ extension WeightsError: CustomStringConvertible {
         case .tiedHead(let embedding, let head):
             "embedding and head: expected one encoding, as they are one matrix in this model, "
                 + "found \(embedding) and \(head); ask for the same or for one of them only"
-        case .unsupportedModel(let path, let reason):
+        case .unsupportedModel(let path, let reason), .unsupportedTokens(let path, let reason):
             "\(path)/\(reason)"
         case .stopped(let path):
             "\(path): expected to be finished, found a request to stop; import again"

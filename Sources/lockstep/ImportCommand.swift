@@ -1,6 +1,7 @@
 import ArgumentParser
 import Blueprint
 import Compute
+import Engine
 import Foundation
 import Partition
 import Weights
@@ -33,6 +34,8 @@ struct ImportCommand: SoloCommand {
 
     func run() throws {
         let instructionSet = try InstructionSet.best
+        let checkpoint = try Checkpoint(source)
+        let unusedTokenizer = try checkpoint.checkTokens(checkpoint.blueprint())
         let bar = ProgressBar("import")
         let interruption = Interruption()
         // Without effect unless a signal has come: then the process ends here, and no unfinished file is left.
@@ -41,10 +44,11 @@ struct ImportCommand: SoloCommand {
             interruption.proceed()
         }
         let summary = try Importer.run(
-            source: source, destination: output, encoding: encodings.choices, programVersion: Lockstep.version,
+            checkpoint, destination: output, encoding: encodings.choices, programVersion: Lockstep.version,
             threads: ProcessInfo.processInfo.activeProcessorCount, instructionSet: instructionSet,
             progress: { bar.show($0.byteCount, of: $0.totalByteCount) }, isStopped: { interruption.hasCome })
         bar.finish()
+        if let unusedTokenizer { Output.line("warning: \(unusedTokenizer); give token ids instead of texts") }
         for warning in summary.warnings { Output.line("warning: \(warning)") }
         for path in summary.leftovers {
             Output.line("warning: \(path) is left of an import that was killed; remove it if no other host writes it")
