@@ -10,13 +10,10 @@ struct MemorySearch {
     private let capacities: [Double]  // [ranks]
     private var triesLeft: Int
 
-    /// Plans that a search makes at the most, unless it is told otherwise.
-    static let most = 300
-
     /// A search for other shares of `plan`.
     ///
     /// - Parameter tries: plans that are made at the most.
-    init(_ plan: Plan, tries: Int = most) {
+    init(_ plan: Plan, tries: Int = 300) {
         self.plan = plan.changed { $0.counts = [:] }
         triesLeft = tries
         capacities = plan.capacities

@@ -82,21 +82,9 @@ extension Plan {
 
     /// The longest context below the one asked for that fits with the same shares, found by trying.
     private var longestFittingContext: Int? {
-        Self.longestContext(atLeast: nil, below: policy.context) { context in
-            changed { $0.context = context }.firstRankOverItsLimit == nil
-        }
-    }
-
-    /// The longest context that fits.
-    ///
-    /// - Parameters:
-    ///   - known: one that fits; nil where it isn't known whether any does.
-    ///   - tooLong: one that doesn't.
-    fileprivate static func longestContext(
-        atLeast known: Int?, below tooLong: Int, fits: (Int) -> Bool
-    ) -> Int? {
-        guard known != nil || fits(1) else { return nil }
-        var (longest, tooLong) = (known ?? 1, tooLong)
+        func fits(_ context: Int) -> Bool { changed { $0.context = context }.firstRankOverItsLimit == nil }
+        guard fits(1) else { return nil }
+        var (longest, tooLong) = (1, policy.context)
         while tooLong - longest > 1 {
             let middle = longest + (tooLong - longest) / 2
             if fits(middle) { longest = middle } else { tooLong = middle }
@@ -105,7 +93,7 @@ extension Plan {
     }
 
     /// Shares that follow memory with which the same plan fits, if any are found.
-    private var fittingShares: [Double]? {
+    fileprivate var fittingShares: [Double]? {
         var search = MemorySearch(self)
         return search.shares()
     }
@@ -134,29 +122,29 @@ extension Plan {
 }
 
 extension MemoryShortage {
+    /// A context is the longest where one longer by this part of it is too long.
+    private static let contextSteps = 64
+
     /// Notes the longest context that fits where shares may change with it.
     ///
     /// - Parameter plan: the one that does not fit.
     fileprivate mutating func lengthenContext(_ plan: Plan) {
         // Where both are nil, the shortest fits with none.
         guard longestContext != nil || fittingBoth != nil else { return }
-        func fits(_ context: Int, tries: Int) -> Bool {
+        func fits(_ context: Int) -> Bool {
             let shorter = plan.changed { $0.context = context }
-            if shorter.firstRankOverItsLimit == nil { return true }
-            var search = MemorySearch(shorter, tries: tries)
-            return search.shares() != nil
+            return shorter.firstRankOverItsLimit == nil || shorter.fittingShares != nil
         }
-        // A search finds most with its first tries; from there few searches in full lead to the end.
-        let tooLong = plan.policy.context
-        var longest = Plan.longestContext(atLeast: longestContext ?? 1, below: tooLong) { fits($0, tries: 40) } ?? 1
-        var step = 1
-        while longest + step < tooLong, fits(longest + step, tries: MemorySearch.most) {
-            longest += step
-            step *= 2
+        // A search that finds nothing takes long: of large contexts the last bits are not worth one each.
+        var (longest, tooLong) = (longestContext ?? 1, plan.policy.context)
+        if let known = fittingBoth?.context, known > longest, fits(known) { longest = known }
+        while 2 * longest < tooLong, fits(2 * longest) { longest *= 2 }
+        tooLong = min(tooLong, 2 * longest)
+        while tooLong - longest > max(1, longest / Self.contextSteps) {
+            let middle = longest + (tooLong - longest) / 2
+            if fits(middle) { longest = middle } else { tooLong = middle }
         }
-        longestContext = Plan.longestContext(atLeast: longest, below: min(tooLong, longest + step)) {
-            fits($0, tries: MemorySearch.most)
-        }
+        longestContext = longest
         fittingBoth = nil
     }
 }
