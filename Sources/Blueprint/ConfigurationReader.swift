@@ -65,20 +65,21 @@ struct ConfigurationReader {
     }
 
     /// The largest dimension: products of a few of them stay far from the limits of `Int`.
-    private static let largestCount = 1 << 24
+    static let largestCount = 1 << 24
 
     /// An integer of at least 1 that must be there, or has the given default.
-    mutating func count(_ key: String, default fallback: Int? = nil) throws(BlueprintError) -> Int {
+    mutating func count(
+        _ key: String, default fallback: Int? = nil, most: Int = largestCount
+    ) throws(BlueprintError) -> Int {
         guard let number = try integer(key) ?? fallback else { throw .missingKey(prefix + key) }
-        guard (1...Self.largestCount).contains(number) else {
-            throw .unsupportedValue(
-                key: prefix + key, expected: "a number from 1 to \(Self.largestCount)", found: "\(number)")
+        guard (1...most).contains(number) else {
+            throw .unsupportedValue(key: prefix + key, expected: "a number from 1 to \(most)", found: "\(number)")
         }
         return number
     }
 
     /// The most of what there may be none of: far above that of any model.
-    private static let largestNumber = 1024
+    static let largestNumber = 1024
 
     /// A small integer of at least 0.
     mutating func number(_ key: String, default fallback: Int) throws(BlueprintError) -> Int {

@@ -13,6 +13,16 @@ extension GGUFConfiguration {
         return parameters
     }
 
+    /// Changes `rope_parameters` among the members of config.json.
+    static func changeRotary(
+        _ members: inout [String: ConfigurationValue],
+        _ change: (inout [String: ConfigurationValue]) throws(BlueprintError) -> Void
+    ) throws(BlueprintError) {
+        guard case .object(var rotary)? = members["rope_parameters"] else { return }
+        try change(&rotary)
+        members["rope_parameters"] = .object(rotary)
+    }
+
     /// What gives the count where it is multiplied by the whole and cut to an integer.
     private func part(_ count: Int, of whole: Int) -> Double {
         let part = Double(count) / Double(whole)

@@ -36,6 +36,10 @@ struct GGUFConfiguration {
             family.epsilonKeys.checkpoint: .real(try reader.positive(family.epsilonKeys.file)),
             "tie_word_embeddings": .boolean(shapes["output.weight"] == nil),
         ]
+        // Layers among all others; what is beside them, a checkpoint counts by another key or none.
+        if family.furtherPath == family.layersPath {
+            members["num_nextn_predict_layers"] = .integer(furtherLayerCount)
+        }
         if let mlpWidth { members["intermediate_size"] = .integer(mlpWidth) }
         members.merge(family.members) { $1 }
         if !endTokens.isEmpty { members["eos_token_id"] = .array(endTokens.map(ConfigurationValue.integer)) }
@@ -100,9 +104,8 @@ struct GGUFConfiguration {
     }
 
     private mutating func readLayerCount(_ reader: inout ConfigurationReader) throws(BlueprintError) {
-        let count = try reader.count("block_count")
         // No model has more than a small number may be.
-        _ = try reader.number("block_count", default: 1)
+        let count = try reader.count("block_count", most: ConfigurationReader.largestNumber)
         furtherLayerCount = try family.furtherPath == nil ? 0 : reader.number("nextn_predict_layers", default: 0)
         guard furtherLayerCount < count else {
             throw .inconsistent(

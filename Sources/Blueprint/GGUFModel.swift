@@ -38,6 +38,7 @@ public struct GGUFModel: Sendable, Hashable {
     public let configuration: String
     /// The checkpoint's tensors by their names there. What no checkpoint has keeps the file's name.
     public let sources: [String: Source]
+    private let names: GGUFNames
 
     /// The tensor that says by how much each rotary frequency is divided.
     public static let frequencyFactorsName = "rope_freqs.weight"
@@ -78,17 +79,24 @@ public struct GGUFModel: Sendable, Hashable {
         try reader.finish()
         self.configuration = ConfigurationValue.object(members).description
         sources = try Self.sources(shapes, configuration, members)
+        names = GGUFNames(configuration.family, tensors: shapes.keys)
     }
+
+    /// The file's name of a checkpoint's tensor, be it there or not; nil where no file of the family has any.
+    public func fileName(of tensor: String) -> String? { sources[tensor]?.name ?? names.name(of: tensor) }
 
     /// What ends a text, a turn or a message, where the file says so.
     private static func endTokens(_ reader: inout ConfigurationReader) throws(BlueprintError) -> [Int] {
         var tokens: [Int] = []
         for kind in ["eos", "eot", "eom"] {
-            guard let token = try reader.integer("tokenizer.ggml.\(kind)_token_id") else { continue }
+            guard let token = try reader.integer("tokenizer.ggml.\(kind)_token_id"), !isNoToken(token) else { continue }
             if !tokens.contains(token) { tokens.append(token) }
         }
         return tokens
     }
+
+    /// Whether a file says with this number that there is no such token: -1, with a sign or without.
+    public static func isNoToken(_ id: Int) -> Bool { id == -1 || id == Int(UInt32.max) }
 
     /// Refuses other ways to store experts than a tensor of all for each projection.
     private static func checkExperts(_ names: some Sequence<String>) throws(BlueprintError) {

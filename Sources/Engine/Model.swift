@@ -67,13 +67,20 @@ public struct Model {
     }
 
     private static func endTokens(_ file: WeightsFile, _ blueprint: Blueprint) throws(WeightsError) -> Set<Int> {
-        guard let text = file.generationConfig else { return Set(blueprint.endTokens) }
+        let generation = try file.generationConfig.flatMap { (text) throws(WeightsError) in
+            try endTokens(text, path: file.path)
+        }
+        return Set(generation ?? blueprint.endTokens)
+    }
+
+    /// The tokens that end a text as a generation_config.json says; nil where it doesn't.
+    static func endTokens(_ text: String, path: String) throws(WeightsError) -> [Int]? {
         guard let settings = try? JSONDecoder().decode(GenerationSettings.self, from: Data(text.utf8)) else {
             throw .malformed(
-                location: "\(file.path)/generation_config.json",
+                location: "\(path)/generation_config.json",
                 expected: "an object whose 'eos_token_id' is a token id or a list of them", found: "something else")
         }
-        return Set(settings.endTokens?.ids ?? blueprint.endTokens)
+        return settings.endTokens?.ids
     }
 }
 

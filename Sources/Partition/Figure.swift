@@ -40,8 +40,11 @@ package enum Figure {
         return String(text.reversed())
     }
 
-    /// A number of layers: `1 layer`, `2 layers`.
-    package static func layers(_ count: Int) -> String { count == 1 ? "1 layer" : "\(count) layers" }
+    /// A number of things by the word for one: `1 layer`, `2 layers`.
+    package static func count(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
+    /// A number of layers.
+    package static func layers(_ number: Int) -> String { count(number, "layer") }
 
     /// A list as people write it: `10, 9, 9`.
     package static func list(_ counts: [Int]) -> String { counts.map { "\($0)" }.joined(separator: ", ") }

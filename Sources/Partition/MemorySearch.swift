@@ -45,13 +45,16 @@ struct MemorySearch {
         }
     }
 
-    /// Whether all ranks together have the memory for one copy of the weights.
+    /// Whether all ranks together have the memory for one copy of the weights and of the cache.
     private var isPossible: Bool {
+        let alone = plan.changed { policy in
+            (policy.shares, policy.memoryByteCounts, policy.sharedMemory) = ([1], nil, [])
+        }
         let byteCount = plan.weights.reduce(0) { total, weight in
             let rows = weight.memberCount * weight.rows
             return total + plan.encoding(of: weight).fileByteCount(rows: rows, columns: 0..<weight.columns)
         }
-        return capacities.reduce(0, +) >= Double(byteCount)
+        return capacities.reduce(0, +) >= Double(byteCount) + Double(alone.holdings(rank: 0).cacheByteCount)
     }
 
     /// Bytes that ranks lack together; infinite where a rank has nothing to do.

@@ -12,7 +12,7 @@ public struct MemoryShortage: Sendable, Hashable {
     public var axis: Axis
     /// The rank's range of it.
     public var range: Range<Int>
-    /// The longest context that fits with the same shares.
+    /// The longest context that fits with the same shares, or where no shares were asked for with any.
     public var longestContext: Int?
     /// Shares in proportion to memory that fit at the same context.
     public var fittingShares: [Double]?

@@ -13,7 +13,12 @@ extension Plan {
         do {
             try self.init(blueprint, policy: policy, encoding: encoding)
         } catch {
-            guard case .memory(let shortage) = error, let shares = shortage.fittingShares else { throw error }
+            guard case .memory(var shortage) = error else { throw error }
+            guard let shares = shortage.fittingShares else {
+                let encodings = Dictionary(blueprint.weights.map { ($0.name, encoding($0)) }) { first, _ in first }
+                shortage.lengthenContext(Plan(unchecked: blueprint, policy, encodings))
+                throw .memory(shortage)
+            }
             var moved = policy
             moved.shares = shares
             try self.init(blueprint, policy: moved, encoding: encoding)
@@ -88,7 +93,7 @@ extension Plan {
     }
 
     /// Shares that follow memory with which the same plan fits, if any are found.
-    private var fittingShares: [Double]? {
+    fileprivate var fittingShares: [Double]? {
         var search = MemorySearch(self)
         return search.shares()
     }
@@ -113,6 +118,34 @@ extension Plan {
             encodings[weight.name] = .grouped(grouping)
         }
         return encodings == self.encodings ? nil : Plan(unchecked: blueprint, policy, encodings)
+    }
+}
+
+extension MemoryShortage {
+    /// A context is the longest where one longer by this part of it is too long.
+    private static let contextSteps = 64
+
+    /// Notes the longest context that fits where shares may change with it.
+    ///
+    /// - Parameter plan: the one that does not fit.
+    fileprivate mutating func lengthenContext(_ plan: Plan) {
+        // Where both are nil, the shortest fits with none.
+        guard longestContext != nil || fittingBoth != nil else { return }
+        func fits(_ context: Int) -> Bool {
+            let shorter = plan.changed { $0.context = context }
+            return shorter.firstRankOverItsLimit == nil || shorter.fittingShares != nil
+        }
+        // A search that finds nothing takes long: of large contexts the last bits are not worth one each.
+        var (longest, tooLong) = (longestContext ?? 1, plan.policy.context)
+        if let known = fittingBoth?.context, known > longest, fits(known) { longest = known }
+        while 2 * longest < tooLong, fits(2 * longest) { longest *= 2 }
+        tooLong = min(tooLong, 2 * longest)
+        while tooLong - longest > max(1, longest / Self.contextSteps) {
+            let middle = longest + (tooLong - longest) / 2
+            if fits(middle) { longest = middle } else { tooLong = middle }
+        }
+        longestContext = longest
+        fittingBoth = nil
     }
 }
 

@@ -1,4 +1,5 @@
 import Blueprint
+import Partition
 
 /// A quantised matrix as mlx-lm stores it: packed integers, scales and offsets in three tensors beside each other.
 ///
@@ -50,7 +51,7 @@ struct AffineTensor: CheckpointTensor {
         guard columns.isMultiple(of: form.groupSize) else {
             throw .malformed(
                 location: values.location, expected: "whole groups of \(form.groupSize) columns",
-                found: "\(columns) columns of \(form.bits) bits")
+                found: "\(Figure.count(columns, "column")) of \(form.bits) bits")
         }
         return Array(values.shape.dropLast()) + [columns]
     }

@@ -45,10 +45,19 @@ public struct Checkpoint {
         MLXTensors.restored(try tensors(), for: blueprint)
     }
 
+    /// What it computes.
+    ///
+    /// Throws ``WeightsError`` for a config.json that is not understood in full.
+    public func blueprint() throws(WeightsError) -> Blueprint {
+        do { return try Blueprint(configuration: configuration) } catch {
+            throw .unsupportedModel(path: path, reason: error.description)
+        }
+    }
+
     /// How each weight of a blueprint is stored, by the weight's name.
     public func encodings(of blueprint: Blueprint) throws(WeightsError) -> [String: Encoding] {
         var encodings: [String: Encoding] = [:]
-        for (name, tensor) in try JoinedTensor.all(blueprint.weights, tensors(for: blueprint), path: path).tensors {
+        for (name, tensor) in try JoinedTensor.all(blueprint.weights, tensors(for: blueprint), of: reader).tensors {
             encodings[name] = try tensor.encoding
         }
         return encodings

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import JSON
 
 /// The files of a checkpoint folder, before they are opened.
@@ -9,15 +10,7 @@ struct CheckpointFolder {
     private static let otherKinds = [".ggml", ".bin", ".pt", ".pth", ".npz", ".onnx", ".h5", ".msgpack"]
 
     init(_ path: String) throws(WeightsError) {
-        var isFolder = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw .unreadable(path: path, reason: "no such folder")
-        }
-        guard isFolder else {
-            throw .badPath(
-                path: path, expected: "a checkpoint folder with config.json, or a GGUF file",
-                found: "another file")
-        }
+        if let error = Self.errorUnlessFolder(path) { throw error }
         do { names = Set(try FileManager.default.contentsOfDirectory(atPath: path)) } catch {
             throw .unreadable(path: path, reason: "the folder can't be listed")
         }
@@ -27,12 +20,36 @@ struct CheckpointFolder {
         self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     }
 
+    /// What is said of a path that leads to no folder; nil of one that does.
+    private static func errorUnlessFolder(_ path: String) -> WeightsError? {
+        func error(_ found: String, _ advice: String) -> WeightsError {
+            .notCheckpoint(path: path, found: found, advice: advice)
+        }
+        switch PathKind(of: path) {
+        case .folder: return nil
+        case nil:
+            let reason = errno == ENOENT ? "nothing" : "'\(SystemMessage.latest)'"
+            return error(reason, "check the path and its permissions")
+        case .special: return error("a device or a pipe", "give another path")
+        case .file where InputFile.isFile(path, beginningWith: [0x89] + Array("HDF\r\n\u{1a}\n".utf8)):
+            return error("an HDF5 file", "if it is a weights file, it is imported already: give another path")
+        case .file:
+            let name = path.split(separator: "/").last.map(String.init) ?? path
+            let isPart = name.hasSuffix(".safetensors") || Checkpoint.Text(rawValue: name) != nil
+            guard isPart || name == CheckpointIndex.name else { return error("another file", "give another path") }
+            let folder = path.dropLast(name.count)
+            return error("one file of such a folder", "give the folder, \(folder.isEmpty ? "." : folder)")
+        }
+    }
+
     func path(_ name: String) -> String { "\(path)/\(name)" }
 
     /// The texts that are there; config.json must be.
     func texts() throws(WeightsError) -> [Checkpoint.Text: String] {
         guard names.contains(Checkpoint.Text.configuration.rawValue) else {
-            throw .absent(path: path, what: "the file", names: [Checkpoint.Text.configuration.rawValue])
+            throw .notCheckpoint(
+                path: path, found: "a folder without config.json",
+                advice: "give another path, or download the whole checkpoint")
         }
         var texts: [Checkpoint.Text: String] = [:]
         for text in Checkpoint.Text.allCases where names.contains(text.rawValue) {
@@ -48,19 +65,19 @@ struct CheckpointFolder {
     /// The names of the parts to open, and the index where one decides.
     func parts() throws(WeightsError) -> (names: [String], index: CheckpointIndex?) {
         if names.contains("model.safetensors") { return (["model.safetensors"], nil) }
+        let found = names.filter { $0.hasSuffix(".safetensors") }.sorted()
         if names.contains(CheckpointIndex.name) {
             let index = try CheckpointIndex(path(CheckpointIndex.name))
             let parts = Set(index.partOfTensor.values).sorted()
             let missing = parts.filter { !names.contains($0) }
-            guard missing.isEmpty else { throw .absent(path: path, what: "the parts", names: missing) }
+            guard missing.isEmpty else { throw .absentParts(path: path, names: missing, found: found) }
             return (parts, index)
         }
-        let found = names.filter { $0.hasSuffix(".safetensors") }.sorted()
         guard !found.isEmpty else {
             throw .absent(path: path, what: "the file", names: ["model.safetensors"])
         }
         let missing = Self.missingSiblings(of: found)
-        guard missing.isEmpty else { throw .absent(path: path, what: "the parts", names: missing) }
+        guard missing.isEmpty else { throw .absentParts(path: path, names: missing, found: found) }
         return (found, nil)
     }
 

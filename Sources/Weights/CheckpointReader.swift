@@ -10,6 +10,18 @@ package protocol CheckpointReader {
     func texts() throws(WeightsError) -> [Checkpoint.Text: String]
     /// Every tensor under the name that the blueprint has for it.
     func tensors() throws(WeightsError) -> [String: any CheckpointTensor]
+    /// The texts that it may have.
+    var possibleTexts: [Checkpoint.Text] { get }
+    /// What asks for tensors, in words.
+    var configurationName: String { get }
+    /// What its files call the tensor that the blueprint has under a name; nil where they can't have it.
+    func fileName(of tensor: String) -> String?
     /// A hash that tells one checkpoint from another without reading all of it.
     func hash() throws(WeightsError) -> UInt64
+}
+
+extension CheckpointReader {
+    package var possibleTexts: [Checkpoint.Text] { Checkpoint.Text.allCases }
+    package var configurationName: String { Checkpoint.Text.configuration.rawValue }
+    package func fileName(of tensor: String) -> String? { tensor }
 }

@@ -21,7 +21,7 @@ struct CheckpointReview {
         _ checkpoint: Checkpoint, _ blueprint: Blueprint, _ encoding: ImportEncoding, _ instructionSet: InstructionSet
     ) throws(WeightsError) {
         let (weights, tensors) = (blueprint.weights, try checkpoint.tensors(for: blueprint))
-        let joined = try JoinedTensor.all(weights, tensors, path: checkpoint.path)
+        let joined = try JoinedTensor.all(weights, tensors, of: checkpoint.reader)
         let others = Set(tensors.keys).subtracting(joined.used).sorted()
         let unexpected = others.filter { !blueprint.ignores($0) }
         if blueprint.quantization == nil, let scales = unexpected.first(where: { $0.hasSuffix(".scales") }) {
@@ -29,7 +29,10 @@ struct CheckpointReview {
                 location: "\(checkpoint.path)/config.json", expected: "'quantization', as there is '\(scales)'",
                 found: "none")
         }
-        guard unexpected.isEmpty else { throw .unexpectedTensors(path: checkpoint.path, names: unexpected) }
+        guard unexpected.isEmpty else {
+            let names = unexpected.map { checkpoint.reader.fileName(of: $0) ?? $0 }
+            throw .unexpectedTensors(path: checkpoint.path, names: names)
+        }
         let encoding = try encoding.resolved(for: blueprint)
         var items: [Item] = []
         for weight in weights {

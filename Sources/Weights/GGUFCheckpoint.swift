@@ -11,25 +11,14 @@ struct GGUFCheckpoint: CheckpointReader {
 
     /// Opens the file at a path, or the one in a folder that has no model in `.safetensors`; nil where there is none.
     init?(at path: String) throws(WeightsError) {
-        var isFolder = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            guard path.hasSuffix(Self.suffix) else { return nil }
-            throw .unreadable(path: path, reason: "no such file")
-        }
-        guard isFolder || Self.isOne(at: path) else { return nil }
-        guard let names = try isFolder ? GGUFParts.names(inFolder: path) : GGUFParts.names(ofFile: path) else {
-            return nil
-        }
-        try self.init(path, files: names)
+        guard let kind = PathKind(of: path), Self.isOne(at: path) else { return nil }
+        try self.init(path, files: kind == .folder ? GGUFParts.names(inFolder: path) : GGUFParts.names(ofFile: path))
     }
 
     /// Whether what is at a path is read as one: a file by its name or its first bytes, a folder by what it has.
     static func isOne(at path: String) -> Bool {
-        var isFolder = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            return path.hasSuffix(suffix)
-        }
-        return isFolder ? GGUFParts.isFolder(path) : path.hasSuffix(suffix) || GGUFFile.isOne(path)
+        if PathKind(of: path) == .folder { return GGUFParts.isFolder(path) }
+        return path.hasSuffix(suffix) || GGUFFile.isOne(path)
     }
 
     private init(_ path: String, files paths: [String]) throws(WeightsError) {
@@ -62,6 +51,13 @@ struct GGUFCheckpoint: CheckpointReader {
         }
         return tensors
     }
+
+    /// How to sample is said in no metadata.
+    var possibleTexts: [Checkpoint.Text] { Checkpoint.Text.allCases.filter { $0 != .generation } }
+
+    var configurationName: String { "its metadata" }
+
+    func fileName(of tensor: String) -> String? { model.fileName(of: tensor) }
 
     /// XXH64 over each file's header, and of every tensor in the order of the data the first, the middle and the last
     /// 4096 bytes.

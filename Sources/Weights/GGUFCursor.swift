@@ -1,3 +1,5 @@
+import Partition
+
 /// Reads a GGUF file from its beginning on, as little-endian numbers and texts, and never beyond its end.
 struct GGUFCursor: ~Copyable {
     private let file: InputFile
@@ -38,7 +40,7 @@ struct GGUFCursor: ~Copyable {
     mutating func count(_ what: String, minimumByteCount: Int) throws(WeightsError) -> Int {
         let count = try integer(UInt64.self, what)
         guard count <= UInt64(remainingByteCount / minimumByteCount) else {
-            throw malformed("\(what) that the \(remainingByteCount) bytes left can hold", "\(count)")
+            throw malformed("\(what) that the \(Figure.count(remainingByteCount, "byte")) left can hold", "\(count)")
         }
         return Int(count)
     }
@@ -78,7 +80,7 @@ struct GGUFCursor: ~Copyable {
         guard offset + count > windowStart + window.count else { return }
         guard count <= remainingByteCount else {
             throw .malformed(
-                location: path, expected: "\(what) of \(count) bytes at byte \(offset)",
+                location: path, expected: "\(what) of \(Figure.count(count, "byte")) at byte \(offset)",
                 found: "the end of the file at byte \(file.byteCount)")
         }
         windowStart = offset

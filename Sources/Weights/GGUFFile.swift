@@ -14,11 +14,7 @@ final class GGUFFile: Sendable {
     }
 
     /// Whether a file begins as one, whatever its name.
-    static func isOne(_ path: String) -> Bool {
-        let letters = Array("GGUF".utf8)
-        guard let file = try? InputFile(path), file.byteCount >= letters.count else { return false }
-        return (try? file.bytes(0..<letters.count)) == letters
-    }
+    static func isOne(_ path: String) -> Bool { InputFile.isFile(path, beginningWith: Array("GGUF".utf8)) }
 
     /// Fills `buffer` with bytes of the file from `offset` on.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(WeightsError) {

@@ -1,3 +1,5 @@
+import Partition
+
 /// What stands before the data of a GGUF file, checked in full.
 ///
 /// The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
@@ -116,7 +118,7 @@ struct GGUFHeader {
             guard columns % type.blockColumns == 0 else {
                 throw cursor.malformed(
                     "rows of '\(name)' in blocks of \(type.blockColumns), as \(type.rawValue) has them",
-                    "\(columns) columns")
+                    Figure.count(columns, "column"))
             }
             var byteCount = type.blockByteCount
             for extent in shape.dropLast() + [columns / type.blockColumns] {
@@ -163,7 +165,7 @@ struct GGUFHeader {
         guard cursor.fileByteCount <= aligned(end) else {
             throw .malformed(
                 location: cursor.path, expected: "the file to end with the last tensor at byte \(end)",
-                found: "\(cursor.fileByteCount) bytes")
+                found: Figure.count(cursor.fileByteCount, "byte"))
         }
         return tensors
     }

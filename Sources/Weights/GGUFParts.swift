@@ -1,16 +1,15 @@
 import FoundationEssentials
+import Partition
 
 /// Which files make up a GGUF checkpoint: one, or a series `…-00001-of-00003.gguf`.
 enum GGUFParts {
-    /// The file or files that a folder has; nil where it has none or something that is preferred.
-    static func names(inFolder path: String) throws(WeightsError) -> [String]? {
-        let names: [String]
-        do { names = try FileManager.default.contentsOfDirectory(atPath: path).sorted() } catch {
-            throw .unreadable(path: path, reason: "the folder can't be listed")
-        }
-        if names.contains(where: isPreferred) { return nil }
-        let found = names.filter { $0.hasSuffix(GGUFCheckpoint.suffix) }
-        guard let first = found.first else { return nil }
+    /// Whether a folder has any such file, and nothing that is preferred.
+    static func isFolder(_ path: String) -> Bool { !candidates(inFolder: path).isEmpty }
+
+    /// The file or files that such a folder has.
+    static func names(inFolder path: String) throws(WeightsError) -> [String] {
+        let found = candidates(inFolder: path)
+        guard let first = found.first else { throw .absent(path: path, what: "a file", names: ["*.gguf"]) }
         let series = FileSeries(of: first, suffix: GGUFCheckpoint.suffix)?.names ?? [first]
         guard Set(found).isSubset(of: series) else {
             throw .badPath(
@@ -20,10 +19,10 @@ enum GGUFParts {
         return try complete(series, folder: path)
     }
 
-    /// Whether a folder has any such file, and nothing that is preferred.
-    static func isFolder(_ path: String) -> Bool {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        return names.contains { $0.hasSuffix(GGUFCheckpoint.suffix) } && !names.contains(where: isPreferred)
+    /// The files of this kind in a folder that has nothing that is preferred.
+    private static func candidates(inFolder path: String) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? []
+        return names.contains(where: isPreferred) ? [] : names.filter { $0.hasSuffix(GGUFCheckpoint.suffix) }
     }
 
     /// Whether a file of this name is the model, or a part of it, in the form that models are trained in.
@@ -33,7 +32,7 @@ enum GGUFParts {
     }
 
     /// The file itself, with the others of its series.
-    static func names(ofFile path: String) throws(WeightsError) -> [String]? {
+    static func names(ofFile path: String) throws(WeightsError) -> [String] {
         let name = String(path.split(separator: "/").last ?? "")
         guard let series = FileSeries(of: name, suffix: GGUFCheckpoint.suffix) else { return [path] }
         return try complete(series.names, folder: String(path.dropLast(name.count)))
@@ -46,7 +45,7 @@ enum GGUFParts {
             let count = metadata["split.count"] ?? .integer(files.count)
             guard count == .integer(files.count) || (files.count == 1 && count == .integer(0)) else {
                 throw .malformed(
-                    location: file.path, expected: "one of \(files.count) parts, as its name says",
+                    location: file.path, expected: "one of \(Figure.count(files.count, "part")), as its name says",
                     found: "'split.count' \(count)")
             }
             guard (metadata["split.no"] ?? .integer(number)) == .integer(number) else {
@@ -59,8 +58,8 @@ enum GGUFParts {
         guard let first = files.first, let stated = first.header.metadata["split.tensors.count"] else { return }
         guard stated == .integer(tensorCount) else {
             throw .malformed(
-                location: first.path, expected: "all parts to have \(stated) tensors together",
-                found: "\(tensorCount)")
+                location: first.path, expected: "'split.tensors.count' to be what all parts have together",
+                found: "\(stated) for \(Figure.count(tensorCount, "tensor"))")
         }
     }
 
@@ -68,7 +67,8 @@ enum GGUFParts {
         let prefix = folder.isEmpty || folder.hasSuffix("/") ? folder : "\(folder)/"
         let missing = series.filter { !FileManager.default.fileExists(atPath: prefix + $0) }
         guard missing.isEmpty else {
-            throw .absent(path: folder.isEmpty ? "." : folder, what: "the parts", names: missing)
+            let folder = folder.isEmpty ? "." : folder
+            throw .absentParts(path: folder, names: missing, found: candidates(inFolder: folder))
         }
         return series.map { prefix + $0 }
     }

@@ -108,8 +108,11 @@ struct GGUFTokenizer {
 
     /// The token that `tokenizer.ggml.…_token_id` names, if there is one.
     func token(_ role: String) throws(WeightsError) -> (id: Int, text: String)? {
-        guard let id = try fields.integer("\(role)_token_id") else { return nil }
-        // Some files say with a number beyond all tokens that there is none.
-        return tokens.indices.contains(id) ? (id, tokens[id]) : nil
+        let key = "\(role)_token_id"
+        guard let id = try fields.integer(key), !GGUFModel.isNoToken(id) else { return nil }
+        if tokens.indices.contains(id) { return (id, tokens[id]) }
+        // Of what begins or ends no text, some files say with a number beyond all tokens that there is none.
+        guard role == "bos" || role == "eos" else { return nil }
+        throw fields.malformed("'tokenizer.ggml.\(key)' to be one of \(tokens.count) tokens", "\(id)")
     }
 }

@@ -1,7 +1,7 @@
 import Blueprint
 
 /// A value of a GGUF file's metadata.
-enum GGUFValue: Equatable, Sendable {
+enum GGUFValue: Equatable, Sendable, CustomStringConvertible {
     case integer(Int)
     case float(Float)
     case double(Double)
@@ -74,6 +74,9 @@ enum GGUFValue: Equatable, Sendable {
             return .array(elements)
         }
     }
+
+    /// The value as JSON, for messages.
+    var description: String { configurationValue.description }
 
     /// As a value of config.json; a float as the shortest number that rounds to it.
     var configurationValue: ConfigurationValue {

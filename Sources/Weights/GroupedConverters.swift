@@ -21,6 +21,38 @@ struct RoundingConverter: RowConverter {
     }
 }
 
+/// Leaves groups bit for bit as they are.
+struct CopyingConverter: RowConverter {
+    let grouping: Grouping
+
+    func convert(
+        rowCount: Int, columns: Int, from: [UnsafeRawBufferPointer], to: [UnsafeMutableRawBufferPointer]
+    ) -> ElementConversion.Findings {
+        for part in unsafe from.indices { unsafe to[part].copyMemory(from: from[part]) }
+        // One number makes all of its group, or of several, what it is itself.
+        let parts: [Grouping.Part] = grouping.scale == .nested ? [.superScales, .superOffsets] : [.scales, .offsets]
+        let factors = unsafe parts.compactMap { grouping.parts.firstIndex(of: $0) }.map { unsafe from[$0] }
+        let columnsEach = grouping.columnsPerElement(of: parts[0])
+        let countPerRow = ceilingQuotient(columns, columnsEach)
+        var findings = ElementConversion.Findings()
+        for number in 0..<rowCount * countPerRow where unsafe !factors.allSatisfy({ unsafe isFinite(number, of: $0) }) {
+            findings.nonFiniteCount += min(columnsEach, columns - number % countPerRow * columnsEach)
+        }
+        return findings
+    }
+
+    private func isFinite(_ number: Int, of factors: UnsafeRawBufferPointer) -> Bool {
+        func bits<Bits: FixedWidthInteger>(_ type: Bits.Type) -> Bits {
+            Bits(littleEndian: unsafe factors.loadUnaligned(fromByteOffset: number * (Bits.bitWidth / 8), as: type))
+        }
+        return switch grouping.scale {
+        case .f16, .nested: bits(UInt16.self) & 0x7c00 != 0x7c00
+        case .bf16: bits(UInt16.self) & 0x7f80 != 0x7f80
+        case .f32: bits(UInt32.self) & 0x7f80_0000 != 0x7f80_0000
+        }
+    }
+}
+
 /// Widens grouped integers to numbers that stand each by itself.
 struct WideningConverter: RowConverter {
     private let source: Grouping

@@ -1,4 +1,5 @@
 public import Blueprint
+import Partition
 
 /// What an import did.
 public struct ImportSummary: Sendable, Hashable {
@@ -22,7 +23,7 @@ public struct ImportSummary: Sendable, Hashable {
     public let byteCounts: [Encoding: Int]
     /// Names of checkpoint tensors that have no effect and were left out, in order.
     public let ignored: [String]
-    /// Texts that the checkpoint doesn't have.
+    /// Texts that the checkpoint might have and doesn't.
     public let missingTexts: [Checkpoint.Text]
     /// Tensors with numbers that are not finite, or no longer.
     public let warnings: [Warning]
@@ -35,9 +36,9 @@ public struct ImportSummary: Sendable, Hashable {
 extension ImportSummary.Warning: CustomStringConvertible {
     /// The message for a person, one line.
     public var description: String {
-        var parts: [String] = []
-        if nonFiniteCount > 0 { parts.append("\(nonFiniteCount) numbers that are not finite") }
-        if overflowCount > 0 { parts.append("\(overflowCount) numbers that are too large for this encoding") }
+        let parts = [(nonFiniteCount, "not finite"), (overflowCount, "too large for this encoding")]
+            .filter { $0.0 > 0 }
+            .map { "\(Figure.count($0, "number")) that \($0 == 1 ? "is" : "are") \($1)" }
         return "'\(tensor)' holds \(parts.joined(separator: " and "))"
     }
 }

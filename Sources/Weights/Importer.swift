@@ -45,7 +45,7 @@ public enum Importer {
         threads: Int = 1, instructionSet: InstructionSet = .fastest, progress: (Progress) -> Void = { _ in },
         isStopped: () -> Bool = { false }
     ) throws(WeightsError) -> ImportSummary {
-        let blueprint = try blueprint(of: checkpoint)
+        let blueprint = try checkpoint.blueprint()
         let review = try CheckpointReview(checkpoint, blueprint, encoding, instructionSet)
         let origin = WeightsFileWriter.Origin(
             programVersion: programVersion, sourceName: checkpoint.name, sourceHash: try checkpoint.hash())
@@ -78,12 +78,6 @@ public enum Importer {
         return summary(destination, checkpoint, review, warnings, modelHash)
     }
 
-    private static func blueprint(of checkpoint: Checkpoint) throws(WeightsError) -> Blueprint {
-        do { return try Blueprint(configuration: checkpoint.configuration) } catch {
-            throw .unsupportedModel(path: checkpoint.path, reason: error.description)
-        }
-    }
-
     /// A little more than the file will hold.
     private static func expectedByteCount(_ checkpoint: Checkpoint, _ review: CheckpointReview) -> Int {
         let texts = checkpoint.texts.values.reduce(0) { $0 + $1.utf8.count }
@@ -105,7 +99,7 @@ public enum Importer {
             parameterCount: infos.reduce(0) { $0 + $1.elementCount },
             byteCounts: Dictionary(infos.map { ($0.encoding, $0.byteCount) }, uniquingKeysWith: +),
             ignored: review.ignored,
-            missingTexts: Checkpoint.Text.allCases.filter { checkpoint.texts[$0] == nil },
+            missingTexts: checkpoint.reader.possibleTexts.filter { checkpoint.texts[$0] == nil },
             warnings: warnings, leftovers: PartialFile.leftovers(of: destination), modelHash: modelHash)
     }
 }

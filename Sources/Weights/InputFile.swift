@@ -16,7 +16,7 @@ final class InputFile: Sendable {
             close(descriptor)
             throw .unreadable(path: path, reason: reason)
         }
-        guard status.st_mode & S_IFMT == S_IFREG else {
+        guard PathKind(status) == .file else {
             close(descriptor)
             throw .unreadable(path: path, reason: "not a regular file")
         }
@@ -27,10 +27,13 @@ final class InputFile: Sendable {
 
     /// Refuses devices and pipes, which a library might wait for; what can't be asked about is for others to refuse.
     static func refuseSpecial(_ path: String) throws(WeightsError) {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else { return }
-        let kind = status.st_mode & S_IFMT
-        guard kind == S_IFREG || kind == S_IFDIR else { throw .unreadable(path: path, reason: "not a regular file") }
+        if PathKind(of: path) == .special { throw .unreadable(path: path, reason: "not a regular file") }
+    }
+
+    /// Whether what is at a path is a file that begins with these bytes.
+    static func isFile(_ path: String, beginningWith bytes: [UInt8]) -> Bool {
+        guard let file = try? InputFile(path), file.byteCount >= bytes.count else { return false }
+        return (try? file.bytes(0..<bytes.count)) == bytes
     }
 
     /// Fills `buffer` with the bytes from `offset` on.

@@ -14,9 +14,10 @@ struct JoinedTensor: CheckpointTensor {
 
     /// The tensor of every weight, by the weight's name, and the names of the checkpoint's tensors that they use.
     ///
+    /// - Parameter reader: what has the tensors.
     /// - Throws: ``WeightsError`` for weights of which there are no tensors, and for tensors of another shape.
     static func all(
-        _ weights: [Weight], _ tensors: [String: any CheckpointTensor], path: String
+        _ weights: [Weight], _ tensors: [String: any CheckpointTensor], of reader: any CheckpointReader
     ) throws(WeightsError) -> (tensors: [String: any CheckpointTensor], used: Set<String>) {
         var result: [String: any CheckpointTensor] = [:]
         var (used, missing) = (Set<String>(), [String]())
@@ -29,16 +30,21 @@ struct JoinedTensor: CheckpointTensor {
             }
             let found = weight.sources.first { names($0, of: weight).allSatisfy { tensors[$0] != nil } }
             guard let found else {
-                // Of the tensors that may serve, those of which there are some, or else the first.
+                // Of the tensors that may serve, those of which there are some, or else the first that there may be.
                 let begun = weight.sources.first { names($0, of: weight).contains { tensors[$0] != nil } }
-                missing += names(begun ?? weight.sources[0], of: weight).filter { tensors[$0] == nil }
+                let possible = weight.sources.first { source in
+                    names(source, of: weight).allSatisfy { reader.fileName(of: $0) != nil }
+                }
+                missing += names(begun ?? possible ?? weight.sources[0], of: weight).filter { tensors[$0] == nil }
                 continue
             }
             result[weight.name] = try tensor(weight, found, tensors)
             used.formUnion(names(found, of: weight))
         }
         guard missing.isEmpty else {
-            throw .absent(path: path, what: "the tensors that config.json asks for:", names: missing)
+            throw .absent(
+                path: reader.path, what: "the tensors that \(reader.configurationName) asks for:",
+                names: missing.map { reader.fileName(of: $0) ?? $0 })
         }
         return (result, used)
     }

@@ -11,12 +11,7 @@ struct PartialFile: ~Copyable {
     init(destination: String) throws(WeightsError) {
         // With the process in the name, two imports to one destination don't write into each other.
         let path = "\(destination).partial-\(getpid())-\(UInt32.random(in: .min ... .max))"
-        guard !Self.isFolder(destination) else {
-            throw .badPath(path: destination, expected: "the path of a file", found: "a folder")
-        }
-        if let found = Self.thingToKeep(destination) {
-            throw .badPath(path: destination, expected: "the path of a file that may be replaced", found: found)
-        }
+        try Self.checkThatNothingIsLost(destination)
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
             let reason = errno
@@ -29,13 +24,18 @@ struct PartialFile: ~Copyable {
         self.path = path
     }
 
-    /// What stands at a destination and must not be replaced, in words.
-    private static func thingToKeep(_ destination: String) -> String? {
-        var status = stat()
-        guard unsafe stat(destination, &status) == 0 else { return nil }
-        guard status.st_mode & S_IFMT == S_IFREG else { return "a device or a pipe" }
-        let isModel = [GGUFCheckpoint.suffix, ".safetensors"].contains { destination.hasSuffix($0) }
-        return isModel || GGUFFile.isOne(destination) ? "a model to import" : nil
+    /// Refuses a destination where something stands that must not be replaced.
+    private static func checkThatNothingIsLost(_ destination: String) throws(WeightsError) {
+        let expected = "the path of a file that may be replaced"
+        switch PathKind(of: destination) {
+        case nil: return
+        case .folder: throw .badPath(path: destination, expected: "the path of a file", found: "a folder")
+        case .special: throw .badPath(path: destination, expected: expected, found: "a device or a pipe")
+        case .file:
+            let isModel = [GGUFCheckpoint.suffix, ".safetensors"].contains { destination.hasSuffix($0) }
+            guard isModel || GGUFFile.isOne(destination) else { return }
+            throw .badPath(path: destination, expected: expected, found: "a model to import")
+        }
     }
 
     /// Unfinished files of a destination that no process of this host writes any more: it was killed, or is elsewhere.
@@ -74,11 +74,6 @@ struct PartialFile: ~Copyable {
             throw .unwritable(path: destination, reason: SystemMessage.latest)
         }
         Self.synchronizeFolder(of: destination)
-    }
-
-    private static func isFolder(_ path: String) -> Bool {
-        var status = stat()
-        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     /// Makes the new name durable; where a file system can't, the name is there all the same.

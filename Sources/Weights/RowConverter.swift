@@ -37,7 +37,7 @@ package enum RowConversion {
         switch (source, target) {
         case (.plain(let source), .plain(let target)): PlainConverter(source: source, target: target)
         // To round what is rounded already would add up both errors.
-        case (.grouped, .grouped): source == target ? CopyingConverter() : nil
+        case (.grouped(let grouping), .grouped): source == target ? CopyingConverter(grouping: grouping) : nil
         case (.plain(let source), .grouped(let target)):
             RoundingConverter(source: source, target: target, instructionSet: instructionSet)
         case (.grouped(let source), .plain(let target)):
@@ -55,15 +55,5 @@ private struct PlainConverter: RowConverter {
         rowCount: Int, columns: Int, from: [UnsafeRawBufferPointer], to: [UnsafeMutableRawBufferPointer]
     ) -> ElementConversion.Findings {
         unsafe ElementConversion.convert(from[0], source, to: to[0], target)
-    }
-}
-
-/// Leaves groups bit for bit as they are.
-private struct CopyingConverter: RowConverter {
-    func convert(
-        rowCount: Int, columns: Int, from: [UnsafeRawBufferPointer], to: [UnsafeMutableRawBufferPointer]
-    ) -> ElementConversion.Findings {
-        for part in unsafe from.indices { unsafe to[part].copyMemory(from: from[part]) }
-        return ElementConversion.Findings()
     }
 }

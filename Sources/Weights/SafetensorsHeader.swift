@@ -1,4 +1,5 @@
 import JSON
+import Partition
 
 /// The checks of a `.safetensors` header.
 enum SafetensorsHeader {
@@ -67,10 +68,10 @@ enum SafetensorsHeader {
                 found: "\(offsets)")
         }
         guard let byteCount = byteCount(shape, elementType), byteCount == offsets[1] - offsets[0] else {
-            let needed = byteCount(shape, elementType).map { "\($0) bytes" } ?? "a whole number of bytes"
+            let needed = byteCount(shape, elementType).map { Figure.count($0, "byte") } ?? "a whole number of bytes"
             throw .malformed(
                 location: location, expected: "\(needed) for \(elementType.rawValue) \(shape)",
-                found: "\(offsets[1] - offsets[0]) bytes")
+                found: Figure.count(offsets[1] - offsets[0], "byte"))
         }
         return SafetensorsTensor(
             name: member.key, elementType: elementType, shape: shape,
@@ -131,7 +132,7 @@ enum SafetensorsHeader {
         guard end == data.upperBound else {
             throw .malformed(
                 location: path, expected: "the data to end with the last tensor at byte \(end)",
-                found: "\(data.upperBound) bytes")
+                found: Figure.count(data.upperBound, "byte"))
         }
     }
 }

@@ -9,10 +9,14 @@ public enum WeightsError: Error, Hashable, Sendable {
     case unwritable(path: String, reason: String)
     /// What a path leads to isn't what it is given for.
     case badPath(path: String, expected: String, found: String)
+    /// There is no checkpoint at a path.
+    case notCheckpoint(path: String, found: String, advice: String)
     /// A file or folder isn't what its place asks for.
     case malformed(location: String, expected: String, found: String)
     /// Pieces of the checkpoint are absent.
     case absent(path: String, what: String, names: [String])
+    /// Of the files that make up the weights some are absent; `found` are those of their kind that there are.
+    case absentParts(path: String, names: [String], found: [String])
     /// The folder has weights only in files of kinds that aren't read.
     case otherWeights(path: String, names: [String])
     /// The checkpoint holds tensors that nothing computes with.
@@ -29,6 +33,8 @@ public enum WeightsError: Error, Hashable, Sendable {
     case tiedHead(embedding: String, head: String)
     /// config.json describes no model that is implemented; `reason` is the blueprint's message.
     case unsupportedModel(path: String, reason: String)
+    /// The tokenizer is broken, or there are tokens that the model has not; `reason` says where.
+    case unsupportedTokens(path: String, reason: String)
     /// An import was asked to stop.
     case stopped(path: String)
     /// The disk hasn't the room; the counts are nil when the system doesn't say.
@@ -61,10 +67,16 @@ extension WeightsError: CustomStringConvertible {
             "\(path): expected to write it, found '\(reason)'; check the path, its permissions and the disk"
         case .badPath(let path, let expected, let found):
             "\(path): expected \(expected), found \(found); give another path"
+        case .notCheckpoint(let path, let found, let advice):
+            "\(path): expected a checkpoint folder with config.json, or a GGUF file, found \(found); \(advice)"
         case .malformed(let location, let expected, let found):
             "\(location): expected \(expected), found \(found); download the checkpoint again"
         case .absent(let path, let what, let names):
             "\(path): expected \(what) \(Self.list(names)), found none; download the checkpoint again"
+        case .absentParts(let path, let names, let found):
+            "\(path): expected \(names.count == 1 ? "the part" : "the parts") \(Self.list(names)), "
+                + "found \(found.isEmpty ? "none" : "only \(Self.list(found))"); download what is missing, "
+                + "or give files back the names that they were published with"
         case .otherWeights(let path, let names):
             "\(path): expected weights in .safetensors files, found only \(Self.list(names)); "
                 + "other kinds are not read, download the .safetensors files of this model"
@@ -84,7 +96,7 @@ extension WeightsError: CustomStringConvertible {
         case .tiedHead(let embedding, let head):
             "embedding and head: expected one encoding, as they are one matrix in this model, "
                 + "found \(embedding) and \(head); ask for the same or for one of them only"
-        case .unsupportedModel(let path, let reason):
+        case .unsupportedModel(let path, let reason), .unsupportedTokens(let path, let reason):
             "\(path)/\(reason)"
         case .stopped(let path):
             "\(path): expected to be finished, found a request to stop; import again"

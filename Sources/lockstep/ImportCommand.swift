@@ -1,6 +1,7 @@
 import ArgumentParser
 import Blueprint
 import Compute
+import Engine
 import Foundation
 import Partition
 import Weights
@@ -33,6 +34,8 @@ struct ImportCommand: SoloCommand {
 
     func run() throws {
         let instructionSet = try InstructionSet.best
+        let checkpoint = try Checkpoint(source)
+        let unusedTokenizer = try checkpoint.checkTokens(checkpoint.blueprint())
         let bar = ProgressBar("import")
         let interruption = Interruption()
         // Without effect unless a signal has come: then the process ends here, and no unfinished file is left.
@@ -41,16 +44,17 @@ struct ImportCommand: SoloCommand {
             interruption.proceed()
         }
         let summary = try Importer.run(
-            source: source, destination: output, encoding: encodings.choices, programVersion: Lockstep.version,
+            checkpoint, destination: output, encoding: encodings.choices, programVersion: Lockstep.version,
             threads: ProcessInfo.processInfo.activeProcessorCount, instructionSet: instructionSet,
             progress: { bar.show($0.byteCount, of: $0.totalByteCount) }, isStopped: { interruption.hasCome })
         bar.finish()
-        for warning in summary.warnings { Output.remark("warning: \(warning)") }
+        if let unusedTokenizer { Output.line("warning: \(unusedTokenizer); give token ids instead of texts") }
+        for warning in summary.warnings { Output.line("warning: \(warning)") }
         for path in summary.leftovers {
-            Output.remark("warning: \(path) is left of an import that was killed; remove it if no other host writes it")
+            Output.line("warning: \(path) is left of an import that was killed; remove it if no other host writes it")
         }
         if !summary.ignored.isEmpty {
-            Output.remark("left out, without effect on the text: \(Self.brief(summary.ignored))")
+            Output.line("left out, without effect on the text: \(Self.brief(summary.ignored))")
         }
         if !summary.missingTexts.isEmpty {
             let names = summary.missingTexts.map(\.rawValue).joined(separator: ", ")
@@ -58,9 +62,9 @@ struct ImportCommand: SoloCommand {
         }
         let sizes = summary.byteCounts.sorted { $0.key.name < $1.key.name }
             .map { "\(Figure.bytes($0.value)) \($0.key.name)" }.joined(separator: ", ")
-        Output.remark(
-            "\(summary.path): \(summary.tensorCount) tensors, \(summary.parameterCount) parameters, \(sizes); "
-                + "model hash \(summary.modelHash)")
+        Output.line(
+            "\(summary.path): \(Figure.count(summary.tensorCount, "tensor")), \(summary.parameterCount) parameters, "
+                + "\(sizes); model hash \(summary.modelHash)")
     }
     /// Names as they are, of many that begin alike the beginning and how many they are.
     private static func brief(_ names: [String]) -> String {

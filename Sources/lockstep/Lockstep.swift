@@ -40,7 +40,7 @@ struct Lockstep: ParsableCommand {
             let code = exitCode(for: error)
             waitForFirstOfJob(code)
             if code == .failure, !(error is ExitCode) {
-                Output.remark("lockstep: \(error)")
+                Output.line("lockstep: \(error)")
                 exit(withError: code)
             }
             exit(withError: error)

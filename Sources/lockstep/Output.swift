@@ -19,6 +19,19 @@ enum Output {
         try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
     }
 
+    /// Writes a line about the work in which names and values from files may be: what would move a terminal's cursor or
+    /// change its colours is escaped.
+    static func line(_ line: String) {
+        var text = ""
+        for scalar in line.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: text += "\\u{\(String(scalar.value, radix: 16))}"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        remark(text)
+    }
+
     /// Writes a JSON object as the product; what is no finite number becomes a string.
     static func json(_ value: some Encodable) throws { try product(jsonText(value)) }
 

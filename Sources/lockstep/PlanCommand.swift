@@ -6,7 +6,7 @@ import Partition
 import Weights
 
 /// What each rank would hold and send.
-struct PlanCommand: SoloCommand {
+struct PlanCommand: SoloCommand, ModelArgument {
     static let configuration = CommandConfiguration(
         commandName: "plan",
         abstract: "Print what each rank would hold, compute and send. Needs neither mpirun nor weights.",
@@ -95,7 +95,7 @@ struct PlanCommand: SoloCommand {
 
     private var source: Source {
         get throws {
-            let path = try file ?? model ?? Model.embeddedPath
+            let path = try modelPath
             var isFolder: ObjCBool = false
             _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
             let stated = isFolder.boolValue ? "\(path)/config.json" : path
@@ -113,12 +113,20 @@ struct PlanCommand: SoloCommand {
             return (model.blueprint, model.file.encodings)
         case .gguf(let path):
             let checkpoint = try Checkpoint(path)
-            let blueprint = try Blueprint(configuration: checkpoint.configuration)
+            let blueprint = try checkpoint.blueprint()
             return (blueprint, try checkpoint.encodings(of: blueprint))
         case .configuration(let path):
             let text = String(decoding: try TextFile.bytes(path), as: UTF8.self)
-            let blueprint = try Blueprint(configuration: text)
+            let blueprint = try blueprint(text, path)
             return (blueprint, try encodings(of: blueprint, path))
+        }
+    }
+
+    private func blueprint(_ configuration: String, _ path: String) throws -> Blueprint {
+        do throws(BlueprintError) {
+            return try Blueprint(configuration: configuration)
+        } catch {
+            throw InputError("\(path): \(error.reason)")
         }
     }
 
@@ -134,6 +142,7 @@ struct PlanCommand: SoloCommand {
     }
 
     func validate() throws {
+        try checkThatModelIsNamedOnce()
         if let ranks, !(1...4096).contains(ranks) {
             throw ValidationError("--ranks: expected 1 to 4096, found \(ranks); correct the option")
         }

@@ -6,7 +6,7 @@ import Partition
 import Weights
 
 /// What a weights file holds.
-struct ShowCommand: SoloCommand {
+struct ShowCommand: SoloCommand, ModelArgument {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Print what a weights file holds, and check it.")
 
@@ -23,11 +23,13 @@ struct ShowCommand: SoloCommand {
     var verify = false
 
     func run() throws {
-        let model = try Model(path: file ?? model ?? Model.embeddedPath)
+        let model = try Model(path: modelPath)
         try Output.product(describe(model))
         if tensors { try Output.product(list(model.file.tensors)) }
         if verify { try check(model.file) }
     }
+
+    func validate() throws { try checkThatModelIsNamedOnce() }
 
     private func describe(_ model: Model) -> String {
         let (file, blueprint) = (model.file, model.blueprint)
@@ -37,7 +39,7 @@ struct ShowCommand: SoloCommand {
         return """
             file          \(file.path)
             architecture  \(blueprint.architecture)
-            parameters    \(blueprint.parameterCount) in \(file.tensors.count) tensors
+            parameters    \(blueprint.parameterCount) in \(Figure.count(file.tensors.count, "tensor"))
             weights       \(sizes)
             layers        \(blueprint.layers.count)
             width         \(blueprint.width)

@@ -74,7 +74,3 @@ import Weights
         return numbers
     }
 }
-
-extension Checkpoint {
-    fileprivate func blueprint() throws -> Blueprint { try Blueprint(configuration: configuration) }
-}

@@ -18,7 +18,9 @@ extension LockstepTests {
         }
 
         @Test func aMissingFolderIsNamed() throws {
-            try expect(folder.path("none"), fails: ": expected something readable, found 'no such folder'")
+            try expect(
+                folder.path("none"),
+                fails: ": expected a checkpoint folder with config.json, or a GGUF file, found nothing")
         }
 
         @Test func anInstructionSetThatIsNoneIsRefused() throws {
@@ -35,7 +37,9 @@ extension LockstepTests {
             try FileManager.default.removeItem(atPath: "\(source)/model.safetensors")
             try expect(source, fails: ": expected the file 'model.safetensors', found none")
             try FileManager.default.removeItem(atPath: "\(source)/config.json")
-            try expect(source, fails: ": expected the file 'config.json', found none")
+            try expect(
+                source,
+                fails: ": expected a checkpoint folder with config.json, or a GGUF file, found a folder without")
         }
 
         @Test func elementsOfAnUnknownTypeAreRefusedByName() throws {
@@ -67,6 +71,51 @@ extension LockstepTests {
                 }
             }
             try expect(source, fails: "/model.safetensors: 'model.norm.weight' is [9], the config says [8]")
+        }
+
+        static let wrongTokens: [(file: String, old: String, new: String, message: String)] = [
+            (
+                "config.json", "\"eos_token_id\": 1", "\"eos_token_id\": [1, 1021]",
+                "expected 'eos_token_id' to be tokens of the model, from 0 to 1020, found 1021; correct the file"
+            ),
+            (
+                "generation_config.json", "\"eos_token_id\": 1", "\"eos_token_id\": -1",
+                "expected 'eos_token_id' to be tokens of the model, from 0 to 1020, found -1; correct the file"
+            ),
+            (
+                "generation_config.json", "\"eos_token_id\": 1", "\"eos_token_id\": \"one\"",
+                "expected an object whose 'eos_token_id' is a token id or a list of them"
+            ),
+            (
+                "tokenizer.json", "        \"ids\": [\n          0\n", "        \"ids\": [\n          5000\n",
+                "expected what 'post_processor' puts around a text to be tokens of the model, from 0 to 1020, found 5"
+            ),
+            (
+                "tokenizer.json", "    \"merges\": [\n", "    \"merges\": [[\"none\", \"such\"],\n",
+                "model.merges[0]: expected two tokens that are in the vocabulary, as is their merge, found "
+            ),
+        ]
+
+        @Test(arguments: wrongTokens) func tokensThatTheModelHasNotAreRefused(
+            file: String, old: String, new: String, message: String
+        ) throws {
+            let source = try Alice.copyCheckpoint(to: folder, changing: [file: [(old, new)]])
+            let output = folder.path("model.h5")
+            let launch = try lockstep(["import", source, "-o", output])
+            expectFailure(launch, "lockstep: \(source)/\(file)")
+            #expect(launch.errors.contains(message), "\(launch.errors)")
+            #expect(!FileManager.default.fileExists(atPath: output))
+        }
+
+        @Test func aTokenizerThatIsNotImplementedIsAWarning() throws {
+            let source = try TinyModel().write(to: folder)
+            try Data(#"{"model":{"type":"Unigram","vocab":[],"unk_id":0}}"#.utf8)
+                .write(to: URL(fileURLWithPath: "\(source)/tokenizer.json"))
+            let launch = try lockstep(["import", source, "-o", folder.path("model.h5")])
+            #expect(launch.status == 0)
+            #expect(
+                launch.errors.contains("warning: tokenizer.json, model.type: expected 'BPE', found 'Unigram'; "),
+                "\(launch.errors)")
         }
 
         @Test func aTruncatedPartIsRefused() throws {

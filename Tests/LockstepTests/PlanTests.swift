@@ -168,7 +168,8 @@ extension LockstepTests {
             (["--chunk", "0"], 1, "chunk: expected at least 1 token, found 0; use --chunk 1 or more"),
             (["none.h5"], 1, "none.h5: expected something readable, found 'No such file or directory'"),
             (["none.json"], 1, "none.json: expected a readable file, found none; give another path"),
-            (["/"], 1, "expected the file 'config.json', found none"),
+            (["/"], 1, "/: expected a checkpoint folder with config.json, or a GGUF file, found a folder without c"),
+            (["a.h5", "--model", "b.h5"], 64, "model: expected 'a.h5' or --model 'b.h5', found both; give one"),
             (["--encoding", "q8"], 64, "--encoding: expected with a config.json, found with the weights file "),
             (["x.h5", "--head-encoding", "q8"], 64, "--head-encoding: expected with a config.json, found with the w"),
             (
@@ -213,9 +214,16 @@ extension LockstepTests {
             let path = try folder.write("config.json", text)
             let launch = try lockstep(["plan", path])
             #expect(launch.status == 1)
-            #expect(
-                launch.errors.contains("expected 'hidden_act' to be") && launch.errors.contains("swish9"),
-                "\(launch.errors)")
+            #expect(launch.errors.hasPrefix("lockstep: \(path): expected 'hidden_act' to be"), "\(launch.errors)")
+            #expect(launch.errors.contains("swish9"), "\(launch.errors)")
+        }
+
+        @Test func whatAFileSaysDoesNotReachTheTerminalAsCommands() throws {
+            let text = TinyModel().config.replacingOccurrences(
+                of: "\"model_type\"", with: "\"\\u001b[31mkey\\u0085\\n\": 3, \"model_type\"")
+            let launch = try lockstep(["plan", try folder.write("config.json", text)])
+            #expect(launch.status == 1)
+            #expect(launch.errors.contains("found '\\u{1b}[31mkey\\u{85}\\u{a}', which is 3"), "\(launch.errors)")
         }
     }
 }

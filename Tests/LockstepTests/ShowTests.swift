@@ -18,6 +18,12 @@ extension LockstepTests {
             #expect(try lockstep(["show"]).output == launch.output)
         }
 
+        @Test func twoFilesAreRefused() throws {
+            let launch = try lockstep(["show", Alice.embedded, "--model", "other.h5"])
+            #expect(launch.status == 64 && launch.output.isEmpty)
+            #expect(launch.errors.contains("or --model 'other.h5', found both; give one"), "\(launch.errors)")
+        }
+
         @Test func everyTensorIsListed() throws {
             let lines = try lockstep(["show", "--tensors"]).output.split(separator: "\n")
             let tensors = try WeightsFile(path: Alice.embedded).tensors

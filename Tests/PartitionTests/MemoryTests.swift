@@ -162,6 +162,21 @@ import Testing
         }
     }
 
+    /// Equal shares fit only with much shorter contexts.
+    @Test(arguments: [[2_500_000, 1_700_000], [2_200_000, 1_800_000], [1_600_000, 1_200_000, 1_300_000]])
+    func theLongestContextThatFitsWithAnySharesIsNamed(limits: [Int]) throws {
+        let alice = try Resource.blueprint("alice")
+        var policy = Policy(shares: limits.map { _ in 1 }, context: 512, memoryByteCounts: limits)
+        let error = try #require(throws: PartitionError.self) { try Self.plan(alice, policy) }
+        guard case .memory(let shortage) = error else { throw error }
+        let longest = try #require(shortage.longestContext)
+        #expect(longest > RefusalTests.shortage(alice, policy)?.longestContext ?? 0)
+        policy.context = longest
+        #expect(try Self.plan(alice, policy).memoryRemark != nil)
+        policy.context += 1
+        #expect(throws: PartitionError.self) { try Self.plan(alice, policy) }
+    }
+
     @Test func theSameSharesAreFoundEveryTime() throws {
         let alice = try Resource.blueprint("alice")
         let policy = Policy(shares: [1, 1, 1], context: 512, memoryByteCounts: [4_000_000, 2_600_000, 1_400_000])

@@ -47,7 +47,7 @@ import Weights
         #expect(message.contains("'model-00001-of-00003.safetensors', 'model-00003-of-00003.safetensors'"))
         try folder.remove("model-00002-of-00003.safetensors")
         try write(["2-of-2.safetensors": part("a")])
-        #expect(try self.message().contains("expected the parts '1-of-2.safetensors', found none"))
+        #expect(try self.message().contains("expected the part '1-of-2.safetensors', found only '2-of-2.safetensors'"))
         try folder.remove("2-of-2.safetensors")
         for name in ["a-3-of-2", "a-0-of-2", "a-02-of-2", "a-+2-of-02", "a-2-of-", "a-1-of-0", "a-000001-of-000002"] {
             try write(["\(name).safetensors": part("a")])
@@ -56,7 +56,7 @@ import Weights
         }
         try write(["model-00002-of-00003.safetensors": part("a")])
         try write([:], index: ["a": "model-00002-of-00003.safetensors", "b": "other.safetensors"])
-        #expect(try self.message().contains("expected the parts 'other.safetensors', found none"))
+        #expect(try self.message().contains("expected the part 'other.safetensors', found only 'model-00002"))
     }
 
     @Test func anIndexThatDisagreesWithThePartsIsRefused() throws {
@@ -85,13 +85,32 @@ import Weights
     }
 
     @Test func missingPiecesAreNamed() throws {
-        #expect(try message().contains("'config.json'"))
+        #expect(try message().contains("or a GGUF file, found a folder without config.json; give another path"))
         try folder.write("config.json", "{}")
         #expect(try message().contains("'model.safetensors'"))
-        let absent = folder.path("absent")
-        #expect(throws: WeightsError.unreadable(path: absent, reason: "no such folder")) { _ = try Checkpoint(absent) }
-        let error = #expect(throws: WeightsError.self) { _ = try Checkpoint(folder.path("config.json")) }
-        #expect(error?.description.contains("expected a checkpoint folder") == true)
+    }
+
+    @Test func aPathThatLeadsToNoCheckpointIsCalledWhatItIs() throws {
+        for name in ["config.json", "model-00001-of-00002.safetensors", "model.safetensors.index.json"] {
+            try folder.write(name, "{}")
+        }
+        try folder.write("model.h5", [0x89] + Array("HDF\r\n\u{1a}\n".utf8) + [0])
+        try folder.write("notes.txt", "")
+        let own = folder.path("")
+        for (name, found) in [
+            ("absent", "nothing; check the path"), ("absent.gguf", "nothing; check the path"),
+            ("notes.txt/config.json", "'Not a directory'; check the path"),
+            ("config.json", "one file of such a folder; give the folder, \(own)"),
+            ("model-00001-of-00002.safetensors", "one file of such a folder; give the folder, \(own)"),
+            ("model.safetensors.index.json", "one file of such a folder; give the folder, \(own)"),
+            ("model.h5", "an HDF5 file; if it is a weights file, it is imported already"),
+            ("notes.txt", "another file; give another path"), ("/dev/null", "a device or a pipe; give another path"),
+        ] {
+            let path = name.hasPrefix("/") ? name : folder.path(name)
+            let error = #expect(throws: WeightsError.self) { _ = try Checkpoint(path) }
+            let expected = "\(path): expected a checkpoint folder with config.json, or a GGUF file, found \(found)"
+            #expect(error?.description.hasPrefix(expected) == true, "\(String(describing: error))")
+        }
     }
 
     @Test func aTextThatIsNotUTF8IsRefused() throws {

@@ -120,7 +120,7 @@ import Weights
             $0
         }
         #expect(try message { $0.set("a", .other(9, nested)) }.contains("expected 'a' in 4 levels"))
-        #expect(try message { $0.set("general.alignment", .unsigned32(24)) }.contains("to be a power of two"))
+        #expect(try message { $0.set("general.alignment", .unsigned32(24)) }.contains("a power of two, found 24;"))
         #expect(try message { $0.set("general.alignment", .unsigned32(0)) }.contains("to be a power of two"))
     }
 
@@ -179,16 +179,42 @@ import Weights
         #expect(factors.contains("'rope_freqs.weight' to be 8 factors"))
     }
 
-    @Test func tensorsThatNothingComputesWithAreNamed() throws {
-        var text = GGUFText.smallModel
-        text.tensors.append(.zeros("blk.0.extra.weight", [32]))
+    private func messageOfImport(_ text: GGUFText) throws -> String {
         try folder.write("bad.gguf", text.bytes)
         let error = #expect(throws: WeightsError.self) {
             _ = try Importer.run(
                 source: folder.path("bad.gguf"), destination: folder.path("bad.h5"), encoding: .keep,
                 programVersion: "test")
         }
-        #expect(error?.description.contains("found also 'blk.0.extra.weight'") == true)
         #expect(try folder.names() == ["bad.gguf"])
+        return try #require(error).description
+    }
+
+    @Test func missingTensorsHaveTheNamesOfTheFile() throws {
+        for name in ["blk.0.attn_q.weight", "blk.0.ffn_norm.weight", "output_norm.weight"] {
+            var text = GGUFText.smallModel
+            text.tensors.removeAll { $0.name == name }
+            let message = try messageOfImport(text)
+            #expect(message.contains("bad.gguf: expected the tensors that its metadata asks for: '\(name)', found"))
+        }
+        // A projection of all experts is one tensor in a file, and may be many in a checkpoint.
+        var text = GGUFText.smallModel
+        text.set("llama.expert_count", .unsigned32(4))
+        text.set("llama.expert_used_count", .unsigned32(2))
+        text.tensors.removeAll { $0.name.contains("ffn_gate") || $0.name.contains("ffn_up") }
+        text.tensors.removeAll { $0.name.contains("ffn_down") }
+        let experts = try messageOfImport(text)
+        #expect(experts.contains("'blk.0.ffn_gate_inp.weight', 'blk.0.ffn_gate_exps.weight', "), "\(experts)")
+        #expect(!experts.contains("model.layers"), "\(experts)")
+    }
+
+    @Test func tensorsThatNothingComputesWithAreNamed() throws {
+        var text = GGUFText.smallModel
+        text.tensors.append(.zeros("blk.0.extra.weight", [32]))
+        #expect(try messageOfImport(text).contains("found also 'blk.0.extra.weight'"))
+        // One that other models have, and a checkpoint by another name.
+        text.tensors[text.tensors.count - 1] = .zeros("blk.0.attn_q_norm.weight", [16])
+        let normed = try messageOfImport(text)
+        #expect(normed.contains("found also 'blk.0.attn_q_norm.weight'"))
     }
 }

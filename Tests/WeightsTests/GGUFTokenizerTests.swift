@@ -66,6 +66,7 @@ import Weights
                 text.set("tokenizer.ggml.tokens", .texts(["x", "\u{cc}", "\u{123}", mark, "x\(mark)"]))
                 text.set("tokenizer.ggml.token_type", .signed32s(Array(repeating: 1, count: 5)))
                 text.set("tokenizer.ggml.merges", .texts(["\u{cc} \u{123}", "x \(mark)"]))
+                for role in ["bos", "eos"] { text.remove("tokenizer.ggml.\(role)_token_id") }
             }
             #expect(try tokenizer.encode("x\u{301}") == whole, "\(name)")
         }
@@ -158,6 +159,17 @@ import Weights
         #expect(values["eos_token"] as? String == special[4])
         #expect(values["pad_token"] is NSNull)
         #expect(try Blueprint(configuration: checkpoint.configuration).endTokens == [1008, 1007])
+    }
+
+    @Test func tokensAtTheEndsOfTextsMustBeThere() throws {
+        for role in ["bos", "eos"] {
+            let key = "tokenizer.ggml.\(role)_token_id"
+            let message = try message("qwen2") { $0.set(key, .unsigned32(1009)) }
+            #expect(message.contains("expected '\(key)' to be one of 1009 tokens, found 1009"), "\(message)")
+            // That there is none, some files say so.
+            let none = try file("qwen2") { $0.set(key, .unsigned32(.max)) }
+            #expect(try Blueprint(configuration: none.configuration).endTokens == (role == "eos" ? [] : [1008]))
+        }
     }
 
     @Test func otherTokenizersAreRefused() throws {

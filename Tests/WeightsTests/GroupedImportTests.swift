@@ -55,6 +55,41 @@ import Weights
         }
     }
 
+    /// Two groups of one matrix, the second of which may be the short one at a row's end.
+    @Test(arguments: GroupedModel.groupings) func groupsThatAreNotFiniteAreAWarning(grouping: Grouping) throws {
+        let name = "model.layers.0.mlp.down_proj.weight"
+        let isNested = grouping.scale == .nested
+        let (scales, offsets): (Grouping.Part, Grouping.Part) =
+            isNested ? (.superScales, .superOffsets) : (.scales, .offsets)
+        let (noNumber, infinity): ([UInt8], [UInt8]) =
+            switch grouping.scale {
+            case .f16, .nested: ([0xff, 0xff], [0, 0x7c])
+            case .bf16: ([0xff, 0xff], [0x80, 0x7f])
+            case .f32: ([0xff, 0xff, 0xff, 0xff], [0, 0, 0x80, 0x7f])
+            }
+        var model = GroupedModel(grouping: grouping)
+        func warnings(_ encoding: ImportEncoding) throws -> [ImportSummary.Warning] {
+            try Importer.run(Checkpoint(model), destination: destination, encoding: encoding, programVersion: "0")
+                .warnings
+        }
+        #expect(try warnings(.keep).isEmpty)
+        model.change = { tensor in
+            guard tensor.name == name else { return }
+            let columnsEach = isNested ? Grouping.superSize : grouping.size
+            tensor.set(scales, row: 3, index: 0, noNumber)
+            tensor.set(offsets, row: 5, index: (tensor.columns - 1) / columnsEach, infinity)
+        }
+        let tensor = try #require(try model.all().first { $0.name == name })
+        let count = (0..<tensor.rows).reduce(0) { count, row in
+            count + (0..<tensor.columns).count { !tensor.element(row, $0).isFinite }
+        }
+        #expect(count > 0)
+        for encoding in [ImportEncoding.keep, .f32] {
+            let warning = try #require(try warnings(encoding).first)
+            #expect(warning.tensor == name && warning.nonFiniteCount == count)
+        }
+    }
+
     @Test func everyInstructionSetMakesTheSameModel() throws {
         try Numbers.model.write(to: source)
         for encoding in [try grouped(4), try grouped(8, size: 64, offsets: true)] {

@@ -6,6 +6,8 @@ import Weights
 struct GroupedModel: CheckpointReader {
     var sample = SampleModel(width: 256, mlpWidth: 200, vocabulary: 37, layers: 1)
     let grouping: Grouping
+    /// Is done to every tensor.
+    var change: (inout GroupedTensor) -> Void = { _ in }
 
     let path = "memory"
     let name = "memory"
@@ -21,7 +23,10 @@ struct GroupedModel: CheckpointReader {
     func all() throws(WeightsError) -> [GroupedTensor] {
         do {
             return try Blueprint(configuration: sample.config).weights.enumerated().map { index, weight in
-                GroupedTensor(weight, weight.isVector ? .f32 : .grouped(grouping), seed: UInt64(index) + 1)
+                var tensor = GroupedTensor(
+                    weight, weight.isVector ? .f32 : .grouped(grouping), seed: UInt64(index) + 1)
+                change(&tensor)
+                return tensor
             }
         } catch { throw .unsupportedModel(path: path, reason: "\(error)") }
     }
@@ -46,7 +51,7 @@ struct GroupedTensor: CheckpointTensor {
     let shape: [Int]
     let encoding: Encoding
     /// `[rows, elements]` each, in the order of the encoding's parts.
-    let parts: [[UInt8]]
+    private(set) var parts: [[UInt8]]
 
     init(_ weight: Weight, _ encoding: Encoding, seed: UInt64) {
         name = weight.name
@@ -69,6 +74,13 @@ struct GroupedTensor: CheckpointTensor {
             let length = encoding.rowByteCount(of: part, columns: columns)
             unsafe parts[index].copyBytes(from: self.parts[index][rows.lowerBound * length..<rows.upperBound * length])
         }
+    }
+
+    /// Puts other bytes in place of an element of a part, where it has that part.
+    mutating func set(_ part: Grouping.Part, row: Int, index: Int, _ bytes: [UInt8]) {
+        guard let place = encoding.parts.firstIndex(of: part) else { return }
+        let start = row * encoding.rowByteCount(of: part, columns: columns) + index * bytes.count
+        parts[place].replaceSubrange(start..<start + bytes.count, with: bytes)
     }
 
     /// An element, by the formula of ``Grouping``, in double precision.

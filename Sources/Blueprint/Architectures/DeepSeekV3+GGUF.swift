@@ -19,7 +19,6 @@ extension DeepSeekV3 {
             try addScoring(file, &reader, &members)
             addGroups(reader, &members)
             try addMagnitude(&reader, &members)
-            members["num_nextn_predict_layers"] = .integer(file.furtherLayerCount)
         }
         return family
     }
@@ -79,13 +78,13 @@ extension DeepSeekV3 {
     private static func addMagnitude(
         _ reader: inout ConfigurationReader, _ members: inout [String: ConfigurationValue]
     ) throws(BlueprintError) {
-        guard case .object(var rotary)? = members["rope_parameters"], rotary["rope_type"] == .string("yarn") else {
-            try reader.require("rope.scaling.yarn_log_multiplier", .real(0))
-            return
+        try GGUFConfiguration.changeRotary(&members) { (rotary) throws(BlueprintError) in
+            guard rotary["rope_type"] == .string("yarn") else {
+                return try reader.require("rope.scaling.yarn_log_multiplier", .real(0))
+            }
+            let magnitude = 10 * (try reader.positive("rope.scaling.yarn_log_multiplier"))
+            rotary["mscale"] = .real(magnitude)
+            rotary["mscale_all_dim"] = .real(magnitude)
         }
-        let magnitude = 10 * (try reader.positive("rope.scaling.yarn_log_multiplier"))
-        rotary["mscale"] = .real(magnitude)
-        rotary["mscale_all_dim"] = .real(magnitude)
-        members["rope_parameters"] = .object(rotary)
     }
 }

@@ -22,9 +22,8 @@ extension GGUFFamily {
             try Self.addDeltaNets(&members, &reader)
             members["layer_types"] = try Self.layerTypes(file, &reader)
             // All of a head turns where the file says nothing, where a checkpoint has a quarter.
-            if case .object(var rotary)? = members["rope_parameters"], rotary["partial_rotary_factor"] == nil {
-                rotary["partial_rotary_factor"] = .real(1)
-                members["rope_parameters"] = .object(rotary)
+            try GGUFConfiguration.changeRotary(&members) { rotary in
+                rotary["partial_rotary_factor"] = rotary["partial_rotary_factor"] ?? .real(1)
             }
         }
         guard hasExperts else { return }

@@ -15,7 +15,6 @@ enum GLM4MoE: Architecture {
             // 2 is a sigmoid of each; 0 is no statement.
             try reader.require("expert_gating_func", .integer(0), .integer(2))
             members["use_qk_norm"] = .boolean(file.has("attn_q_norm.weight"))
-            members["num_nextn_predict_layers"] = .integer(file.furtherLayerCount)
         }
         return family
     }

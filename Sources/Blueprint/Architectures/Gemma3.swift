@@ -16,10 +16,11 @@ enum Gemma3: Architecture {
                 members["final_logit_softcapping"] = .real(cap)
             }
             let local = try reader.positive("rope.freq_base_swa", default: 10_000)
-            members["rope_parameters"] = .object([
-                "full_attention": members["rope_parameters"] ?? .null,
-                "sliding_attention": .object(["rope_theta": .real(local)]),
-            ])
+            try GGUFConfiguration.changeRotary(&members) { rotary in
+                rotary = [
+                    "full_attention": .object(rotary), "sliding_attention": .object(["rope_theta": .real(local)]),
+                ]
+            }
         }
         return family
     }

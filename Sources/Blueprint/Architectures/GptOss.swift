@@ -24,11 +24,9 @@ enum GptOss: Architecture {
             }
             members["sliding_window"] = .integer(try reader.count("attention.sliding_window"))
             members["layer_types"] = try file.layerTypes(&reader, period: 2)
-            guard case .object(var rotary)? = members["rope_parameters"], rotary["rope_type"] == .string("yarn") else {
-                return
+            try GGUFConfiguration.changeRotary(&members) { rotary in
+                if rotary["rope_type"] == .string("yarn") { rotary["truncate"] = .boolean(false) }
             }
-            rotary["truncate"] = .boolean(false)
-            members["rope_parameters"] = .object(rotary)
         }
         return family
     }
