@@ -70,6 +70,11 @@ extension Blueprint {
             throw .unknownKey(
                 "quantization.\(unknown)", value: quantization.plain.contains(unknown) ? "false" : "a quantisation")
         }
+        let paths = Dictionary(grouping: quantization.paths, by: referenceName)
+        if let twice = paths.values.filter({ $0.count > 1 }).min(by: { $0[0] < $1[0] }) {
+            throw .inconsistent(
+                expected: "'quantization' to have one name for each part", found: twice.joined(separator: " and "))
+        }
         return quantization.renamed(referenceName)
     }
 
@@ -77,6 +82,12 @@ extension Blueprint {
     public func referenceName(_ name: String) -> String {
         let other = mlxPrefixes.first { name == $0.key || name.hasPrefix($0.key + ".") }
         return other.map { $0.value + name.dropFirst($0.key.count) } ?? name
+    }
+
+    /// The name that mlx-lm gives to a tensor of the reference.
+    public func mlxName(_ name: String) -> String {
+        let other = mlxPrefixes.first { name == $0.value || name.hasPrefix($0.value + ".") }
+        return other.map { $0.key + name.dropFirst($0.value.count) } ?? name
     }
 
     /// Whether the embedding serves as head.

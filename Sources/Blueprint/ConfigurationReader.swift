@@ -30,7 +30,10 @@ struct ConfigurationReader {
     init(json: String) throws(BlueprintError) {
         let decoded: ConfigurationValue
         do {
-            decoded = try JSONDecoder().decode(ConfigurationValue.self, from: Data(json.utf8))
+            let decoder = JSONDecoder()
+            // Python writes numbers that JSON has no words for, such as the Infinity of a limit that is none.
+            decoder.allowsJSON5 = true
+            decoded = try decoder.decode(ConfigurationValue.self, from: Data(json.utf8))
         } catch {
             throw .notJSON(json.isEmpty ? "an empty file" : "text that does not parse")
         }

@@ -48,13 +48,15 @@ public enum ConfigurationValue: Hashable, Sendable, Decodable {
 }
 
 extension ConfigurationValue: CustomStringConvertible {
-    /// The value as JSON, objects with sorted keys; what is no number JSON has no words for.
+    /// The value as JSON, objects with sorted keys; for what is no finite number, for which it has no words, in those
+    /// of JSON5.
     public var description: String {
         switch self {
         case .null: "null"
         case .boolean(let value): "\(value)"
         case .integer(let value): "\(value)"
-        case .real(let value): "\(value)"
+        case .real(let value):
+            value.isFinite ? "\(value)" : value.isNaN ? "NaN" : value > 0 ? "Infinity" : "-Infinity"
         case .string(let value): Self.quoted(value)
         case .array(let values): "[\(values.map(\.description).joined(separator: ", "))]"
         case .object(let values):

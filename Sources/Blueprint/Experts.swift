@@ -31,7 +31,7 @@ public struct Router: Hashable, Sendable {
     public var isNormalized = false
     /// Groups of as many experts each, of which a token first chooses some, by the sum of the highest scores.
     public var groupCount = 1
-    /// How many of a group's highest scores are summed.
+    /// How many of a group's highest scores are summed: 1 or 2.
     public var groupScoreCount = 2
     /// The most groups that there may be.
     public static let largestGroupCount = 1024

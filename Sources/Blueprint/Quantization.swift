@@ -83,9 +83,9 @@ public struct Quantization: Hashable, Sendable {
     /// The parts of the model that it names, in order.
     var paths: [String] { plain.union(exceptions.keys).sorted() }
 
-    /// The same of parts with other names.
+    /// The same of parts with other names, none of which becomes that of another.
     func renamed(_ name: (String) -> String) -> Quantization {
-        let exceptions = Dictionary(exceptions.map { (name($0), $1) }, uniquingKeysWith: { first, _ in first })
+        let exceptions = Dictionary(uniqueKeysWithValues: exceptions.map { (name($0), $1) })
         return Quantization(form: form, exceptions: exceptions, plain: Set(plain.map(name)))
     }
 }

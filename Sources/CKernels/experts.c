@@ -33,7 +33,7 @@ static float value_of_group(const choosing *c, const float *scores, size_t group
     size_t size = c->experts / c->groups;
     int32_t taken[2];
     float sum = 0;
-    for (size_t t = 0; t < smaller(smaller(c->group_scores, 2), size); t++) {
+    for (size_t t = 0; t < smaller(c->group_scores, size); t++) {
         size_t best = highest(scores, c->correction, group * size, size, taken, t);
         if (best == (group + 1) * size) break;
         taken[t] = (int32_t)best;

@@ -97,6 +97,7 @@ extension Operations {
         precondition(
             experts % router.groupCount == 0 && router.groupCount <= Router.largestGroupCount,
             "Groups are of equal size.")
+        precondition((1...2).contains(router.groupScoreCount), "One score of a group counts, or two.")
         Self.check(logits, tokens: tokens, columns: experts)
         let scoring =
             switch router.scoring {

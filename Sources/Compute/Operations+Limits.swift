@@ -19,25 +19,30 @@ extension Operations {
         return arena
     }
 
-    /// Bytes per second of `repeats` readings of bytes `range` of what an arena has handed out, in the order of time, in
-    /// the manner that has the fastest median: of noisy figures the fastest of all is a matter of luck. They should be
-    /// several times the last cache.
+    /// Bytes per second of one reading of bytes `range` of what an arena has handed out, which should be several times
+    /// the last cache, in so many streams; see ``read(_:_:streams:)``.
+    public func readBandwidth(of arena: Arena, _ range: Range<Int>, streams: Int) -> Double {
+        let duration = ContinuousClock().measure { read(arena, range, streams: streams) }
+        return Double(range.count / 64 * 64) / (duration / .seconds(1))
+    }
+
+    /// In how many streams this is the fastest, by the median of `repeats` readings: of noisy figures the fastest of
+    /// all is a matter of luck.
     ///
     /// - Parameter meet: is called before each reading: ranks that wait for each other in it read at the same time.
-    public func readBandwidths<Failure: Error>(
+    public func fastestStreams<Failure: Error>(
         of arena: Arena, _ range: Range<Int>, repeats: Int = 3, meet: () throws(Failure) -> Void
-    ) throws(Failure) -> [Double] {
+    ) throws(Failure) -> Int {
         var readings = [[Double]](repeating: [], count: Self.readingStreams.count)
         // In turn, so that a slow moment meets every manner.
         for _ in 0..<max(1, repeats) {
             for (manner, streams) in Self.readingStreams.enumerated() {
                 try meet()
-                let duration = ContinuousClock().measure { read(arena, range, streams: streams) }
-                readings[manner].append(Double(range.count / 64 * 64) / (duration / .seconds(1)))
+                readings[manner].append(readBandwidth(of: arena, range, streams: streams))
             }
         }
-        func median(_ figures: [Double]) -> Double { figures.sorted()[figures.count / 2] }
-        return readings.max { median($0) < median($1) } ?? []
+        let medians = readings.map { $0.sorted()[$0.count / 2] }
+        return Self.readingStreams[medians.indices.max { medians[$0] < medians[$1] } ?? 0]
     }
 
     /// Numbers of streams among which ``read(_:_:streams:)`` may be the fastest: memory gives several more than one.

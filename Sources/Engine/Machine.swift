@@ -74,8 +74,8 @@ extension Session {
 
     /// Measures how fast all ranks read memory at the same time; to be called on every rank.
     ///
-    /// - Returns: bytes per second of each rank, in rank order, on every rank: in the median of several readings, to hold
-    ///   medians against, where ``measureMachines()`` has those in the best.
+    /// - Returns: bytes per second of each rank, in rank order, on every rank: in the median of several readings, to
+    ///   hold medians against, where ``measureMachines()`` has those in the best.
     public func measureReading() throws(MPIError) -> [Double] {
         let readings = try readings()
         return readings[readings.count / 2]
@@ -92,21 +92,61 @@ extension Session {
     /// Several times the last cache of any machine but the largest.
     private static let cachedByteCount = 256 << 20
 
-    /// Bytes per second of each rank in several readings of all ranks at the same time; that in which they read least
-    /// together comes first.
+    /// See ``Compute/Operations/readings(of:_:by:)``.
     private func readings() throws(MPIError) -> [[Double]] {
         let operations = bench.operations
         let written = try communicator.together {
             weightBytes.count < Self.cachedByteCount
                 ? try operations.writtenArena(byteCount: Self.cachedByteCount) : nil
         }
-        let own = try operations.readBandwidths(
-            of: written ?? arena, written.map { 0..<$0.usedByteCount } ?? weightBytes
-        ) { () throws(MPIError) in try communicator.barrier() }
-        let all = try gather(own)
-        let readings = own.indices.map { reading in
-            (0..<rankCount).map { all[$0 * own.count + reading] }
+        return try operations.readings(
+            of: written ?? arena, written.map { 0..<$0.usedByteCount } ?? weightBytes, by: communicator)
+    }
+}
+
+extension Operations {
+    private static let readingCount = 3
+
+    /// Bytes per second of each rank in several readings, every one of which all ranks begin at the same time, in the
+    /// order of ``Machine/ordered(_:hosts:)``; to be called on every rank. Each rank's are of the time that it takes
+    /// itself, in the manner that is the fastest there.
+    ///
+    /// - Returns: [readings, ranks], the same on every rank; the last is the best, the middle one the median.
+    package func readings(
+        of arena: Arena, _ range: Range<Int>, by communicator: Communicator
+    ) throws(MPIError) -> [[Double]] {
+        func meet() throws(MPIError) { try communicator.barrier() }
+        let streams = try fastestStreams(of: arena, range, meet: meet)
+        var own: [Double] = []
+        for _ in 0..<Self.readingCount {
+            try meet()
+            own.append(readBandwidth(of: arena, range, streams: streams))
         }
-        return readings.sorted { $0.reduce(0, +) < $1.reduce(0, +) }
+        let ranks = communicator.hosts.count
+        var all = [Double](repeating: 0, count: ranks * own.count)
+        var span = all.mutableSpan
+        try communicator.allGatherEqual(own.span, into: &span)
+        let readings = own.indices.map { reading in (0..<ranks).map { all[$0 * own.count + reading] } }
+        return Machine.ordered(readings, hosts: communicator.hosts)
+    }
+}
+
+extension Machine {
+    /// What ranks have read in several moments, each host's moments in the order of what its ranks read together, the
+    /// least first: what one has of a host's memory, its neighbour may lack.
+    ///
+    /// - Parameters:
+    ///   - readings: [moments, ranks].
+    ///   - hosts: [ranks].
+    package static func ordered(_ readings: [[Double]], hosts: [String]) -> [[Double]] {
+        var ordered = readings
+        for host in Set(hosts) {
+            let ranks = hosts.indices.filter { hosts[$0] == host }
+            func together(_ reading: [Double]) -> Double { ranks.reduce(0) { $0 + reading[$1] } }
+            for (place, reading) in readings.sorted(by: { together($0) < together($1) }).enumerated() {
+                for rank in ranks { ordered[place][rank] = reading[rank] }
+            }
+        }
+        return ordered
     }
 }

@@ -118,13 +118,13 @@ public struct Benchmark: Sendable {
 
 extension Machine {
     /// The better figures of two measurements of the same machines: another program, or the host of a virtual machine,
-    /// only takes away. What they read is of one moment: what one has, its neighbour may lack.
+    /// only takes away. What a host's ranks read is of one moment.
     package static func best(_ some: [Machine], _ others: [Machine]) -> [Machine] {
-        func reading(_ machines: [Machine]) -> Double { machines.reduce(0) { $0 + $1.readBandwidth } }
-        let readers = reading(some) < reading(others) ? others : some
-        return zip(readers, zip(some, others)).map { reader, both in
-            var machine = reader
-            machine.peaks = both.0.peaks.merging(both.1.peaks) { max($0, $1) }
+        let readings = ordered([some, others].map { $0.map(\.readBandwidth) }, hosts: some.map(\.host))[1]
+        return zip(readings, zip(some, others)).map { reading, both in
+            var machine = both.0
+            machine.readBandwidth = reading
+            machine.peaks.merge(both.1.peaks) { max($0, $1) }
             return machine
         }
     }

@@ -40,9 +40,22 @@ public struct Checkpoint {
     /// Every tensor under its name, after a check that all files are there, are sound and agree with each other.
     package func tensors() throws(WeightsError) -> [String: any CheckpointTensor] { try reader.tensors() }
 
-    /// Every tensor under the name, in the shape and with the numbers that a blueprint asks for.
-    package func tensors(for blueprint: Blueprint) throws(WeightsError) -> [String: any CheckpointTensor] {
-        MLXTensors.restored(try tensors(), for: blueprint)
+    /// Every tensor under the name, in the shape and with the numbers that a blueprint asks for, and the names that
+    /// files have for those names; nil for what they can't have.
+    package func tensors(
+        for blueprint: Blueprint
+    ) throws(WeightsError) -> (all: [String: any CheckpointTensor], fileName: (String) -> String?) {
+        let stored = try tensors()
+        let isRenamed = stored.keys.contains { blueprint.referenceName($0) != $0 }
+        return (
+            try MLXTensors.restored(stored, for: blueprint), isRenamed ? blueprint.mlxName : reader.fileName(of:)
+        )
+    }
+
+    /// The tensor of every weight of a blueprint, by the weight's name.
+    private func joinedTensors(for blueprint: Blueprint) throws(WeightsError) -> [String: any CheckpointTensor] {
+        let (tensors, fileName) = try tensors(for: blueprint)
+        return try JoinedTensor.all(blueprint.weights, tensors, of: reader, fileName).tensors
     }
 
     /// What it computes.
@@ -57,7 +70,7 @@ public struct Checkpoint {
     /// How each weight of a blueprint is stored, by the weight's name.
     public func encodings(of blueprint: Blueprint) throws(WeightsError) -> [String: Encoding] {
         var encodings: [String: Encoding] = [:]
-        for (name, tensor) in try JoinedTensor.all(blueprint.weights, tensors(for: blueprint), of: reader).tensors {
+        for (name, tensor) in try joinedTensors(for: blueprint) {
             encodings[name] = try tensor.encoding
         }
         return encodings

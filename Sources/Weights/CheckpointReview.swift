@@ -20,8 +20,9 @@ struct CheckpointReview {
     init(
         _ checkpoint: Checkpoint, _ blueprint: Blueprint, _ encoding: ImportEncoding, _ instructionSet: InstructionSet
     ) throws(WeightsError) {
-        let (weights, tensors) = (blueprint.weights, try checkpoint.tensors(for: blueprint))
-        let joined = try JoinedTensor.all(weights, tensors, of: checkpoint.reader)
+        let (tensors, fileName) = try checkpoint.tensors(for: blueprint)
+        let weights = blueprint.weights
+        let joined = try JoinedTensor.all(weights, tensors, of: checkpoint.reader, fileName)
         let others = Set(tensors.keys).subtracting(joined.used).sorted()
         let unexpected = others.filter { !blueprint.ignores($0) }
         if blueprint.quantization == nil, let scales = unexpected.first(where: { $0.hasSuffix(".scales") }) {
@@ -30,7 +31,7 @@ struct CheckpointReview {
                 found: "none")
         }
         guard unexpected.isEmpty else {
-            let names = unexpected.map { checkpoint.reader.fileName(of: $0) ?? $0 }
+            let names = unexpected.map { fileName($0) ?? $0 }
             throw .unexpectedTensors(path: checkpoint.path, names: names)
         }
         let encoding = try encoding.resolved(for: blueprint)
@@ -40,7 +41,7 @@ struct CheckpointReview {
             items.append(try Self.item(weight, tensor, encoding, instructionSet))
         }
         self.items = items
-        ignored = others
+        ignored = others.map { fileName($0) ?? $0 }
     }
 
     private static func item(

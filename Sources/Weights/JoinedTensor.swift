@@ -14,10 +14,13 @@ struct JoinedTensor: CheckpointTensor {
 
     /// The tensor of every weight, by the weight's name, and the names of the checkpoint's tensors that they use.
     ///
-    /// - Parameter reader: what has the tensors.
+    /// - Parameters:
+    ///   - reader: what has the tensors.
+    ///   - fileName: what its files call the tensor of a name; nil where they can't have it.
     /// - Throws: ``WeightsError`` for weights of which there are no tensors, and for tensors of another shape.
     static func all(
-        _ weights: [Weight], _ tensors: [String: any CheckpointTensor], of reader: any CheckpointReader
+        _ weights: [Weight], _ tensors: [String: any CheckpointTensor], of reader: any CheckpointReader,
+        _ fileName: (String) -> String?
     ) throws(WeightsError) -> (tensors: [String: any CheckpointTensor], used: Set<String>) {
         var result: [String: any CheckpointTensor] = [:]
         var (used, missing) = (Set<String>(), [String]())
@@ -33,7 +36,7 @@ struct JoinedTensor: CheckpointTensor {
                 // Of the tensors that may serve, those of which there are some, or else the first that there may be.
                 let begun = weight.sources.first { names($0, of: weight).contains { tensors[$0] != nil } }
                 let possible = weight.sources.first { source in
-                    names(source, of: weight).allSatisfy { reader.fileName(of: $0) != nil }
+                    names(source, of: weight).allSatisfy { fileName($0) != nil }
                 }
                 missing += names(begun ?? possible ?? weight.sources[0], of: weight).filter { tensors[$0] == nil }
                 continue
@@ -44,7 +47,7 @@ struct JoinedTensor: CheckpointTensor {
         guard missing.isEmpty else {
             throw .absent(
                 path: reader.path, what: "the tensors that \(reader.configurationName) asks for:",
-                names: missing.map { reader.fileName(of: $0) ?? $0 })
+                names: missing.map { fileName($0) ?? $0 })
         }
         return (result, used)
     }

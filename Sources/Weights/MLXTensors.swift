@@ -44,12 +44,16 @@ enum MLXTensors {
     /// The tensors under the names, in the shapes and with the numbers of the reference.
     static func restored(
         _ tensors: [String: any CheckpointTensor], for blueprint: Blueprint
-    ) -> [String: any CheckpointTensor] {
-        var restored = Dictionary(
-            tensors.map { (blueprint.referenceName($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
-        // Of two that would have one name none is known.
-        if restored.count < tensors.count { restored = tensors }
-        let turned = turnedConvolutions(restored, blueprint)
+    ) throws(WeightsError) -> [String: any CheckpointTensor] {
+        var restored: [String: any CheckpointTensor] = [:]
+        for (stored, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
+            let name = blueprint.referenceName(stored)
+            if restored.updateValue(tensor, forKey: name) != nil {
+                throw .malformed(
+                    location: tensor.location, expected: "one tensor for '\(name)'", found: "another one too")
+            }
+        }
+        let turned = try turnedConvolutions(restored, blueprint)
         guard !turned.isEmpty else { return restored }
         restored.merge(turned) { $1 }
         for norm in blueprint.norms where norm.addend == 1 {
@@ -59,15 +63,25 @@ enum MLXTensors {
         return restored
     }
 
+    /// The convolutions, where they lie as mlx-lm has them: all of a checkpoint, or none.
     private static func turnedConvolutions(
         _ tensors: [String: any CheckpointTensor], _ blueprint: Blueprint
-    ) -> [String: any CheckpointTensor] {
+    ) throws(WeightsError) -> [String: any CheckpointTensor] {
         var turned: [String: any CheckpointTensor] = [:]
+        var straight: (any CheckpointTensor)?
         for source in blueprint.weights.flatMap(\.sources) where source.shape.count == 3 && source.shape[1] == 1 {
-            guard let tensor = tensors[source.name], source.shape[2] > 1,
-                tensor.shape == [source.shape[0], source.shape[2], 1]
-            else { continue }
-            turned[source.name] = ReshapedTensor(tensor, shape: source.shape)
+            guard let tensor = tensors[source.name], source.shape[2] > 1 else { continue }
+            if tensor.shape == [source.shape[0], source.shape[2], 1] {
+                turned[source.name] = ReshapedTensor(tensor, shape: source.shape)
+            } else if tensor.shape == source.shape {
+                straight = tensor
+            }
+        }
+        if let straight, !turned.isEmpty {
+            let shape = [straight.shape[0], straight.shape[2], 1]
+            throw .malformed(
+                location: straight.location, expected: "a convolution of \(shape), as others of this checkpoint",
+                found: "one of \(straight.shape)")
         }
         return turned
     }

@@ -70,7 +70,8 @@ import Testing
 
     @Test(arguments: [Double.nan, .infinity, -.infinity]) func whatIsNoNumberIsRefused(value: Double) throws {
         for key in ["llama.rope.freq_base", "llama.rope.scaling.factor", "llama.rope.scale_linear"] {
-            #expect(try message([key: .real(value)]).contains("expected '\(key)' to be a number, found \(value)"))
+            let number = ConfigurationValue.real(value)
+            #expect(try message([key: number]).contains("expected '\(key)' to be a number, found \(number)"))
         }
     }
 

@@ -75,6 +75,17 @@ import Testing
         #expect(mamba.recurrences[0].axis.count == 128 && mamba.recurrences[0].groupSize == 16)
     }
 
+    @Test func limitsThatAreNoneAreWrittenInSeveralWays() throws {
+        let model = "published/Nemotron-H-8B.json"
+        let plain = try Resource.blueprint(model)
+        let tagged = ConfigurationValue.object(["__float__": .string("Infinity")])
+        for upper in [ConfigurationValue.real(.infinity), .string("Infinity"), tagged] {
+            let limit: [String: ConfigurationValue] = ["time_step_limit": .array([.real(0), upper])]
+            #expect(try Resource.blueprint(model, changing: limit) == plain, "\(upper)")
+        }
+        #expect(try Resource.configuration(model, changing: ["a": .array([.real(.infinity)])]).contains("[Infinity]"))
+    }
+
     @Test func encodingsThatTensorsTellAreKnownFromTheConfig() throws {
         let oss = try Resource.blueprint("published/gpt-oss-20b.json")
         let experts = try #require(try Self.experts("gpt-oss-20b").first)
@@ -95,6 +106,7 @@ import Testing
         ("GLM-4.5-Air", ["num_nextn_predict_layers": .integer(1 << 40)], "num_nextn_predict_layers"),
         ("GLM-4.5-Air", ["n_shared_experts": .integer(1 << 40)], "n_shared_experts"),
         ("DeepSeek-V2-Lite", ["topk_method": .string("noaux_tc")], "topk_method"),
+        ("DeepSeek-V2-Lite", ["topk_method": .string("group_limited_greedy"), "n_group": nil], "n_group"),
         ("DeepSeek-V2-Lite", ["n_group": .integer(8)], "n_group"),
         ("DeepSeek-V2-Lite", ["norm_topk_prob": .boolean(true)], "norm_topk_prob"),
         ("DeepSeek-V3", ["scoring_func": .string("softmax")], "scoring_func"),
@@ -110,6 +122,7 @@ import Testing
         ("Nemotron-H-8B", ["hybrid_override_pattern": .string("M-X")], "layers_block_type"),
         ("Nemotron-H-8B", ["num_hidden_layers": .integer(51)], "num_hidden_layers"),
         ("Nemotron-H-8B", ["time_step_limit": .array([.real(0), .real(0.1)])], "time_step_limit"),
+        ("Nemotron-H-8B", ["time_step_limit": .array([.real(1), .real(.infinity)])], "time_step_limit"),
         ("Nemotron-H-8B", ["sliding_window": .integer(64)], "sliding_window"),
         ("Nemotron-H-8B", ["rms_norm_eps": .real(1e-6)], "rms_norm_eps"),
         ("gpt-oss-20b", ["rope_scaling": .object(["rope_type": .string("yarn")])], "factor"),

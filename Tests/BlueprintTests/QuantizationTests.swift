@@ -101,6 +101,14 @@ import Testing
         #expect(blueprint.referenceName("language_model.model.norm.weight") == "model.language_model.norm.weight")
         #expect(blueprint.referenceName("language_models.x") == "language_models.x")
         #expect(blueprint.quantization?.plain == ["lm_head", "model.visual.merger"])
+        #expect(blueprint.ignores(blueprint.referenceName("language_model.mtp.norm.weight")))
+        #expect(blueprint.mlxName("model.language_model.norm.weight") == "language_model.model.norm.weight")
+        let both = ConfigurationValue.object(
+            quantization(["language_model.lm_head": .boolean(false), "lm_head": .boolean(true)]))
+        let error = try #require(throws: BlueprintError.self) {
+            _ = try Resource.blueprint("published/Qwen3.5-122B-A10B.json", changing: ["quantization": both])
+        }
+        #expect("\(error)".contains("one name for each part, found language_model.lm_head and lm_head"), "\(error)")
     }
 
     @Test func whatIsNoMatrixOfTheModelIsRefused() throws {

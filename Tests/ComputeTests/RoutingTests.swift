@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct RoutingTests {
     private static func router(
-        _ scoring: Router.Scoring, experts: Int, chosen: Int, groups: Int = 1, chosenGroups: Int = 1, groupScores: Int = 2
+        _ scoring: Router.Scoring, experts: Int, chosen: Int, groups: Int = 1, chosenGroups: Int = 1,
+        groupScores: Int = 2
     ) -> Router {
         var router = Router(weight: Weight("gate", [experts, 8]), scoring: scoring, chosenCount: chosen)
         router.groupCount = groups

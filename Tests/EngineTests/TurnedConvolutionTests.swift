@@ -34,19 +34,26 @@ import Weights
         #expect(error.description.contains("conv1d.weight' is [132, 2, 2], the config says [132, 1, 4]"), "\(error)")
     }
 
+    @Test func oneOfThemAmongOthersIsRefused() throws {
+        let source = try checkpoint("qwen3_next-a-h72-i82-q6kv3-e5-bf16", shape: ",4,1]", most: 1)
+        let error = try #require(throws: WeightsError.self) { _ = try tensors(source) }
+        #expect(
+            error.description.contains("conv1d.weight': expected a convolution of [132, 4, 1], as others"), "\(error)")
+    }
+
     /// A checkpoint of the reference, the last two dimensions of its convolutions changed; returns its folder.
-    private func checkpoint(_ name: String, shape: String) throws -> String {
+    private func checkpoint(_ name: String, shape: String, most: Int = .max) throws -> String {
         let (source, target) = (Reference.source(name), URL(fileURLWithPath: folder.path("")))
         for file in ["config.json", "tokenizer.json"] {
             try FileManager.default.copyItem(
                 at: source.appendingPathComponent(file), to: target.appendingPathComponent(file))
         }
         var weights = try Data(contentsOf: source.appendingPathComponent("model.safetensors"))
-        var place = weights.startIndex
-        while let tensor = weights.range(of: Data("conv1d.weight\"".utf8), in: place..<weights.endIndex) {
+        var (place, left) = (weights.startIndex, most)
+        while left > 0, let tensor = weights.range(of: Data("conv1d.weight\"".utf8), in: place..<weights.endIndex) {
             let old = try #require(weights.range(of: Data(",1,4]".utf8), in: tensor.upperBound..<weights.endIndex))
             weights.replaceSubrange(old, with: Data(shape.utf8))
-            place = old.upperBound
+            (place, left) = (old.upperBound, left - 1)
         }
         try weights.write(to: target.appendingPathComponent("model.safetensors"))
         return folder.path("")
@@ -54,7 +61,7 @@ import Weights
 
     private func tensors(_ path: String) throws -> [String: any CheckpointTensor] {
         let checkpoint = try Checkpoint(path)
-        return try checkpoint.tensors(for: checkpoint.blueprint())
+        return try checkpoint.tensors(for: checkpoint.blueprint()).all
     }
 
     /// All elements of a vector, or of a convolution, as float32.

@@ -119,8 +119,8 @@ static void digest_experts(size_t tokens, size_t experts, size_t width)
         struct lockstep_choose choose = {.instruction_set = settings.instruction_set,
             .scoring = (enum lockstep_scoring)scoring, .logits = numbers(tokens * stride, 8), .stride = stride,
             .correction = scoring == LOCKSTEP_SIGMOID ? numbers(experts, 0.5f) : 0, .tokens = tokens,
-            .experts = experts, .chosen = chosen, .groups = 1, .chosen_groups = 1, .is_normalized = pick(2) == 0,
-            .factor = 2.5f, .choices = memory(tokens * chosen * sizeof(int32_t)),
+            .experts = experts, .chosen = chosen, .groups = 1, .group_scores = 1, .chosen_groups = 1,
+            .is_normalized = pick(2) == 0, .factor = 2.5f, .choices = memory(tokens * chosen * sizeof(int32_t)),
             .factors = numbers(tokens * chosen, 0)};
         if (scoring == LOCKSTEP_SIGMOID && experts % 4 == 0 && chosen <= experts / 2) {
             choose.groups = 4;

@@ -32,17 +32,20 @@ import Testing
             readings: readings, peak: peak, planned: Traffic(collectives: 8, byteCount: 400), prediction: prediction)
     }
 
-    @Test func whatMachinesReadIsOfOneMoment() {
+    @Test func whatTheRanksOfAHostReadIsOfOneMoment() {
         func machines(_ readings: [Double], _ peaks: [Double]) -> [Machine] {
-            zip(readings, peaks).map { reading, peak in
-                Machine(host: "a", threads: 1, instructionSet: "avx2", readBandwidth: reading, peaks: [.f32: peak])
+            zip(["a", "a", "b"], zip(readings, peaks)).map { host, figures in
+                Machine(
+                    host: host, threads: 1, instructionSet: "avx2", readBandwidth: figures.0, peaks: [.f32: figures.1])
             }
         }
-        let (before, after) = (machines([9, 5], [3, 4]), machines([7, 8], [5, 2]))
+        let (before, after) = (machines([9, 5, 4], [3, 4, 1]), machines([7, 8, 3], [5, 2, 1]))
         for best in [Machine.best(before, after), Machine.best(after, before)] {
-            #expect(best.map(\.readBandwidth) == [7, 8])
-            #expect(best.map(\.peaks) == [[.f32: 5], [.f32: 4]])
+            #expect(best.map(\.readBandwidth) == [7, 8, 4])
+            #expect(best.map(\.peaks) == [[.f32: 5], [.f32: 4], [.f32: 1]])
         }
+        let readings: [[Double]] = [[1, 9, 5], [2, 2, 6], [3, 3, 4]]
+        #expect(Machine.ordered(readings, hosts: ["a", "a", "b"]) == [[2, 2, 4], [3, 3, 5], [1, 9, 6]])
     }
 
     @Test func bothPredictionsAreKept() {

@@ -59,7 +59,8 @@ import Weights
                 "'mxfp4.scales': expected a matrix of U8, as of mxfp4, found [2, 2] of F16") == true)
         changed[1] = ("mxfp4.scales", "U8", [2, 3], 6)
         #expect(
-            try refusal(changed, Self.microscaled)?.contains("'mxfp4.scales' is [2, 3], the config says [2, 2]") == true)
+            try refusal(changed, Self.microscaled)?
+                .contains("'mxfp4.scales' is [2, 3], the config says [2, 2]") == true)
         changed = [("mxfp4.weight", "U8", [2, 32], 64), sound[1]]
         #expect(try refusal(changed, Self.microscaled)?.contains("expected a matrix of U32, as of mxfp4") == true)
         changed = [("mxfp4.weight", "U32", [0, 1 << 62], 0), ("mxfp4.scales", "U8", [0, 1 << 60], 0)]

@@ -1,4 +1,4 @@
-/// DeepSeek V2, V2.5 and Coder V2, and their Lite models: latent attention, and a softmax that chooses the experts, after
+/// DeepSeek V2, V2.5, Coder V2 and their Lite models: latent attention, and a softmax that chooses the experts, after
 /// some dense layers.
 ///
 /// Reference: transformers, `models/deepseek_v2/modeling_deepseek_v2.py`.
@@ -13,7 +13,13 @@ enum DeepSeekV2: Architecture {
         // The larger models choose among groups first, by the highest score of each.
         try reader.require("topk_method", .string("greedy"), .string(groupsMethod))
         let hasGroups = try reader.string("topk_method") == groupsMethod
-        for key in ["n_group", "topk_group"] where !hasGroups { try reader.require(key, .integer(1)) }
+        for key in ["n_group", "topk_group"] {
+            guard hasGroups else {
+                try reader.require(key, .integer(1))
+                continue
+            }
+            _ = try reader.count(key)
+        }
         try reader.require("norm_topk_prob", .boolean(false))
         var form = try ExpertForm(sigmoid: &reader)
         form.scoring = .softmax

@@ -78,9 +78,10 @@ enum NemotronH: Architecture {
     private static func checkSteps(_ reader: inout ConfigurationReader) throws(BlueprintError) {
         guard case .array(let limits)? = reader.value("time_step_limit") else { return }
         let isOpen = limits.count == 2 && [.integer(0), .real(0)].contains(limits[0])
-        let upper: ConfigurationValue? = limits.last
-        switch upper {
-        case .integer?, .real?: break
+        switch limits.last {
+        case .integer?: break
+        case .real(let upper)? where upper != .infinity: break
+        // As transformers and mlx-lm write it too: {"__float__": "Infinity"}.
         default: if isOpen { return }
         }
         throw .unsupportedValue(key: "time_step_limit", expected: "[0, Infinity]", found: "\(limits)")

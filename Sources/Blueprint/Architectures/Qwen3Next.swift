@@ -74,7 +74,7 @@ enum Qwen35: Architecture {
         decoder.root = root
         decoder.ignoredPrefixes = ["mtp.", "model.visual."]
         decoder.mlxPrefixes = [
-            "language_model.model": "model.language_model", "language_model.lm_head": "lm_head",
+            "language_model.model": root, "language_model.lm_head": "lm_head", "language_model.mtp": "mtp",
             "vision_tower": "model.visual",
         ]
         guard hasExperts else { return decoder.blueprint() }

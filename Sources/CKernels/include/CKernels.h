@@ -441,8 +441,8 @@ enum lockstep_scoring { LOCKSTEP_SOFTMAX, LOCKSTEP_SOFTMAX_OF_CHOSEN, LOCKSTEP_S
 ///
 /// The scores of softmax are exp(x - greatest) / sum, those of sigmoid 1 / (1 + exp(-x)). What is chosen by is the
 /// score plus the correction, of experts in the `chosen_groups` groups whose `group_scores` highest such sums, 1 or 2,
-/// together are the highest. Factors are the scores, divided by their sum where they are normalised (of sigmoids plus 1e-20), times
-/// `factor`; of LOCKSTEP_SOFTMAX_OF_CHOSEN the softmax of the chosen logits, times `factor`.
+/// together are the highest. Factors are the scores, divided by their sum where they are normalised (of sigmoids plus
+/// 1e-20), times `factor`; of LOCKSTEP_SOFTMAX_OF_CHOSEN the softmax of the chosen logits, times `factor`.
 struct lockstep_choose {
     int instruction_set;
     enum lockstep_scoring scoring;
