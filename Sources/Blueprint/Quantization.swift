@@ -57,7 +57,8 @@ public struct Quantization: Hashable, Sendable {
     /// mlx leaves a matrix as it is whose rows are no whole groups, and config.json does not say so.
     func form(of weight: Weight) -> Form? {
         let names = weight.sourceNames
-        let form = form(of: names.first { isException($0) } ?? names[0])
+        let name = names.first { isException($0) } ?? names.first { $0.hasSuffix(Self.suffix) }
+        let form = name.flatMap { self.form(of: $0) }
         return form.flatMap { weight.columns.isMultiple(of: $0.groupSize) ? $0 : nil }
     }
 

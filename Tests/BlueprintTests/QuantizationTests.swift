@@ -89,6 +89,13 @@ import Testing
         let encodings = Dictionary(uniqueKeysWithValues: names)
         #expect(encodings["model.layers.0.mlp.up_proj.weight"] == Grouping.microscaled.map(Encoding.grouped)?.name)
         #expect(encodings["lm_head.weight"] == "q8g64-bf16-offset")
+        // Its experts have names too that mlx does not give them.
+        let oss = try Resource.blueprint(
+            "published/gpt-oss-20b.json",
+            changing: ["quantization_config": nil, "quantization": .object(quantization(members))])
+        let experts = oss.weights.filter { $0.members != nil && !$0.isVector }
+        #expect(experts.count == 3 * 24)
+        #expect(experts.allSatisfy { oss.statedEncoding(of: $0) == Grouping.microscaled.map(Encoding.grouped) })
         #expect(
             try refusal(members.merging(["bits": .integer(8)]) { $1 })
                 == .unsupportedValue(key: "quantization.bits", expected: "4, as of mxfp4", found: "8"))
