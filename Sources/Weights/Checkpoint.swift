@@ -82,6 +82,9 @@ public struct Checkpoint {
     /// Whether what is at a path is read as GGUF: a file by its name or its first bytes, a folder by what it has.
     public static func isGGUF(_ path: String) -> Bool { GGUFCheckpoint.isOne(at: path) }
 
+    /// Whether a folder has files of weights, be they complete or not.
+    public static func hasWeights(_ folder: String) -> Bool { (try? CheckpointFolder(folder))?.hasWeights ?? false }
+
     /// The reader for what is at a path.
     private static func reader(of path: String) throws(WeightsError) -> any CheckpointReader {
         if let checkpoint = try GGUFCheckpoint(at: path) { return checkpoint }

@@ -14,11 +14,15 @@ struct CheckpointFolder {
         do { names = Set(try FileManager.default.contentsOfDirectory(atPath: path)) } catch {
             throw .unreadable(path: path, reason: "the folder can't be listed")
         }
-        let others = names.filter { name in Self.otherKinds.contains { name.hasSuffix($0) } }
-        guard others.isEmpty || names.contains(where: { $0.hasSuffix(".safetensors") || $0 == CheckpointIndex.name })
-        else { throw .otherWeights(path: path, names: others.sorted()) }
         self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+        let others = names.filter { name in Self.otherKinds.contains { name.hasSuffix($0) } }
+        guard others.isEmpty || hasWeights || names.contains(CheckpointIndex.name) else {
+            throw .otherWeights(path: path, names: others.sorted())
+        }
     }
+
+    /// Whether there are files of weights that are read.
+    var hasWeights: Bool { names.contains { $0.hasSuffix(".safetensors") } }
 
     /// What is said of a path that leads to no folder; nil of one that does.
     private static func errorUnlessFolder(_ path: String) -> WeightsError? {
@@ -31,7 +35,7 @@ struct CheckpointFolder {
             let reason = errno == ENOENT ? "nothing" : "'\(SystemMessage.latest)'"
             return error(reason, "check the path and its permissions")
         case .special: return error("a device or a pipe", "give another path")
-        case .file where InputFile.isFile(path, beginningWith: [0x89] + Array("HDF\r\n\u{1a}\n".utf8)):
+        case .file where InputFile.isHDF5(path):
             return error("an HDF5 file", "if it is a weights file, it is imported already: give another path")
         case .file:
             let name = path.split(separator: "/").last.map(String.init) ?? path

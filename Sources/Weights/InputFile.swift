@@ -36,6 +36,11 @@ final class InputFile: Sendable {
         return (try? file.bytes(0..<bytes.count)) == bytes
     }
 
+    /// Whether there is a file that begins as those of HDF5.
+    static func isHDF5(_ path: String) -> Bool {
+        isFile(path, beginningWith: [0x89] + Array("HDF\r\n\u{1a}\n".utf8))
+    }
+
     /// Fills `buffer` with the bytes from `offset` on.
     func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(WeightsError) {
         var done = 0

@@ -57,7 +57,9 @@ struct MicroscaledTensor: CheckpointTensor {
         groups = scales.shape[scales.shape.count - 1]
         let expected = rows + [words.shape[rows.count] / (Self.bytesPerGroup / 4)]
         guard scales.shape == expected, words.shape[rows.count].isMultiple(of: Self.bytesPerGroup / 4) else {
-            throw .shapeMismatch(location: scales.location, found: scales.shape, expected: expected)
+            throw .malformed(
+                location: scales.location, expected: "\(expected), for the words beside it, \(words.shape)",
+                found: "\(scales.shape)")
         }
         // Without rows, the header may state any number of words: no byte need be there for them.
         let (columns, overflows) = groups.multipliedReportingOverflow(by: FourBitFloats.groupSize)

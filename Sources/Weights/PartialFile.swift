@@ -33,8 +33,13 @@ struct PartialFile: ~Copyable {
         case .special: throw .badPath(path: destination, expected: expected, found: "a device or a pipe")
         case .file:
             let isModel = [GGUFCheckpoint.suffix, ".safetensors"].contains { destination.hasSuffix($0) }
-            guard isModel || GGUFFile.isOne(destination) else { return }
-            throw .badPath(path: destination, expected: expected, found: "a model to import")
+            if isModel || GGUFFile.isOne(destination) {
+                throw .badPath(path: destination, expected: expected, found: "a model to import")
+            }
+            let isEmpty = (try? InputFile(destination))?.byteCount == 0
+            guard isEmpty || InputFile.isHDF5(destination) else {
+                throw .badPath(path: destination, expected: expected, found: "a file that is no weights file")
+            }
         }
     }
 

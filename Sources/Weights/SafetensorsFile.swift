@@ -37,6 +37,12 @@ public final class SafetensorsFile: Sendable {
             throw .malformed(
                 location: file.path, expected: "8 bytes of header length", found: "\(file.byteCount) bytes in all")
         }
+        let pointer = Array("version https://git-lfs".utf8)
+        if file.byteCount < 1024, file.byteCount >= pointer.count, try file.bytes(0..<pointer.count) == pointer {
+            throw .malformed(
+                location: file.path, expected: "weights",
+                found: "a pointer of Git LFS, in place of which 'git lfs pull' puts them")
+        }
         let length = try file.bytes(0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard length <= UInt64(file.byteCount - 8) else {
             throw .malformed(

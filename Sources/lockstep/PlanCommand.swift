@@ -88,8 +88,8 @@ struct PlanCommand: SoloCommand, ModelArgument {
     /// What is planned.
     private enum Source {
         case weightsFile(String)
-        /// A GGUF file, or a folder with one.
-        case gguf(String)
+        /// A GGUF file, or a folder with the weights of a checkpoint.
+        case checkpoint(String)
         case configuration(String)
     }
 
@@ -100,7 +100,8 @@ struct PlanCommand: SoloCommand, ModelArgument {
             _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
             let stated = isFolder.boolValue ? "\(path)/config.json" : path
             let isStated = FileManager.default.fileExists(atPath: stated)
-            if Checkpoint.isGGUF(path) || (isFolder.boolValue && !isStated) { return .gguf(path) }
+            if Checkpoint.isGGUF(path) || (isFolder.boolValue && !isStated) { return .checkpoint(path) }
+            if isFolder.boolValue, Checkpoint.hasWeights(path) { return .checkpoint(path) }
             return isFolder.boolValue || path.hasSuffix(".json") ? .configuration(stated) : .weightsFile(path)
         }
     }
@@ -111,14 +112,22 @@ struct PlanCommand: SoloCommand, ModelArgument {
         case .weightsFile(let path):
             let model = try Model(path: path)
             return (model.blueprint, model.file.encodings)
-        case .gguf(let path):
+        case .checkpoint(let path):
             let checkpoint = try Checkpoint(path)
             let blueprint = try checkpoint.blueprint()
-            return (blueprint, try checkpoint.encodings(of: blueprint))
+            let stored: [String: Encoding]
+            do throws(WeightsError) {
+                stored = try checkpoint.encodings(of: blueprint)
+            } catch {
+                guard !Checkpoint.isGGUF(path) else { throw error }
+                Output.line("planned by what config.json says alone: \(error)")
+                stored = [:]
+            }
+            return (blueprint, try encodings(of: blueprint, stored, path))
         case .configuration(let path):
             let text = String(decoding: try TextFile.bytes(path), as: UTF8.self)
             let blueprint = try blueprint(text, path)
-            return (blueprint, try encodings(of: blueprint, path))
+            return (blueprint, try encodings(of: blueprint, [:], path))
         }
     }
 
@@ -130,13 +139,15 @@ struct PlanCommand: SoloCommand, ModelArgument {
         }
     }
 
-    /// What an import would make of the encodings that a configuration states.
-    private func encodings(of blueprint: Blueprint, _ path: String) throws -> [String: Encoding] {
+    /// What an import would make of the encodings that tensors have, or where none is known a configuration states.
+    private func encodings(
+        of blueprint: Blueprint, _ stored: [String: Encoding], _ path: String
+    ) throws -> [String: Encoding] {
         let chosen = try choices.choices.resolved(for: blueprint)
         var encodings: [String: Encoding] = [:]
         for weight in blueprint.weights {
-            let stated = blueprint.statedEncoding(of: weight) ?? .bf16
-            encodings[weight.name] = try chosen.encoding(of: stated, weight, at: "\(path): '\(weight.name)'")
+            let source = stored[weight.name] ?? blueprint.statedEncoding(of: weight) ?? .bf16
+            encodings[weight.name] = try chosen.encoding(of: source, weight, at: "\(path): '\(weight.name)'")
         }
         return encodings
     }
@@ -163,12 +174,12 @@ struct PlanCommand: SoloCommand, ModelArgument {
             throw ValidationError(
                 "\(option): expected with a config.json, found with the weights file \(path), which has its own; "
                     + "leave it out, or import the checkpoint with it")
-        case .gguf(let path):
+        case .checkpoint(let path) where Checkpoint.isGGUF(path) || !Checkpoint.hasWeights(path):
             let found =
                 Checkpoint.isGGUF(path)
                 ? "the GGUF file \(path), which has its own" : "the folder \(path), which has none"
             throw ValidationError("\(option): expected with a config.json, found with \(found); leave it out")
-        case .configuration: break
+        case .checkpoint, .configuration: break
         }
     }
 }

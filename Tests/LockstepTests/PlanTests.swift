@@ -209,6 +209,31 @@ extension LockstepTests {
             #expect(try lockstep(["plan", source, "--encoding", "bf16"]).status == 0)
         }
 
+        /// Where config.json leaves open how tensors are stored, the files beside it say it.
+        @Test(arguments: ["mlx-deepseek_v3-c-e8-q8g32", "mlx-gpt_oss-c-e6-mxfp4-q8g64", "qwen2-b-h96-i410-q12kv2-f32"])
+        func aFolderIsPlannedAsTheFileThatItBecomes(name: String) throws {
+            let source = Alice.package.appending(path: "Tests/EngineTests/Resources/reference/\(name)")
+                .path(percentEncoded: false)
+            let file = folder.path("\(name).h5")
+            for encoding in ["keep", "f32"] {
+                try #require(lockstep(["import", source, "-o", file, "--encoding", encoding]).status == 0)
+                let plan = try lockstep(["plan", source, "--encoding", encoding, "--ranks", "3"])
+                #expect(plan.status == 0 && plan.errors.isEmpty, "\(plan.errors)")
+                #expect(plan.output == (try lockstep(["plan", file, "--ranks", "3"]).output))
+            }
+        }
+
+        @Test func aFolderWhoseWeightsAreNotAllThereIsPlannedByItsConfiguration() throws {
+            let text = TinyModel().config
+            _ = try folder.write("config.json", text)
+            let alone = try lockstep(["plan", folder.path("")])
+            _ = try folder.write("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+            let plan = try lockstep(["plan", folder.path("")])
+            #expect(plan.status == 0 && plan.output == alone.output && alone.errors.isEmpty)
+            #expect(plan.errors.contains("planned by what config.json says alone: "), "\(plan.errors)")
+            #expect(plan.errors.contains("expected weights, found a pointer of Git LFS"), "\(plan.errors)")
+        }
+
         @Test func aConfigurationThatIsNotImplementedIsRefusedByName() throws {
             let text = TinyModel().config.replacingOccurrences(of: "\"silu\"", with: "\"swish9\"")
             let path = try folder.write("config.json", text)

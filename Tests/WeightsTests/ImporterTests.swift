@@ -58,6 +58,15 @@ import Weights
             _ = try Importer.run(source: model, destination: model, encoding: .keep, programVersion: "0.0.1")
         }
         #expect(itself?.description.contains("found a model to import; give another path") == true)
+        let text = try folder.write("notes.txt", "what somebody wrote")
+        let other = #expect(throws: WeightsError.self) {
+            _ = try Importer.run(source: model, destination: text, encoding: .keep, programVersion: "0.0.1")
+        }
+        #expect(other?.description.contains("found a file that is no weights file; give another path") == true)
+        let empty = try folder.write("empty.h5", "")
+        for _ in 0..<2 {
+            _ = try Importer.run(source: model, destination: empty, encoding: .keep, programVersion: "0.0.1")
+        }
         #expect(try folder.bytes("blob") == GGUFText.smallModel.bytes)
     }
 
