@@ -54,10 +54,8 @@ extension Session {
             try communicator.barrier()
             figures.append(bench.operations.measurePeak(factors) ?? 0)
         }
-        let all = try gather(figures)
-        return (0..<rankCount).map { rank in
-            let own = all[rank * figures.count..<(rank + 1) * figures.count]
-            return Dictionary(uniqueKeysWithValues: zip(Factors.allCases, own))
+        return try communicator.gather(figures).map {
+            Dictionary(uniqueKeysWithValues: zip(Factors.allCases, $0))
         }
     }
 
@@ -79,14 +77,6 @@ extension Session {
     public func measureReading() throws(MPIError) -> [Double] {
         let readings = try readings()
         return readings[readings.count / 2]
-    }
-
-    /// As many figures of each rank, in rank order, on every rank.
-    private func gather(_ own: [Double]) throws(MPIError) -> [Double] {
-        var all = [Double](repeating: 0, count: rankCount * own.count)
-        var span = all.mutableSpan
-        try communicator.allGatherEqual(own.span, into: &span)
-        return all
     }
 
     /// Several times the last cache of any machine but the largest.
@@ -122,12 +112,18 @@ extension Operations {
             try meet()
             own.append(readBandwidth(of: arena, range, streams: streams))
         }
-        let ranks = communicator.hosts.count
-        var all = [Double](repeating: 0, count: ranks * own.count)
+        let all = try communicator.gather(own)
+        return Machine.ordered(own.indices.map { reading in all.map { $0[reading] } }, hosts: communicator.hosts)
+    }
+}
+
+extension Communicator {
+    /// As many figures of each rank, in rank order, on every rank: [ranks, figures].
+    fileprivate func gather(_ own: [Double]) throws(MPIError) -> [[Double]] {
+        var all = [Double](repeating: 0, count: size * own.count)
         var span = all.mutableSpan
-        try communicator.allGatherEqual(own.span, into: &span)
-        let readings = own.indices.map { reading in (0..<ranks).map { all[$0 * own.count + reading] } }
-        return Machine.ordered(readings, hosts: communicator.hosts)
+        try allGatherEqual(own.span, into: &span)
+        return (0..<size).map { Array(all[$0 * own.count..<($0 + 1) * own.count]) }
     }
 }
 

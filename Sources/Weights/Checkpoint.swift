@@ -52,12 +52,6 @@ public struct Checkpoint {
         )
     }
 
-    /// The tensor of every weight of a blueprint, by the weight's name.
-    private func joinedTensors(for blueprint: Blueprint) throws(WeightsError) -> [String: any CheckpointTensor] {
-        let (tensors, fileName) = try tensors(for: blueprint)
-        return try JoinedTensor.all(blueprint.weights, tensors, of: reader, fileName).tensors
-    }
-
     /// What it computes.
     ///
     /// Throws ``WeightsError`` for a config.json that is not understood in full.
@@ -70,7 +64,8 @@ public struct Checkpoint {
     /// How each weight of a blueprint is stored, by the weight's name.
     public func encodings(of blueprint: Blueprint) throws(WeightsError) -> [String: Encoding] {
         var encodings: [String: Encoding] = [:]
-        for (name, tensor) in try joinedTensors(for: blueprint) {
+        let (tensors, fileName) = try tensors(for: blueprint)
+        for (name, tensor) in try JoinedTensor.all(blueprint.weights, tensors, of: reader, fileName).tensors {
             encodings[name] = try tensor.encoding
         }
         return encodings

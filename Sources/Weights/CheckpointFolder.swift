@@ -22,7 +22,9 @@ struct CheckpointFolder {
     }
 
     /// Whether there are files of weights that are read.
-    var hasWeights: Bool { names.contains { $0.hasSuffix(".safetensors") } }
+    var hasWeights: Bool { !weightFiles.isEmpty }
+
+    private var weightFiles: [String] { names.filter { $0.hasSuffix(".safetensors") }.sorted() }
 
     /// What is said of a path that leads to no folder; nil of one that does.
     private static func errorUnlessFolder(_ path: String) -> WeightsError? {
@@ -69,7 +71,7 @@ struct CheckpointFolder {
     /// The names of the parts to open, and the index where one decides.
     func parts() throws(WeightsError) -> (names: [String], index: CheckpointIndex?) {
         if names.contains("model.safetensors") { return (["model.safetensors"], nil) }
-        let found = names.filter { $0.hasSuffix(".safetensors") }.sorted()
+        let found = weightFiles
         if names.contains(CheckpointIndex.name) {
             let index = try CheckpointIndex(path(CheckpointIndex.name))
             let parts = Set(index.partOfTensor.values).sorted()
