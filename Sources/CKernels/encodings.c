@@ -90,28 +90,29 @@ void lockstep_widen(int instruction_set, const void *from, int encoding, size_t 
     widen_portable(from, count, to, encoding);
 }
 
+/// Without branches, so that several are rounded at once.
 INLINE uint16_t half_of_float(float value)
 {
-    uint32_t bits = bits_of_float(value), magnitude = bits & 0x7fffffff;
-    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    if (magnitude > 0x7f800000)
-        return (uint16_t)(sign | 0x7e00 | (magnitude >> 13 & 0x3ff));
-    if (magnitude >= 0x47800000)
-        return (uint16_t)(sign | 0x7c00);
+    const uint32_t bits = bits_of_float(value), magnitude = bits & 0x7fffffff;
     // Below the smallest normal half, adding 0.5 leaves the rounded fraction in the last bits of the sum.
-    if (magnitude < 0x38800000)
-        return (uint16_t)(sign | (bits_of_float(float_of_bits(magnitude) + 0.5f) - bits_of_float(0.5f)));
+    const uint32_t small = bits_of_float(float_of_bits(magnitude) + 0.5f) - bits_of_float(0.5f);
     // A carry out of the fraction raises the exponent, up to infinity, as it should.
-    return (uint16_t)(sign | ((magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13));
+    const uint32_t normal = (magnitude - 0x38000000 + 0xfff + (magnitude >> 13 & 1)) >> 13;
+    uint32_t half = magnitude < 0x38800000 ? small : normal;
+    half = magnitude >= 0x47800000 ? 0x7c00 : half;
+    half = magnitude > 0x7f800000 ? 0x7e00 | (magnitude >> 13 & 0x3ff) : half;
+    return (uint16_t)(bits >> 16 & 0x8000 | half);
 }
 
 void lockstep_narrow(const float *from, size_t count, int encoding, void *to)
 {
-    if (encoding == LOCKSTEP_F32) {
-        memcpy(to, from, count * sizeof(float));
-        return;
-    }
     uint16_t *words = to;
-    for (size_t k = 0; k < count; k++)
-        words[k] = encoding == LOCKSTEP_BF16 ? bfloat_of_float(from[k]) : half_of_float(from[k]);
+    if (encoding == LOCKSTEP_F32)
+        memcpy(to, from, count * sizeof(float));
+    else if (encoding == LOCKSTEP_BF16)
+        for (size_t k = 0; k < count; k++)
+            words[k] = bfloat_of_float(from[k]);
+    else
+        for (size_t k = 0; k < count; k++)
+            words[k] = half_of_float(from[k]);
 }

@@ -172,10 +172,8 @@ INLINE uint32_t bits_of_float(float value)
 /// Rounded to nearest, ties to even; NaN stays NaN.
 INLINE uint16_t bfloat_of_float(float value)
 {
-    uint32_t bits = bits_of_float(value);
-    if (value != value)
-        return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    const uint32_t bits = bits_of_float(value);
+    return (uint16_t)(value != value ? bits >> 16 | 0x40 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 /// binary16 to binary32 without the instruction.

@@ -148,11 +148,14 @@ void lockstep_round_part(const void *work, int thread, int threads)
 }
 
 enum {
-    // So many quarters of its rows a thread takes at once; the rest, about so many bytes at a time, are there for all.
-    // Of memory that keeps two cores waiting in turn a Zen 5 reads a tenth more by this.
+    // So many quarters of its rows a thread takes at once; the rest are there for all: half of what is left each time,
+    // down to about so many bytes. Of memory that keeps two cores waiting in turn a Zen 5 reads a tenth more by this.
     QUARTERS_AT_ONCE = 3,
-    BYTES_AT_ONCE = 128 << 10,
+    FEWEST_BYTES = 128 << 10,
 };
+
+/// What is left of a number that is halved so often; in the end nothing.
+INLINE size_t left_of(size_t count, size_t halvings) { return halvings < 64 ? count >> halvings : 0; }
 
 /// Takes a run of one thread's rows of one product; 0 where nothing of them is left.
 static int take_run(struct runs *r)
@@ -165,11 +168,12 @@ static int take_run(struct runs *r)
     part_of((p->rows + r->rows - 1) / r->rows, r->block, owner, r->threads, &first, &last);
     const size_t blocks = (last - first + r->block - 1) / r->block;
     const size_t whole = first + (m->taken ? blocks * QUARTERS_AT_ONCE / 4 * r->block : last - first);
-    const size_t some = (BYTES_AT_ONCE / larger(1, r->block * p->row_byte_stride) / STREAMS + 1) * STREAMS * r->block;
+    const size_t fewest = (FEWEST_BYTES / larger(1, r->block * p->row_byte_stride) / STREAMS + 1) * STREAMS * r->block;
+    const size_t runs = (last - whole + fewest - 1) / fewest;
     do {
         const size_t turn = __atomic_fetch_add(taken, 1, __ATOMIC_RELAXED);
-        r->first = turn ? whole + (turn - 1) * some : first;
-        r->last = smaller(last, turn ? r->first + some : whole);
+        r->first = turn ? smaller(last, whole + (runs - left_of(runs, turn - 1)) * fewest) : first;
+        r->last = turn ? smaller(last, whole + (runs - left_of(runs, turn)) * fewest) : whole;
     } while (r->first == r->last && r->first < last);
     return r->first < r->last;
 }

@@ -66,12 +66,14 @@ extension Operations {
         guard let operation else { preconditionFailure("\(activation) is not implemented in this form.") }
         var (factor, limit): (Float, Float) = (1, 0)
         if case .clampedSwiGLU(let alpha, let most) = activation { (factor, limit) = (alpha, most) }
-        elementwise(operation, gate ?? up, gate == nil ? nil : up, tokens, y, factor: factor, limit: limit)
+        elementwise(
+            operation, gate ?? up, gate == nil ? nil : up, tokens, y, factor: factor, limit: limit,
+            cost: Self.exponentialCost)
     }
 
     /// y *= sigmoid(gates), for [tokens, columns].
     public func scale(_ y: Buffer, bySigmoidsOf gates: Buffer, tokens: Int) {
-        elementwise(LOCKSTEP_SIGMOID_MULTIPLY, gates, y, tokens, y)
+        elementwise(LOCKSTEP_SIGMOID_MULTIPLY, gates, y, tokens, y, cost: Self.exponentialCost)
     }
 
     /// sums[t, firstColumn + h] = the sum of squares of head h of x [tokens, heads x headSize].
@@ -139,9 +141,12 @@ extension Operations {
         unsafe run(lockstep_elementwise_part, work, elements: tokens * y.columns)
     }
 
+    /// So many elements are added in the time of one exponential.
+    private static let exponentialCost = 4
+
     private func elementwise(
         _ operation: lockstep_elementwise_operation, _ a: Buffer, _ b: Buffer?, _ tokens: Int, _ y: Buffer,
-        factor: Float = 1, limit: Float = 0
+        factor: Float = 1, limit: Float = 0, cost: Int = 1
     ) {
         precondition(a.columns == y.columns && b?.columns ?? a.columns == y.columns, "All have one width.")
         Self.check(a, tokens: tokens, columns: y.columns)
@@ -151,7 +156,7 @@ extension Operations {
             instruction_set: instructionSet.code, operation: operation, a: a.start, b: b?.start, y: y.start,
             a_stride: a.columns, b_stride: b?.columns ?? 0, y_stride: y.columns, rows: tokens, columns: y.columns,
             factor: factor, limit: limit)
-        unsafe run(lockstep_elementwise_part, work, elements: tokens * y.columns)
+        unsafe run(lockstep_elementwise_part, work, elements: cost * tokens * y.columns)
     }
 
     /// y[t] = the embedding of tokens[t]: row tokens[t] - firstRow of the table; zero when the table does not hold it.

@@ -19,6 +19,7 @@ final class Transformer {
     private let layers: [[Residual]]
     private let finalNorm: LocalNorm
     private let head: Matrix  // [local vocabulary, width]
+    private let longFrom: Int?  // of the blueprint
     /// The global ids of this rank's rows of the vocabulary.
     let localVocabulary: Range<Int>
     /// Called with the residual stream before the first layer and after each one.
@@ -32,6 +33,7 @@ final class Transformer {
         embedding = shard.matrix(blueprint.embedding)
         finalNorm = LocalNorm(blueprint.finalNorm, shard)
         head = shard.matrix(blueprint.head)
+        longFrom = blueprint.longFrom
         localVocabulary = plan.split(of: blueprint.vocabularyAxis)[rank]
         var (cacheCount, stateCount) = (0, 0)
         var layers: [[Residual]] = []
@@ -67,7 +69,7 @@ final class Transformer {
 
     /// Runs the tokens through every layer; their residual stream is left in `buffers.hidden`.
     func forward(_ tokens: [Int32], state: SequenceState) throws(MPIError) {
-        if let longest = plan.blueprint.longFrom, !state.isLong, state.position + tokens.count > longest {
+        if let longFrom, !state.isLong, state.position + tokens.count > longFrom {
             try turnAsLong(state)
         }
         try pass(tokens, state: state, isObserved: true)
