@@ -36,8 +36,8 @@ public struct Blueprint: Hashable, Sendable {
     var ignoredSuffixes: [String]
     /// Beginnings of such names.
     var ignoredPrefixes: [String] = []
-    /// What paths of tensors begin with in a checkpoint by mlx-lm, and in the reference's instead.
-    var mlxPrefixes: [String: String] = [:]
+    /// What paths of tensors begin with in older checkpoints or those by mlx-lm, and in the reference's instead.
+    var otherPrefixes: [String: String] = [:]
 }
 
 extension Blueprint {
@@ -78,15 +78,15 @@ extension Blueprint {
         return quantization.renamed(referenceName)
     }
 
-    /// The name that the reference has for a tensor, or for a part of the model, to which mlx-lm gives another one.
+    /// The name that the reference has for a tensor, or for a part of the model, which has another one in some checkpoints.
     public func referenceName(_ name: String) -> String {
-        let other = mlxPrefixes.first { name == $0.key || name.hasPrefix($0.key + ".") }
+        let other = otherPrefixes.first { name == $0.key || name.hasPrefix($0.key + ".") }
         return other.map { $0.value + name.dropFirst($0.key.count) } ?? name
     }
 
-    /// The name that mlx-lm gives to a tensor of the reference.
-    public func mlxName(_ name: String) -> String {
-        let other = mlxPrefixes.first { name == $0.value || name.hasPrefix($0.value + ".") }
+    /// The name that such a checkpoint has for a tensor of the reference.
+    public func otherName(_ name: String) -> String {
+        let other = otherPrefixes.first { name == $0.value || name.hasPrefix($0.value + ".") }
         return other.map { $0.key + name.dropFirst($0.value.count) } ?? name
     }
 

@@ -46,6 +46,11 @@ struct ConfigurationReader {
         self.prefix = prefix
     }
 
+    /// The same with values for keys that are absent.
+    func filled(with defaults: [String: ConfigurationValue]) -> ConfigurationReader {
+        ConfigurationReader(values.merging(defaults) { stated, _ in stated }, prefix: prefix)
+    }
+
     /// The value, nil where the key is absent or null.
     mutating func value(_ key: String) -> ConfigurationValue? {
         read.insert(key)

@@ -43,8 +43,8 @@ struct DenseDecoder {
     var attentionName = "self_attn"
     /// Beginnings of names of other tensors that have no effect.
     var ignoredPrefixes: [String] = []
-    /// What paths of tensors begin with in a checkpoint by mlx-lm, and here instead.
-    var mlxPrefixes: [String: String] = [:]
+    /// What paths of tensors begin with in some checkpoints, and here instead.
+    var otherPrefixes: [String: String] = [:]
     var activation: Activation
     /// The projections of the MLP by their names; without a gate the function is that of what is raised.
     var mlpNames: (gate: String?, up: String, down: String) = ("gate_proj", "up_proj", "down_proj")
@@ -165,7 +165,7 @@ struct DenseDecoder {
             logitFactor: logitFactor, logitCap: logitCap, statedEncoding: statedEncoding, endTokens: endTokens,
             ignoredSuffixes: [".rotary_emb.inv_freq"] + (isTied ? ["lm_head.weight"] : []),
             ignoredPrefixes: ignoredPrefixes + (0..<furtherLayers).map { "\(root).layers.\(layerCount + $0)." },
-            mlxPrefixes: mlxPrefixes)
+            otherPrefixes: otherPrefixes)
     }
 
     /// Refuses more channels in a layer than any model has in all: byte counts could overflow.

@@ -101,7 +101,7 @@ INLINE uint16_t half_of_float(float value)
     uint32_t half = magnitude < 0x38800000 ? small : normal;
     half = magnitude >= 0x47800000 ? 0x7c00 : half;
     half = magnitude > 0x7f800000 ? 0x7e00 | (magnitude >> 13 & 0x3ff) : half;
-    return (uint16_t)(bits >> 16 & 0x8000 | half);
+    return (uint16_t)((bits >> 16 & 0x8000) | half);
 }
 
 void lockstep_narrow(const float *from, size_t count, int encoding, void *to)

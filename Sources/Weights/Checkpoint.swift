@@ -48,7 +48,7 @@ public struct Checkpoint {
         let stored = try tensors()
         let isRenamed = stored.keys.contains { blueprint.referenceName($0) != $0 }
         return (
-            try MLXTensors.restored(stored, for: blueprint), isRenamed ? blueprint.mlxName : reader.fileName(of:)
+            try MLXTensors.restored(stored, for: blueprint), isRenamed ? blueprint.otherName : reader.fileName(of:)
         )
     }
 

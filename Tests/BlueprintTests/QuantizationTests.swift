@@ -109,7 +109,7 @@ import Testing
         #expect(blueprint.referenceName("language_models.x") == "language_models.x")
         #expect(blueprint.quantization?.plain == ["lm_head", "model.visual.merger"])
         #expect(blueprint.ignores(blueprint.referenceName("language_model.mtp.norm.weight")))
-        #expect(blueprint.mlxName("model.language_model.norm.weight") == "language_model.model.norm.weight")
+        #expect(blueprint.otherName("model.language_model.norm.weight") == "language_model.model.norm.weight")
         let both = ConfigurationValue.object(
             quantization(["language_model.lm_head": .boolean(false), "lm_head": .boolean(true)]))
         let error = try #require(throws: BlueprintError.self) {

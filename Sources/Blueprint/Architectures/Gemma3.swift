@@ -1,8 +1,9 @@
-/// Gemma 3, text: norms of query and key heads, and layers with a window turn by other frequencies than those without.
+/// Gemma 3, also the text part of what sees pictures: norms of query and key heads, and layers with a window turn by
+/// other frequencies than those without.
 ///
 /// Reference: transformers, `models/gemma3/modeling_gemma3.py`.
 enum Gemma3: Architecture {
-    static let names = ["Gemma3ForCausalLM"]
+    static let names = ["Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"]
 
     static var gguf: GGUFFamily? {
         var family = GGUFFamily(gemma: "gemma3", architecture: "Gemma3ForCausalLM", largestLayerCount: 62)
@@ -26,6 +27,20 @@ enum Gemma3: Architecture {
     }
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
+        let part = TextPart(
+            pictureKeys: [
+                "boi_token_index", "eoi_token_index", "image_token_id", "image_token_index", "mm_tokens_per_image",
+            ],
+            otherParts: TextPart.visionParts, isTiedByDefault: true,
+            defaults: [
+                "hidden_size": .integer(2304), "intermediate_size": .integer(9216), "num_hidden_layers": .integer(26),
+                "num_attention_heads": .integer(8), "num_key_value_heads": .integer(4), "vocab_size": .integer(262_208),
+                "max_position_embeddings": .integer(131_072), "sliding_window": .integer(4096),
+            ])
+        return try part.blueprint(&reader, decoder)
+    }
+
+    private static func decoder(_ reader: inout ConfigurationReader) throws(BlueprintError) -> DenseDecoder {
         var decoder = try DenseDecoder(gemma: "Gemma3ForCausalLM", &reader, readsRotary: false)
         decoder.hasHeadNorms = true
         decoder.scoreCap = try reader.cap("attn_logit_softcapping", default: nil)
@@ -41,7 +56,7 @@ enum Gemma3: Architecture {
         let (local, global) = try rotaries(&reader, size: decoder.headSize)
         decoder.window = { windows[$0] }
         decoder.rotaryOfLayer = { windows[$0] == nil ? global : local }
-        return decoder.blueprint()
+        return decoder
     }
 
     /// The rotations of layers with a window and of those without.

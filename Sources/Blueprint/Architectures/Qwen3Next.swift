@@ -48,42 +48,23 @@ enum Qwen35: Architecture {
     }
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
-        guard var text = try reader.object("text_config") else {
-            return try blueprint(&reader, root: "model", isTied: nil)
-        }
-        for key in [
-            "vision_config", "image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id",
-        ] {
-            _ = reader.value(key)
-        }
-        let isTied = try reader.boolean("tie_word_embeddings", default: false)
-        var blueprint = try blueprint(&text, root: "model.language_model", isTied: isTied)
-        try text.finish()
-        if blueprint.endTokens.isEmpty { blueprint.endTokens = try reader.tokens("eos_token_id") }
-        if blueprint.statedEncoding == nil { blueprint.statedEncoding = try reader.encoding() }
-        return blueprint
+        let part = TextPart(
+            pictureKeys: ["image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id"],
+            otherParts: ["vision_tower": "model.visual", "language_model.mtp": "mtp"], isTiedByDefault: false)
+        return try part.blueprint(&reader, decoder)
     }
 
-    private static func blueprint(
-        _ reader: inout ConfigurationReader, root: String, isTied: Bool?
-    ) throws(BlueprintError) -> Blueprint {
+    private static func decoder(_ reader: inout ConfigurationReader) throws(BlueprintError) -> DenseDecoder {
         let hasExperts = reader.has("num_experts") || reader.has("num_local_experts")
         var decoder = try DenseDecoder(
             hybrid: hasExperts ? "Qwen3_5MoeForCausalLM" : "Qwen3_5ForCausalLM", &reader, hasMLP: !hasExperts)
-        decoder.isTied = isTied ?? decoder.isTied
-        decoder.root = root
-        decoder.ignoredPrefixes = ["mtp.", "model.visual."]
-        decoder.mlxPrefixes = [
-            "language_model.model": root, "language_model.lm_head": "lm_head", "language_model.mtp": "mtp",
-            "vision_tower": "model.visual",
-        ]
-        guard hasExperts else { return decoder.blueprint() }
+        guard hasExperts else { return decoder }
         var form = try ExpertForm(qwen: &reader, isNormalizedByDefault: true)
         form.isNormalized = true
         form.shared = ("shared_expert", try reader.count("shared_expert_intermediate_size"))
         form.hasSharedGate = true
         try decoder.use(form, in: { _ in true })
-        return decoder.blueprint()
+        return decoder
     }
 }
 
