@@ -36,7 +36,7 @@ public struct Blueprint: Hashable, Sendable {
     var ignoredSuffixes: [String]
     /// Beginnings of such names.
     var ignoredPrefixes: [String] = []
-    /// What paths of tensors begin with in older checkpoints or those by mlx-lm, and in the reference's instead.
+    /// What paths of tensors begin with in some checkpoints, and in the reference's memory instead.
     var otherPrefixes: [String: String] = [:]
 }
 
@@ -78,7 +78,7 @@ extension Blueprint {
         return quantization.renamed(referenceName)
     }
 
-    /// The name that the reference has for a tensor, or for a part of the model, which has another one in some checkpoints.
+    /// The reference's name for a tensor or a part of the model that has another one in some checkpoints.
     public func referenceName(_ name: String) -> String {
         let other = otherPrefixes.first { name == $0.key || name.hasPrefix($0.key + ".") }
         return other.map { $0.value + name.dropFirst($0.key.count) } ?? name
@@ -86,7 +86,8 @@ extension Blueprint {
 
     /// The name that such a checkpoint has for a tensor of the reference.
     public func otherName(_ name: String) -> String {
-        let other = otherPrefixes.first { name == $0.value || name.hasPrefix($0.value + ".") }
+        let possible = otherPrefixes.filter { name == $0.value || name.hasPrefix($0.value + ".") }
+        let other = possible.max { $0.value.count < $1.value.count }
         return other.map { $0.key + name.dropFirst($0.value.count) } ?? name
     }
 

@@ -64,12 +64,12 @@ extension ConfigurationReader {
     private mutating func turning(partOf size: Int, _ partial: Double?) throws(BlueprintError) -> Int {
         let part = try real("partial_rotary_factor") ?? partial ?? 1
         guard partial != nil || part == 1 else {
-            throw .unsupportedValue(key: "partial_rotary_factor", expected: "1", found: "\(part)")
+            throw unsupported("partial_rotary_factor", expected: "1", found: "\(part)")
         }
         let count = part > 0 && part <= 1 ? Int(Double(size) * part) : 0
         guard count > 0, count.isMultiple(of: 2) else {
-            throw .unsupportedValue(
-                key: "partial_rotary_factor", expected: "a part of a head's \(size) channels, an even number",
+            throw unsupported(
+                "partial_rotary_factor", expected: "a part of a head's \(size) channels, an even number",
                 found: "\(part)")
         }
         return count
@@ -155,8 +155,8 @@ extension ConfigurationReader {
                 short: try factors("short_factor", size: size), long: try factors("long_factor", size: size),
                 originalContext: try count("original_max_position_embeddings", default: originalContext))
         default:
-            throw .unsupportedValue(
-                key: "rope_type", expected: "\"default\", \"linear\", \"llama3\", \"yarn\" or \"longrope\"",
+            throw unsupported(
+                "rope_type", expected: "\"default\", \"linear\", \"llama3\", \"yarn\" or \"longrope\"",
                 found: "\"\(kind)\"")
         }
     }
@@ -170,7 +170,7 @@ extension ConfigurationReader {
     /// Refuses a window of no position.
     func check(window: Int?) throws(BlueprintError) {
         guard let window, window < 1 else { return }
-        throw .unsupportedValue(key: "sliding_window", expected: "null or a number above zero", found: "\(window)")
+        throw unsupported("sliding_window", expected: "null or a number above zero", found: "\(window)")
     }
 
     /// Which layers see a window only, from `layer_types` or, in older files, from `max_window_layers`, for which the
@@ -188,7 +188,7 @@ extension ConfigurationReader {
             }
             return (0..<layerCount).map { $0 >= firstLayer ? window : nil }
         }
-        return try Self.windows(types, layerCount: layerCount, window: window)
+        return try windows(types, layerCount: layerCount, window: window)
     }
 
     /// Which layers see a window only, from `layer_types` or, in older files, by the layer's number.
@@ -200,10 +200,10 @@ extension ConfigurationReader {
         guard let types = try strings("layer_types") else {
             return (0..<layerCount).map { isWindowed($0) ? window : nil }
         }
-        return try Self.windows(types, layerCount: layerCount, window: window)
+        return try windows(types, layerCount: layerCount, window: window)
     }
 
-    private static func windows(_ types: [String], layerCount: Int, window: Int?) throws(BlueprintError) -> [Int?] {
+    private func windows(_ types: [String], layerCount: Int, window: Int?) throws(BlueprintError) -> [Int?] {
         guard types.count == layerCount else {
             throw .inconsistent(
                 expected: "'layer_types' to have \(layerCount) entries, one per layer", found: "\(types.count)")
@@ -214,8 +214,8 @@ extension ConfigurationReader {
             case "full_attention": windows.append(nil)
             case "sliding_attention": windows.append(window)
             default:
-                throw .unsupportedValue(
-                    key: "layer_types", expected: "\"full_attention\" or \"sliding_attention\"", found: "\"\(type)\"")
+                throw unsupported(
+                    "layer_types", expected: "\"full_attention\" or \"sliding_attention\"", found: "\"\(type)\"")
             }
         }
         return windows

@@ -2,7 +2,7 @@ import Foundation
 
 /// Reads the keys of config.json one by one and remembers which were read, so that none is skipped unseen.
 struct ConfigurationReader {
-    private let values: [String: ConfigurationValue]
+    private var values: [String: ConfigurationValue]
     private let prefix: String
     private var read: Set<String> = []
     /// `original_max_position_embeddings` of the object around this one, where it says it.
@@ -25,6 +25,7 @@ struct ConfigurationReader {
         "early_stopping", "length_penalty", "no_repeat_ngram_size", "num_return_sequences", "diversity_penalty",
         "num_beam_groups", "typical_p", "encoder_no_repeat_ngram_size", "chunk_size_feed_forward", "_from_model_config",
         "base_model_tp_plan", "base_model_pp_plan", "tp_plan", "finetuning_task", "use_bfloat16", "tf_legacy_loss",
+        "cache_implementation",
     ]
 
     init(json: String) throws(BlueprintError) {
@@ -46,9 +47,9 @@ struct ConfigurationReader {
         self.prefix = prefix
     }
 
-    /// The same with values for keys that are absent.
-    func filled(with defaults: [String: ConfigurationValue]) -> ConfigurationReader {
-        ConfigurationReader(values.merging(defaults) { stated, _ in stated }, prefix: prefix)
+    /// Gives values to keys that are absent.
+    mutating func fill(with defaults: [String: ConfigurationValue]) {
+        values.merge(defaults) { stated, _ in stated }
     }
 
     /// The value, nil where the key is absent or null.
@@ -81,7 +82,7 @@ struct ConfigurationReader {
     ) throws(BlueprintError) -> Int {
         guard let number = try integer(key) ?? fallback else { throw .missingKey(prefix + key) }
         guard (1...most).contains(number) else {
-            throw .unsupportedValue(key: prefix + key, expected: "a number from 1 to \(most)", found: "\(number)")
+            throw unsupported(key, expected: "a number from 1 to \(most)", found: "\(number)")
         }
         return number
     }
@@ -93,8 +94,7 @@ struct ConfigurationReader {
     mutating func number(_ key: String, default fallback: Int) throws(BlueprintError) -> Int {
         let number = try integer(key) ?? fallback
         guard (0...Self.largestNumber).contains(number) else {
-            throw .unsupportedValue(
-                key: prefix + key, expected: "a number from 0 to \(Self.largestNumber)", found: "\(number)")
+            throw unsupported(key, expected: "a number from 0 to \(Self.largestNumber)", found: "\(number)")
         }
         return number
     }
@@ -112,7 +112,7 @@ struct ConfigurationReader {
     mutating func positive(_ key: String, default fallback: Double? = nil) throws(BlueprintError) -> Double {
         guard let number = try real(key) ?? fallback else { throw .missingKey(prefix + key) }
         guard number > 0, number.isFinite else {
-            throw .unsupportedValue(key: prefix + key, expected: "a number above zero", found: "\(number)")
+            throw unsupported(key, expected: "a number above zero", found: "\(number)")
         }
         return number
     }
@@ -131,9 +131,13 @@ struct ConfigurationReader {
 
     /// Refuses other values than those that are computed; one that is absent or null is taken for one of them.
     mutating func require(_ key: String, _ expected: ConfigurationValue...) throws(BlueprintError) {
+        try require(key, expected)
+    }
+
+    /// The same for values that are counted elsewhere.
+    mutating func require(_ key: String, _ expected: [ConfigurationValue]) throws(BlueprintError) {
         guard let value = value(key), !expected.contains(value) else { return }
-        throw .unsupportedValue(
-            key: prefix + key, expected: expected.map { "\($0)" }.joined(separator: " or "), found: "\(value)")
+        throw unsupported(key, expected: expected.map { "\($0)" }.joined(separator: " or "), found: "\(value)")
     }
 
     mutating func strings(_ key: String) throws(BlueprintError) -> [String]? {
@@ -181,6 +185,11 @@ struct ConfigurationReader {
             if Self.withoutEffect.contains(key) || value.isOff { continue }
             throw .unknownKey(prefix + key, value: "\(value)")
         }
+    }
+
+    /// The error that names a key whose value is not implemented.
+    func unsupported(_ key: String, expected: String, found: String) -> BlueprintError {
+        .unsupportedValue(key: prefix + key, expected: expected, found: found)
     }
 
     private func wrongType(_ key: String, _ expected: String, _ found: ConfigurationValue) -> BlueprintError {

@@ -124,8 +124,8 @@ struct DenseDecoder {
             headSize = width / heads
         }
         guard headSize.isMultiple(of: 2), headSize <= Self.largestHeadSize else {
-            throw .unsupportedValue(
-                key: "head_dim", expected: "an even number from 2 to \(Self.largestHeadSize)", found: "\(headSize)")
+            throw reader.unsupported(
+                "head_dim", expected: "an even number from 2 to \(Self.largestHeadSize)", found: "\(headSize)")
         }
         mlpWidth = try spelling.hasMLP ? reader.count("intermediate_size") : 1
         guard max(heads * headSize, mlpWidth) <= Self.largestChannelCount / layerCount else {
@@ -145,8 +145,8 @@ struct DenseDecoder {
         let names = spelling.activations.keys.sorted()
         let name = try reader.string(spelling.activation) ?? names[0]
         guard let activation = spelling.activations[name] else {
-            throw .unsupportedValue(
-                key: spelling.activation, expected: names.map { "\"\($0)\"" }.joined(separator: " or "),
+            throw reader.unsupported(
+                spelling.activation, expected: names.map { "\"\($0)\"" }.joined(separator: " or "),
                 found: "\"\(name)\"")
         }
         self.activation = activation

@@ -46,7 +46,10 @@ public struct Checkpoint {
         for blueprint: Blueprint
     ) throws(WeightsError) -> (all: [String: any CheckpointTensor], fileName: (String) -> String?) {
         let stored = try tensors()
-        let isRenamed = stored.keys.contains { blueprint.referenceName($0) != $0 }
+        let isRenamed = stored.keys.contains { name in
+            let other = blueprint.referenceName(name)
+            return other != name && !blueprint.ignores(other)
+        }
         return (
             try MLXTensors.restored(stored, for: blueprint), isRenamed ? blueprint.otherName : reader.fileName(of:)
         )

@@ -38,7 +38,7 @@ import Testing
     func anUnimplementedRotaryScalingIsRefused(kind: String) throws {
         let scaling: ConfigurationValue = .object(["rope_type": .string(kind), "factor": .real(4)])
         let expected = BlueprintError.unsupportedValue(
-            key: "rope_type", expected: "\"default\", \"linear\", \"llama3\", \"yarn\" or \"longrope\"",
+            key: "rope_scaling.rope_type", expected: "\"default\", \"linear\", \"llama3\", \"yarn\" or \"longrope\"",
             found: "\"\(kind)\"")
         #expect(try Self.refusal(["rope_scaling": scaling]) == expected)
     }

@@ -16,7 +16,7 @@ import Testing
         ]),
         "vision_config": .object(["hidden_size": .integer(1152)]),
     ]
-    /// As transformers saves a model like Mistral Small 3.1.
+    /// As transformers writes the config.json of a model like Mistral Small 3.1.
     private static let mistral: [String: ConfigurationValue] = [
         "architectures": .array([.string("Mistral3ForConditionalGeneration")]), "image_token_index": .integer(10),
         "multimodal_projector_bias": .boolean(false), "projector_hidden_act": .string("gelu"),
@@ -55,7 +55,9 @@ import Testing
     }
 
     @Test func gemmaAroundTheTextSaysWhetherTheHeadIsTheEmbedding() throws {
-        #expect(try !Self.blueprint(Self.gemma, changing: ["tie_word_embeddings": .boolean(false)]).isTied)
+        let untied: [String: ConfigurationValue] = ["tie_word_embeddings": .boolean(false)]
+        #expect(try !Self.blueprint(Self.gemma, changing: untied).isTied)
+        #expect(try Self.blueprint(Self.gemma, text: untied).isTied)
     }
 
     @Test func mistralsTextSaysWhetherTheHeadIsTheEmbedding() throws {
@@ -63,10 +65,45 @@ import Testing
         #expect(blueprint.untiedHead?.name == "lm_head.weight" && blueprint.layers.count == 40)
         #expect(blueprint.attentions.allSatisfy { $0.window == nil && $0.rotary.theta == 1e9 })
         #expect(try Self.blueprint(Self.mistral, text: ["tie_word_embeddings": .boolean(true)]).isTied)
+        let contradiction = BlueprintError.inconsistent(
+            expected: "'tie_word_embeddings' to be false in 'text_config', as beside it", found: "true")
+        #expect(throws: contradiction) {
+            try Self.blueprint(
+                Self.mistral, changing: ["tie_word_embeddings": .boolean(false)],
+                text: ["tie_word_embeddings": .boolean(true)])
+        }
+    }
+
+    @Test func aVocabularyMayStandBesideTheText() throws {
+        let beside: [String: ConfigurationValue] = ["vocab_size": .integer(1009)]
+        #expect(try Self.blueprint(Self.gemma, changing: beside).vocabulary == 1009)
+        #expect(try Self.blueprint(Self.gemma, changing: beside, text: beside).vocabulary == 1009)
+        let two = BlueprintError.unsupportedValue(key: "text_config.vocab_size", expected: "1009", found: "1010")
+        #expect(throws: two) {
+            try Self.blueprint(Self.gemma, changing: beside, text: ["vocab_size": .integer(1010)])
+        }
+    }
+
+    @Test(arguments: [("gemma3n_text", gemma, "gemma3_text"), ("ministral3", mistral, "mistral")])
+    func textsOfOtherKindsAreRefused(
+        kind: String, model: [String: ConfigurationValue], expected: String
+    ) throws {
+        let error = BlueprintError.unsupportedValue(
+            key: "text_config.model_type", expected: "\"\(expected)\"", found: "\"\(kind)\"")
+        #expect(throws: error) { try Self.blueprint(model, text: ["model_type": .string(kind)]) }
+        _ = try Self.blueprint(model, text: ["model_type": .string(expected)])
+    }
+
+    @Test func keysOfOlderGemmasThatTheReferenceDoesNotReadAreNone() throws {
+        let older: [String: ConfigurationValue] = [
+            "cache_implementation": .string("hybrid"), "hidden_act": .string("gelu"),
+            "sliding_window_size": .integer(4096),
+        ]
+        #expect(try Self.blueprint(Self.gemma, text: older).layers.count == 34)
     }
 
     @Test(arguments: [gemma, mistral])
-    func olderNamesAreThoseOfToday(model: [String: ConfigurationValue]) throws {
+    func namesOfCheckpointsAreThoseOfTheReference(model: [String: ConfigurationValue]) throws {
         let blueprint = try Self.blueprint(model)
         let name = "model.language_model.layers.3.mlp.up_proj.weight"
         #expect(blueprint.weights.flatMap(\.sourceNames).contains(name))

@@ -140,6 +140,26 @@ import Testing
         }
     }
 
+    /// Rows of one token are taken by whoever is free: here many times by each thread.
+    @Test func rowsThatThreadsTakeAreTheSameBits() throws {
+        let grouping = try #require(Grouping(bits: 4, size: 32, scale: .f16, hasOffsets: false))
+        let bench = try Workbench(seed: 12)
+        let (rows, columns) = (9001, 1024)
+        let panels = try Panels(bench, rows, columns, grouping)
+        let x = try bench.buffer(1, columns)
+        let dot = try #require(DotProduct.supported.last)
+        let fast = try Self.fast(bench, threads: [1, 2, 3, 5], dots: [dot], columns: columns, tokens: 1)
+        let alone = try bench.buffer(1, rows, filledWith: .nan)
+        fast[0].multiply(x, tokens: 1, by: panels.matrix, into: alone)
+        for operations in fast[1...] {
+            for _ in 0..<20 {
+                let y = try bench.buffer(1, rows, filledWith: .nan)
+                operations.multiply(x, tokens: 1, by: panels.matrix, into: y)
+                #expect(firstDifference(y.bits, alone.bits) == nil, "\(operations.pool.threads) threads")
+            }
+        }
+    }
+
     @Test func productsOfOneInputAreAsProductsAloneWhateverTheirEncodings() throws {
         let bench = try Workbench(seed: 3)
         let columns = 320

@@ -38,12 +38,14 @@ extension DenseDecoder {
         spelling.readsRotary = readsRotary
         try self.init(architecture, &reader, defaultHeadSize: 256, isTiedByDefault: true, spelling: spelling)
         try readAttentionBias(&reader)
+        // Older files have them, too; the reference does not read them.
+        for key in ["hidden_act", "sliding_window_size"] { _ = reader.value(key) }
         normAddend = 1
         hasPostNorms = true
         embeddingFactor = Float(width).squareRoot()
         scale = 1 / Float(try reader.positive("query_pre_attn_scalar", default: 256)).squareRoot()
         guard try !reader.boolean("use_bidirectional_attention", default: false) else {
-            throw .unsupportedValue(key: "use_bidirectional_attention", expected: "false", found: "true")
+            throw reader.unsupported("use_bidirectional_attention", expected: "false", found: "true")
         }
     }
 }

@@ -1,7 +1,7 @@
 /// Gemma 3, also the text part of what sees pictures: norms of query and key heads, and layers with a window turn by
 /// other frequencies than those without.
 ///
-/// Reference: transformers, `models/gemma3/modeling_gemma3.py`.
+/// Reference: transformers, `models/gemma3/modeling_gemma3.py` and `configuration_gemma3.py`.
 enum Gemma3: Architecture {
     static let names = ["Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"]
 
@@ -28,6 +28,7 @@ enum Gemma3: Architecture {
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         let part = TextPart(
+            kinds: ["gemma3_text"],
             pictureKeys: [
                 "boi_token_index", "eoi_token_index", "image_token_id", "image_token_index", "mm_tokens_per_image",
             ],
@@ -48,8 +49,8 @@ enum Gemma3: Architecture {
         let older = try reader.integer("_sliding_window_pattern")
         let pattern = try reader.integer("sliding_window_pattern") ?? older ?? 6
         guard pattern > 0 else {
-            throw .unsupportedValue(
-                key: "sliding_window_pattern", expected: "a number above zero", found: "\(pattern)")
+            throw reader.unsupported(
+                "sliding_window_pattern", expected: "a number above zero", found: "\(pattern)")
         }
         let windows = try reader.windows(
             layerCount: decoder.layerCount, isWindowed: { !($0 + 1).isMultiple(of: pattern) })

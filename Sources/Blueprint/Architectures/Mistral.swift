@@ -8,6 +8,7 @@ enum Mistral: Architecture {
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         // Beside the text's keys transformers says that the head is the embedding, which of no published model it is.
         let part = TextPart(
+            kinds: ["mistral"],
             pictureKeys: [
                 "image_token_id", "image_token_index", "multimodal_projector_bias", "projector_hidden_act",
                 "spatial_merge_size", "vision_feature_layer",

@@ -49,6 +49,7 @@ enum Qwen35: Architecture {
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
         let part = TextPart(
+            kinds: ["qwen3_5_text", "qwen3_5_moe_text"],
             pictureKeys: ["image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id"],
             otherParts: ["vision_tower": "model.visual", "language_model.mtp": "mtp"], isTiedByDefault: false)
         return try part.blueprint(&reader, decoder)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes checkpoints of models that see pictures, too, as they are published, with golden outputs by transformers 5.23.0.
+"""Makes checkpoints of models that see pictures, too, as they are published, and their golden outputs by transformers
+5.23.0.
 
     make_text_parts.py SCRIPTS OUT
 
@@ -41,7 +42,7 @@ MODELS = {
                   "vision_use_head": False},
         {"model.language_model.": "language_model.model.", "model.vision_tower.": "vision_tower.vision_model.",
          "model.multi_modal_projector.": "multi_modal_projector."}),
-    # As transformers saves it today.
+    # As Mistral's, and as transformers writes one.
     "mistral3-c-h72-i82-q6kv3-bf16": (
         "mistral", "Mistral", "Mistral3ForConditionalGeneration", "llama2", SHARED | {
             "num_hidden_layers": 3, "num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 16,
@@ -51,7 +52,8 @@ MODELS = {
         {"image_token_index": 1003, "multimodal_projector_bias": False, "projector_hidden_act": "gelu",
          "spatial_merge_size": 2, "vision_feature_layer": -1},
         VISION | {"model_type": "pixtral", "image_size": 16, "patch_size": 4, "head_dim": 8},
-        {}),
+        {"model.language_model.": "language_model.model.", "lm_head.": "language_model.lm_head.",
+         "model.vision_tower.": "vision_tower.", "model.multi_modal_projector.": "multi_modal_projector."}),
 }
 
 
@@ -61,9 +63,9 @@ def main(out):
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         spec = {
-            "arch": architecture, "dims": "c", "cls": kind, "kw": config, "tok": tokenizer, "ntok": 1001, "set": "other",
-            "dtype": "bf16", "style": "hub", "shard": None, "legacy_merges": False, "tpl_in_config": True, "seed": 1,
-            "extra": None,
+            "arch": architecture, "dims": "c", "cls": kind, "kw": config, "tok": tokenizer, "ntok": 1001,
+            "set": "other", "dtype": "bf16", "style": "hub", "shard": None, "legacy_merges": False,
+            "tpl_in_config": True, "seed": 1, "extra": None,
         }
         tokens = make_reference.TK.build(tokenizer, 1001, folder)
         made = make_reference.make_config(spec, tokens)
