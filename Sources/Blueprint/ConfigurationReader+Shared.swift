@@ -101,6 +101,12 @@ extension ConfigurationReader {
     private mutating func attentionFactor(of scaling: Rotary.Scaling) throws(BlueprintError) -> Float {
         if case .byPair(_, _, let original) = scaling { return try attentionFactor(ofLong: original) }
         guard case .byTurns(let factor, _, _, _, _) = scaling else { return 1 }
+        // The reference does not read it, other programs multiply by it.
+        guard value("attn_factor") == nil else {
+            throw unsupported(
+                "attn_factor", expected: "'attention_factor' instead, what cosines and sines are multiplied by in all",
+                found: "a key by which some programs multiply and that others ignore")
+        }
         let stated = try real("attention_factor")
         let (scale, scaleOfAll) = (try real("mscale"), try real("mscale_all_dim"))
         if let stated { return Float(stated) }

@@ -25,7 +25,7 @@ struct ConfigurationReader {
         "early_stopping", "length_penalty", "no_repeat_ngram_size", "num_return_sequences", "diversity_penalty",
         "num_beam_groups", "typical_p", "encoder_no_repeat_ngram_size", "chunk_size_feed_forward", "_from_model_config",
         "base_model_tp_plan", "base_model_pp_plan", "tp_plan", "finetuning_task", "use_bfloat16", "tf_legacy_loss",
-        "cache_implementation",
+        "cache_implementation", "transformers.js_config", "internal_version",
     ]
 
     init(json: String) throws(BlueprintError) {

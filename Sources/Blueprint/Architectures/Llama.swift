@@ -17,6 +17,8 @@ enum Llama: Architecture {
         var decoder = try DenseDecoder("LlamaForCausalLM", &reader, mayOmitKeyValueHeads: true)
         try decoder.readAttentionBias(&reader)
         decoder.hasMLPBias = try reader.boolean("mlp_bias", default: false)
+        // SmolLM 2 says so of itself; the reference does not read it.
+        try reader.require("is_llama_config", .boolean(true))
         return decoder.blueprint()
     }
 }

@@ -30,8 +30,11 @@ enum NemotronH: Architecture {
         spelling.activations = ["relu2": .squaredReLU]
         spelling.epsilon = "layer_norm_epsilon"
         spelling.rotarySize = 0
-        // Older files have a name of their own for it.
-        spelling.headSize = try reader.value("attention_head_dim") == nil ? nil : reader.count("attention_head_dim")
+        // Older files have a name of their own for it, those that were read and written again both.
+        if let older = reader.value("attention_head_dim") {
+            spelling.headSize = try reader.count("attention_head_dim")
+            try reader.require("head_dim", older)
+        }
         spelling.layerCount = kinds.count
         var decoder = try DenseDecoder("NemotronHForCausalLM", &reader, spelling: spelling)
         try decoder.readAttentionBias(&reader)

@@ -23,6 +23,9 @@ enum Qwen3MoE: Architecture {
         if usesWindow { try reader.check(window: window) }
         _ = reader.value("max_window_layers")
         decoder.window = { _ in usesWindow ? window : nil }
+        // Qwen 3 Coder says what all models of the family have and have not.
+        try reader.require("use_qk_norm", .boolean(true))
+        try reader.require("shared_expert_intermediate_size", .integer(0))
         let form = try ExpertForm(qwen: &reader, isNormalizedByDefault: false)
         let layers = try reader.mixtureLayers(layerCount: decoder.layerCount)
         try decoder.use(form, in: layers.contains)

@@ -30,6 +30,16 @@ enum StarCoder2: Architecture {
         decoder.hasMLPBias = hasBias
         decoder.hasNormBias = true
         decoder.mlpNames = (nil, "c_fc", "c_proj")
+        // What other programs read; the reference does not.
+        try reader.require("mlp_type", .string("default"))
+        try reader.require("norm_type", .string("layer_norm"))
+        try reader.require("scale_attn_weights", .boolean(true))
+        for key in [
+            "activation_function", "attention_softmax_in_fp32", "layer_norm_epsilon", "rms_norm_eps",
+            "scale_attention_softmax_in_fp32",
+        ] {
+            _ = reader.value(key)
+        }
         // Unlike in other families, no window is meant where the key is absent.
         let window = try reader.integer("sliding_window")
         try reader.check(window: window)
