@@ -38,7 +38,9 @@ extension BlueprintError: CustomStringConvertible {
             "expected '\(key)' to be \(expected), found \(found); correct the file"
         case .unsupportedValue(let key, let expected, let found):
             "expected '\(key)' to be \(expected), found \(found); "
-                + "use another model, since this one would not be computed as it was trained"
+                + (key.hasPrefix("quantization")
+                    ? "use a checkpoint of the model that is stored otherwise, in bf16 for example"
+                    : "use another model, since this one would not be computed as it was trained")
         case .unknownKey(let key, let value):
             "expected no key that may change the result and is not implemented, "
                 + "found '\(key)', which is \(value); remove it if you know that it has no effect"

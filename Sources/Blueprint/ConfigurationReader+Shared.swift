@@ -103,9 +103,9 @@ extension ConfigurationReader {
         guard case .byTurns(let factor, _, _, _, _) = scaling else { return 1 }
         // The reference does not read it, other programs multiply by it.
         guard value("attn_factor") == nil else {
-            throw unsupported(
-                "attn_factor", expected: "'attention_factor' instead, what cosines and sines are multiplied by in all",
-                found: "a key by which some programs multiply and that others ignore")
+            throw .inconsistent(
+                expected: "'attention_factor', what cosines and sines are multiplied by in all",
+                found: "'attn_factor', by which some programs multiply and which others ignore")
         }
         let stated = try real("attention_factor")
         let (scale, scaleOfAll) = (try real("mscale"), try real("mscale_all_dim"))

@@ -59,7 +59,19 @@ import Testing
         let error = try #require(throws: BlueprintError.self) {
             try Resource.blueprint("published/Qwen3-8B.json", changing: ["rope_scaling": yarn])
         }
-        #expect(error.description.contains("'rope_scaling.attn_factor'"), "\(error)")
-        #expect(error.description.contains("'attention_factor' instead"), "\(error)")
+        #expect(
+            error
+                == .inconsistent(
+                    expected: "'attention_factor', what cosines and sines are multiplied by in all",
+                    found: "'attn_factor', by which some programs multiply and which others ignore"))
+    }
+
+    @Test func aCheckpointStoredInAWayThatIsNotReadIsNoOtherModel() throws {
+        let gptq = ConfigurationValue.object(["quant_method": .string("gptq"), "bits": .integer(4)])
+        let error = try #require(throws: BlueprintError.self) {
+            try Resource.blueprint("published/Qwen3-8B.json", changing: ["quantization_config": gptq])
+        }
+        let end = "found \"gptq\"; use a checkpoint of the model that is stored otherwise, in bf16 for example"
+        #expect(error.description.hasSuffix(end), "\(error)")
     }
 }
