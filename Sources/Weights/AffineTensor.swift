@@ -31,9 +31,7 @@ struct AffineTensor: CheckpointTensor {
         let shape = try Self.shape(values, form)
         let groups = Array(shape.dropLast()) + [shape[shape.count - 1] / form.groupSize]
         for part in [scales, offsets] where part.shape != groups {
-            throw .malformed(
-                location: part.location, expected: "\(groups), for the words beside it, \(values.shape)",
-                found: "\(part.shape)")
+            throw part.misfit(expected: groups, beside: values)
         }
         (self.values, self.scales, self.offsets, self.form, self.scalar) = (values, scales, offsets, form, scalar)
         self.shape = shape

@@ -32,8 +32,14 @@ final class InputFile: Sendable {
 
     /// Whether what is at a path is a file that begins with these bytes.
     static func isFile(_ path: String, beginningWith bytes: [UInt8]) -> Bool {
-        guard let file = try? InputFile(path), file.byteCount >= bytes.count else { return false }
-        return (try? file.bytes(0..<bytes.count)) == bytes
+        let file = try? InputFile(path)
+        return (try? file?.begins(with: bytes)) ?? false
+    }
+
+    /// Whether these are the first bytes.
+    func begins(with bytes: [UInt8]) throws(WeightsError) -> Bool {
+        guard byteCount >= bytes.count else { return false }
+        return try self.bytes(0..<bytes.count) == bytes
     }
 
     /// Whether there is a file that begins as those of HDF5.

@@ -57,9 +57,7 @@ struct MicroscaledTensor: CheckpointTensor {
         groups = scales.shape[scales.shape.count - 1]
         let expected = rows + [words.shape[rows.count] / (Self.bytesPerGroup / 4)]
         guard scales.shape == expected, words.shape[rows.count].isMultiple(of: Self.bytesPerGroup / 4) else {
-            throw .malformed(
-                location: scales.location, expected: "\(expected), for the words beside it, \(words.shape)",
-                found: "\(scales.shape)")
+            throw scales.misfit(expected: expected, beside: words)
         }
         // Without rows, the header may state any number of words: no byte need be there for them.
         let (columns, overflows) = groups.multipliedReportingOverflow(by: FourBitFloats.groupSize)

@@ -12,6 +12,12 @@ struct SafetensorsEntry: CheckpointTensor {
         self.tensor = tensor
     }
 
+    /// The error of one that has not a number for each group of the words that belong to it.
+    func misfit(expected: [Int], beside words: SafetensorsEntry) -> WeightsError {
+        .malformed(
+            location: location, expected: "\(expected), for the words beside it, \(words.shape)", found: "\(shape)")
+    }
+
     var vector: (any CheckpointTensor)? {
         var vector = self
         vector.isVector = true

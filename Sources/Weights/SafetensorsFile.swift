@@ -37,8 +37,7 @@ public final class SafetensorsFile: Sendable {
             throw .malformed(
                 location: file.path, expected: "8 bytes of header length", found: "\(file.byteCount) bytes in all")
         }
-        let pointer = Array("version https://git-lfs".utf8)
-        if file.byteCount < 1024, file.byteCount >= pointer.count, try file.bytes(0..<pointer.count) == pointer {
+        if file.byteCount < 1024, try file.begins(with: Array("version https://git-lfs".utf8)) {
             throw .malformed(
                 location: file.path, expected: "weights",
                 found: "a pointer of Git LFS, in place of which 'git lfs pull' puts them")

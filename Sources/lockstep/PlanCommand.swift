@@ -88,8 +88,10 @@ struct PlanCommand: SoloCommand, ModelArgument {
     /// What is planned.
     private enum Source {
         case weightsFile(String)
-        /// A GGUF file, or a folder with the weights of a checkpoint.
-        case checkpoint(String)
+        /// A GGUF file, or a folder with one.
+        case gguf(String)
+        /// A folder with the weights of a checkpoint, or with nothing to plan by.
+        case folder(String, hasWeights: Bool)
         case configuration(String)
     }
 
@@ -100,9 +102,12 @@ struct PlanCommand: SoloCommand, ModelArgument {
             _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
             let stated = isFolder.boolValue ? "\(path)/config.json" : path
             let isStated = FileManager.default.fileExists(atPath: stated)
-            if Checkpoint.isGGUF(path) || (isFolder.boolValue && !isStated) { return .checkpoint(path) }
-            if isFolder.boolValue, Checkpoint.hasWeights(path) { return .checkpoint(path) }
-            return isFolder.boolValue || path.hasSuffix(".json") ? .configuration(stated) : .weightsFile(path)
+            if Checkpoint.isGGUF(path) { return .gguf(path) }
+            guard isFolder.boolValue else {
+                return path.hasSuffix(".json") ? .configuration(stated) : .weightsFile(path)
+            }
+            let hasWeights = Checkpoint.hasWeights(path)
+            return hasWeights || !isStated ? .folder(path, hasWeights: hasWeights) : .configuration(stated)
         }
     }
 
@@ -112,14 +117,17 @@ struct PlanCommand: SoloCommand, ModelArgument {
         case .weightsFile(let path):
             let model = try Model(path: path)
             return (model.blueprint, model.file.encodings)
-        case .checkpoint(let path):
+        case .gguf(let path):
+            let checkpoint = try Checkpoint(path)
+            let blueprint = try checkpoint.blueprint()
+            return (blueprint, try encodings(of: blueprint, try checkpoint.encodings(of: blueprint), path))
+        case .folder(let path, _):
             let checkpoint = try Checkpoint(path)
             let blueprint = try checkpoint.blueprint()
             let stored: [String: Encoding]
             do throws(WeightsError) {
                 stored = try checkpoint.encodings(of: blueprint)
             } catch {
-                guard !Checkpoint.isGGUF(path) else { throw error }
                 Output.line("planned by what config.json says alone: \(error)")
                 stored = [:]
             }
@@ -174,12 +182,13 @@ struct PlanCommand: SoloCommand, ModelArgument {
             throw ValidationError(
                 "\(option): expected with a config.json, found with the weights file \(path), which has its own; "
                     + "leave it out, or import the checkpoint with it")
-        case .checkpoint(let path) where Checkpoint.isGGUF(path) || !Checkpoint.hasWeights(path):
-            let found =
-                Checkpoint.isGGUF(path)
-                ? "the GGUF file \(path), which has its own" : "the folder \(path), which has none"
-            throw ValidationError("\(option): expected with a config.json, found with \(found); leave it out")
-        case .checkpoint, .configuration: break
+        case .gguf(let path): throw misplaced(option, "the GGUF file \(path), which has its own")
+        case .folder(let path, hasWeights: false): throw misplaced(option, "the folder \(path), which has none")
+        case .folder, .configuration: break
         }
+    }
+
+    private func misplaced(_ option: String, _ found: String) -> ValidationError {
+        ValidationError("\(option): expected with a config.json, found with \(found); leave it out")
     }
 }

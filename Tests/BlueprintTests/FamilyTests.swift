@@ -13,7 +13,7 @@ import Testing
             "vocab_size": .integer(128), "max_position_embeddings": .integer(512),
         ]
         for (key, value) in changes { values[key] = value }
-        return try Blueprint(configuration: ConfigurationValue.object(values).description)
+        return try Resource.blueprint(of: values)
     }
 
     private static func mlp(_ blueprint: Blueprint) throws -> MLP {

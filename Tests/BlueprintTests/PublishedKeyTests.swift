@@ -16,8 +16,7 @@ import Testing
     ]
 
     private static func starCoder(_ changes: [String: ConfigurationValue]) throws -> Blueprint {
-        let members = starCoder.merging(changes) { $1 }
-        return try Blueprint(configuration: ConfigurationValue.object(members).description)
+        try Resource.blueprint(of: starCoder.merging(changes) { $1 })
     }
 
     @Test func starCoderIsReadAsItIsPublished() throws {

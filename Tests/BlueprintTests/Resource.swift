@@ -15,6 +15,11 @@ enum Resource {
         try JSONDecoder().decode(type, from: data(path))
     }
 
+    /// The blueprint of a config with these members.
+    static func blueprint(of members: [String: ConfigurationValue]) throws -> Blueprint {
+        try Blueprint(configuration: ConfigurationValue.object(members).description)
+    }
+
     /// The blueprint of a config, with some keys replaced, or removed where the new value is nil.
     static func blueprint(_ path: String, changing changes: [String: ConfigurationValue?] = [:]) throws -> Blueprint {
         try Blueprint(configuration: configuration(path, changing: changes))

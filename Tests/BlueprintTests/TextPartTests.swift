@@ -37,7 +37,7 @@ import Testing
         var members = model.merging(changes) { $1 }
         guard case .object(let inside)? = members["text_config"] else { preconditionFailure("The text has a part.") }
         members["text_config"] = .object(inside.merging(text) { $1 })
-        return try Blueprint(configuration: ConfigurationValue.object(members).description)
+        return try Resource.blueprint(of: members)
     }
 
     @Test func whatGemmaLeavesUnsaidIsTheDefault() throws {
