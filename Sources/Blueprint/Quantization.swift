@@ -15,12 +15,12 @@ public struct Quantization: Hashable, Sendable {
 
         /// What they are.
         public var mode = Mode.affine
-        /// Bits of an element: 4 or 8.
+        /// Bits of an element: 2, 3, 4, 5, 6 or 8.
         public var bits: Int
         /// Columns of a group: 32, 64 or 128.
         public var groupSize: Int
 
-        /// The encoding, with scales and offsets of a type.
+        /// The encoding, with scales and offsets of a type; integers of fewer than 4 bits take 4.
         public func encoding(_ scalar: Scalar) -> Encoding? {
             guard mode == .affine else { return Grouping.microscaled.map(Encoding.grouped) }
             let scale: Grouping.Scale =
@@ -29,7 +29,7 @@ public struct Quantization: Hashable, Sendable {
                 case .bf16: .bf16
                 case .f16: .f16
                 }
-            return Grouping(bits: bits, size: groupSize, scale: scale, hasOffsets: true).map(Encoding.grouped)
+            return Grouping(bits: max(4, bits), size: groupSize, scale: scale, hasOffsets: true).map(Encoding.grouped)
         }
     }
 
@@ -194,7 +194,7 @@ extension ConfigurationReader {
             switch mode {
             case .affine:
                 Quantization.Form(
-                    bits: try count("bits", among: [4, 8], "4 or 8"),
+                    bits: try count("bits", among: [2, 3, 4, 5, 6, 8], "2, 3, 4, 5, 6 or 8"),
                     groupSize: try count("group_size", among: [32, 64, 128], "32, 64 or 128"))
             case .mxfp4:
                 Quantization.Form(

@@ -77,6 +77,8 @@ typedef struct {
 } wide_panel __attribute__((aligned(64)));
 
 typedef void (*add_function)(lanes *kept, const panel_view *v, const char *x, size_t x_stride, size_t tokens);
+typedef void (*one_token_function)(
+    const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching);
 
 /// What differs between kinds of instructions.
 typedef struct {

@@ -170,37 +170,34 @@ INLINE void FORM(add_some)(
 
 #undef TILE_OF
 
-static __attribute__((noinline)) void FORM(add_4)(lanes *k, const panel_view *v, const char *x, size_t s, size_t t)
-{
-    FORM(add_some)(k, v, x, s, t, 4, 0);
-}
-static __attribute__((noinline)) void FORM(add_5)(lanes *k, const panel_view *v, const char *x, size_t s, size_t t)
-{
-    FORM(add_some)(k, v, x, s, t, 5, 0);
-}
-static __attribute__((noinline)) void FORM(add_6)(lanes *k, const panel_view *v, const char *x, size_t s, size_t t)
-{
-    FORM(add_some)(k, v, x, s, t, 6, 1);
-}
-static __attribute__((noinline)) void FORM(add_8)(lanes *k, const panel_view *v, const char *x, size_t s, size_t t)
-{
-    FORM(add_some)(k, v, x, s, t, 8, 0);
-}
-static __attribute__((noinline)) void FORM(add_8_halves)(
-    lanes *k, const panel_view *v, const char *x, size_t s, size_t t)
-{
-    FORM(add_some)(k, v, x, s, t, 8, 1);
-}
+#define ADD(bits, halves)                                                                                              \
+    static __attribute__((noinline)) void FORM(add_##bits##_##halves)(                                                 \
+        lanes *kept, const panel_view *v, const char *x, size_t x_stride, size_t tokens)                               \
+    {                                                                                                                  \
+        FORM(add_some)(kept, v, x, x_stride, tokens, bits, halves);                                                    \
+    }
+
+ADD(4, 0)
+ADD(4, 1)
+ADD(5, 0)
+ADD(6, 0)
+ADD(6, 1)
+ADD(8, 0)
+ADD(8, 1)
+
+#undef ADD
 
 /// What adds a panel's products; null where the panel must be widened first.
 static add_function FORM(direct)(int bits, size_t size)
 {
     const int halves = size == 16;
-    if (bits == 8)
-        return halves ? FORM(add_8_halves) : FORM(add_8);
-    if (bits == 6)
-        return halves ? FORM(add_6) : NULL;
-    return halves ? NULL : bits == 4 ? FORM(add_4) : FORM(add_5);
+    switch (bits) {
+    case 4: return halves ? FORM(add_4_1) : FORM(add_4_0);
+    // No checkpoint has these in groups of 16.
+    case 5: return halves ? NULL : FORM(add_5_0);
+    case 6: return halves ? FORM(add_6_1) : FORM(add_6_0);
+    default: return halves ? FORM(add_8_1) : FORM(add_8_0);
+    }
 }
 
 /// Blocks [first, first + wide->view.blocks) of a panel, as bytes with zero at 128 and f32 scales.
@@ -259,23 +256,33 @@ static void FORM(widen)(wide_panel *wide, const panel_view *v, size_t first)
     }
 
 ONE_TOKEN(4, 0)
+ONE_TOKEN(4, 1)
 ONE_TOKEN(5, 0)
+ONE_TOKEN(6, 0)
 ONE_TOKEN(6, 1)
 ONE_TOKEN(8, 0)
 ONE_TOKEN(8, 1)
 
 #undef ONE_TOKEN
 
+/// What multiplies one token where panels need not be widened.
+static one_token_function FORM(one_token)(int bits, size_t size)
+{
+    const int halves = size == 16;
+    switch (bits) {
+    case 4: return halves ? FORM(one_token_4_1) : FORM(one_token_4_0);
+    case 5: return FORM(one_token_5_0);
+    case 6: return halves ? FORM(one_token_6_1) : FORM(one_token_6_0);
+    default: return halves ? FORM(one_token_8_1) : FORM(one_token_8_0);
+    }
+}
+
 static void FORM(multiply)(
     const multiply *m, const product *p, const panel_layout *l, const char *x, size_t first, size_t last)
 {
     if (m->tokens == 1 && FORM(direct)(l->bits, l->size)) {
-        switch (l->bits) {
-        case 4: FORM(one_token_4_0)(p, l, x, first, last, m->fetching); return;
-        case 5: FORM(one_token_5_0)(p, l, x, first, last, m->fetching); return;
-        case 6: FORM(one_token_6_1)(p, l, x, first, last, m->fetching); return;
-        default: (l->size == 16 ? FORM(one_token_8_1) : FORM(one_token_8_0))(p, l, x, first, last, m->fetching); return;
-        }
+        FORM(one_token)(l->bits, l->size)(p, l, x, first, last, m->fetching);
+        return;
     }
     const multiply_functions functions = {FORM(direct), FORM(widen), WIDEST};
     multiply_panels(m, p, l, x, first, last, &functions);

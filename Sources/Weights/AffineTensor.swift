@@ -3,7 +3,8 @@ import Partition
 
 /// A quantised matrix as mlx-lm stores it: packed integers, scales and offsets in three tensors beside each other.
 ///
-/// The words of packed integers, lowest first, are the bytes of a weights file: nothing is computed.
+/// The words of packed integers of 4 or 8 bits, lowest first, are the bytes of a weights file. Others follow each other
+/// bit by bit, over the borders of words, and are taken apart.
 struct AffineTensor: CheckpointTensor {
     private let values: SafetensorsEntry
     private let scales: SafetensorsEntry
@@ -43,17 +44,17 @@ struct AffineTensor: CheckpointTensor {
             throw .malformed(location: values.location, expected: "a matrix of words", found: "\(values.shape)")
         }
         // Without rows, the header may state any number of words: no byte need be there for them.
-        let (columns, overflows) = words.multipliedReportingOverflow(by: 32 / form.bits)
+        let (bits, overflows) = words.multipliedReportingOverflow(by: 32)
         guard !overflows else {
             throw .malformed(
                 location: values.location, expected: "fewer words in a row", found: "\(values.shape)")
         }
-        guard columns.isMultiple(of: form.groupSize) else {
+        guard bits.isMultiple(of: form.bits * form.groupSize) else {
             throw .malformed(
                 location: values.location, expected: "whole groups of \(form.groupSize) columns",
-                found: "\(Figure.count(columns, "column")) of \(form.bits) bits")
+                found: "\(Figure.count(bits / form.bits, "column")) of \(form.bits) bits")
         }
-        return Array(values.shape.dropLast()) + [columns]
+        return Array(values.shape.dropLast()) + [bits / form.bits]
     }
 
     var byteCount: Int { values.byteCount + scales.byteCount + offsets.byteCount }
@@ -70,8 +71,20 @@ struct AffineTensor: CheckpointTensor {
     }
 
     func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
-        try unsafe values.read(rows: rows, into: [parts[0]])
-        try unsafe scales.read(rows: rows, into: [parts[1]])
-        try unsafe offsets.read(rows: rows, into: [parts[2]])
+        // In the order of an encoding's parts: values, high bits where there are, scales, offsets.
+        let (scalePlace, offsetPlace) = unsafe (parts.count - 2, parts.count - 1)
+        try unsafe readIntegers(rows, into: parts[0], highBits: scalePlace == 2 ? parts[1] : nil)
+        try unsafe scales.read(rows: rows, into: [parts[scalePlace]])
+        try unsafe offsets.read(rows: rows, into: [parts[offsetPlace]])
+    }
+
+    private func readIntegers(
+        _ rows: Range<Int>, into lowBits: UnsafeMutableRawBufferPointer, highBits: UnsafeMutableRawBufferPointer?
+    ) throws(WeightsError) {
+        if form.bits == 4 || form.bits == 8 { return try unsafe values.read(rows: rows, into: [lowBits]) }
+        let packed = StagingBuffer(byteCount: rows.count * shape[shape.count - 1] * form.bits / 8)
+        let words = unsafe packed.prefix(packed.byteCount)
+        try unsafe values.read(rows: rows, into: [words])
+        unsafe PackedIntegers(bits: form.bits).split(UnsafeRawBufferPointer(words), into: lowBits, highBits)
     }
 }

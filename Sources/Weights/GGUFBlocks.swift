@@ -85,6 +85,13 @@ extension GGUFBlocks {
         case .q5x1:
             unsafe takeHalves(block + 8, to)
             unsafe takeFifthBits(block + 4, to)
+        case .q2k: unsafe takeTwoBits(block + 16, to)
+        case .q3k:
+            unsafe takeTwoBits(block + 32, to)
+            // Half the range stands for zero: 4 of 8 here, 8 of 16 in a weights file.
+            for column in 0..<256 {
+                unsafe to[column] = (to[column] | (block[column % 32] >> (column / 32) & 1) << 2) + 4
+            }
         case .q4k: unsafe takeChunks(block + 16, to)
         case .q5k:
             unsafe takeChunks(block + 48, to)
@@ -92,6 +99,15 @@ extension GGUFBlocks {
                 unsafe to[column] |= (block[16 + column % 32] >> (column / 32) & 1) << 4
             }
         case .q6k: unsafe takeSixBits(block, to)
+        case .iq4nl:
+            unsafe takeHalves(block + 2, to)
+            for column in 0..<32 { unsafe to[column] = Self.spreadInteger(to[column]) }
+        case .iq4xs:
+            for group in 0..<8 {
+                unsafe takeHalves(
+                    block + 8 + 16 * group, UnsafeMutableBufferPointer(rebasing: to[32 * group..<32 * group + 32]))
+            }
+            for column in 0..<256 { unsafe to[column] = Self.spreadInteger(to[column]) }
         case .mxfp4:
             unsafe takeHalves(block + 1, to)
             for column in 0..<32 { unsafe to[column] = FourBitFloats.integer(to[column]) }
@@ -109,6 +125,20 @@ extension GGUFBlocks {
     /// 4 bytes: a bit for each of 32 columns.
     private func takeFifthBits(_ bytes: UnsafePointer<UInt8>, _ to: UnsafeMutableBufferPointer<UInt8>) {
         for column in 0..<32 { unsafe to[column] |= (bytes[column / 8] >> (column % 8) & 1) << 4 }
+    }
+
+    /// One of the 16 numbers that IQ4 types choose from, with zero at 128.
+    private static func spreadInteger(_ index: UInt8) -> UInt8 {
+        let numbers: [16 of Int] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
+        return UInt8(128 + numbers[Int(index)])
+    }
+
+    /// Twice 32 bytes, each with one of 4 times 32 columns in its lowest 2 bits, and so on.
+    private func takeTwoBits(_ bytes: UnsafePointer<UInt8>, _ to: UnsafeMutableBufferPointer<UInt8>) {
+        for column in 0..<256 {
+            let (half, place) = column.quotientAndRemainder(dividingBy: 128)
+            unsafe to[column] = bytes[32 * half + place % 32] >> (place / 32 * 2) & 3
+        }
     }
 
     /// Four times 32 bytes: 32 columns in the lower halves, then 32 in the upper.
@@ -166,10 +196,20 @@ extension GGUFBlocks {
     private func storeScales(_ block: UnsafePointer<UInt8>, _ row: Int, _ number: Int) {
         switch elementType {
         case .float32, .float16, .bfloat16: return
-        case .q8x0, .q4x0, .q5x0: unsafe store(block, 2, scales, row, number)
+        case .q8x0, .q4x0, .q5x0, .iq4nl: unsafe store(block, 2, scales, row, number)
         case .q4x1, .q5x1:
             unsafe store(block, 2, scales, row, number)
             unsafe store(block + 2, 2, offsets, row, number)
+        case .q2k:
+            unsafe store(block + 80, 2, superScales, row, number)
+            unsafe storeNegated(block + 82, row, number)
+            unsafe storeHalfByteScales(block, row, number)
+        case .q3k:
+            unsafe store(block + 108, 2, superScales, row, number)
+            unsafe storeSixteenScales(block + 96, row, number)
+        case .iq4xs:
+            unsafe store(block, 2, superScales, row, number)
+            unsafe storeEightScales(block + 2, row, number)
         case .q4k, .q5k:
             unsafe store(block, 2, superScales, row, number)
             unsafe storeNegated(block + 2, row, number)
@@ -197,6 +237,39 @@ extension GGUFBlocks {
         guard let target = unsafe superOffsets?.bytes(row, number).assumingMemoryBound(to: UInt8.self) else { return }
         unsafe target[0] = bytes[0]
         unsafe target[1] = bytes[1] ^ 0x80
+    }
+
+    /// Sixteen scales in the lower halves of 16 bytes, sixteen minima in the upper.
+    private func storeHalfByteScales(_ packed: UnsafePointer<UInt8>, _ row: Int, _ number: Int) {
+        guard let scales = unsafe scales?.bytes(row, number).assumingMemoryBound(to: UInt8.self),
+            let offsets = unsafe offsets?.bytes(row, number).assumingMemoryBound(to: UInt8.self)
+        else { return }
+        for group in 0..<16 {
+            unsafe scales[group] = packed[group] & 15
+            unsafe offsets[group] = packed[group] >> 4
+        }
+    }
+
+    /// Sixteen scales of 6 bits with zero at 32, in 12 bytes: the lowest 4 bits of the first eight in the lower halves
+    /// of 8 bytes, of the last in the upper; the highest 2 of each fourth scale in one of the 4 bytes behind them.
+    private func storeSixteenScales(_ packed: UnsafePointer<UInt8>, _ row: Int, _ number: Int) {
+        guard let scales = unsafe scales?.bytes(row, number).assumingMemoryBound(to: Int8.self) else { return }
+        for group in 0..<16 {
+            let low = unsafe packed[group % 8] >> (group / 8 * 4) & 15
+            let high = unsafe packed[8 + group % 4] >> (group / 4 * 2) & 3
+            unsafe scales[group] = Int8(low | high << 4) - 32
+        }
+    }
+
+    /// Eight scales of 6 bits with zero at 32, in 6 bytes: the highest 2 bits of each in the first two, the lowest 4 of
+    /// two in each of the others.
+    private func storeEightScales(_ packed: UnsafePointer<UInt8>, _ row: Int, _ number: Int) {
+        guard let scales = unsafe scales?.bytes(row, number).assumingMemoryBound(to: Int8.self) else { return }
+        for group in 0..<8 {
+            let high = unsafe packed[group / 4] >> (group % 4 * 2) & 3
+            let low = unsafe packed[2 + group / 2] >> (group % 2 * 4) & 15
+            unsafe scales[group] = Int8(low | high << 4) - 32
+        }
     }
 
     /// Eight scales and eight minima of 6 bits in 12 bytes: of the first four each, a byte's lowest 6 bits; of the

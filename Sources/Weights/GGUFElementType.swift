@@ -12,9 +12,13 @@ enum GGUFElementType: String, Sendable, CaseIterable {
     case q4x1 = "Q4_1"
     case q5x0 = "Q5_0"
     case q5x1 = "Q5_1"
+    case q2k = "Q2_K"
+    case q3k = "Q3_K"
     case q4k = "Q4_K"
     case q5k = "Q5_K"
     case q6k = "Q6_K"
+    case iq4nl = "IQ4_NL"
+    case iq4xs = "IQ4_XS"
     case mxfp4 = "MXFP4"
 
     /// The names of all types by their numbers in the file, those that are not read too.
@@ -37,8 +41,8 @@ enum GGUFElementType: String, Sendable, CaseIterable {
     var blockColumns: Int {
         switch self {
         case .float32, .float16, .bfloat16: 1
-        case .q8x0, .q4x0, .q4x1, .q5x0, .q5x1, .mxfp4: 32
-        case .q4k, .q5k, .q6k: 256
+        case .q8x0, .q4x0, .q4x1, .q5x0, .q5x1, .iq4nl, .mxfp4: 32
+        case .q2k, .q3k, .q4k, .q5k, .q6k, .iq4xs: 256
         }
     }
 
@@ -52,14 +56,19 @@ enum GGUFElementType: String, Sendable, CaseIterable {
         case .q4x1: 20
         case .q5x0: 22
         case .q5x1: 24
+        case .q2k: 84
+        case .q3k: 110
         case .q4k: 144
         case .q5k: 176
         case .q6k: 210
+        case .iq4nl: 18
+        case .iq4xs: 136
         case .mxfp4: 17
         }
     }
 
-    /// The same numbers in a weights file.
+    /// The same numbers in a weights file, which has no integers of fewer than 4 bits: they take 4; one of 16 numbers
+    /// far apart takes 8.
     var encoding: Encoding {
         switch self {
         case .float32: .f32
@@ -70,9 +79,13 @@ enum GGUFElementType: String, Sendable, CaseIterable {
         case .q4x1: grouped(bits: 4, hasOffsets: true)
         case .q5x0: grouped(bits: 5)
         case .q5x1: grouped(bits: 5, hasOffsets: true)
+        case .q2k: grouped(bits: 4, size: 16, scale: .nested, hasOffsets: true)
+        case .q3k: grouped(bits: 4, size: 16, scale: .nested)
         case .q4k: grouped(bits: 4, scale: .nested, hasOffsets: true)
         case .q5k: grouped(bits: 5, scale: .nested, hasOffsets: true)
         case .q6k: grouped(bits: 6, size: 16, scale: .nested)
+        case .iq4nl: grouped(bits: 8)
+        case .iq4xs: grouped(bits: 8, scale: .nested)
         case .mxfp4: grouped(.microscaled)
         }
     }

@@ -36,8 +36,8 @@ struct BenchCommand: ParsableCommand {
 
     @Option(
         help: """
-            Encoding of random weights: f32, bf16, f16, q8 and q4, which are integers in groups, or the K types of \
-            GGUF files. Default: bf16.
+            Encoding of random weights: f32, bf16, f16, q8, q6, q5 and q4, which are integers in groups, or the K \
+            types of GGUF files. Default: bf16.
             """)
     var encoding: RandomEncoding?
 
@@ -169,26 +169,30 @@ struct BenchCommand: ParsableCommand {
 
 /// How random weights are stored.
 enum RandomEncoding: String, ExpressibleByArgument, CaseIterable {
-    case f32, bf16, f16, q8, q4, q4k, q5k, q6k
+    case f32, bf16, f16, q8, q6, q5, q4, q2k, q3k, q4k, q5k, q6k
 
     /// Whether it is integers in groups whose form is to be chosen.
     var hasGroups: Bool {
         switch self {
-        case .q8, .q4: true
-        case .f32, .bf16, .f16, .q4k, .q5k, .q6k: false
+        case .q8, .q6, .q5, .q4: true
+        case .f32, .bf16, .f16, .q2k, .q3k, .q4k, .q5k, .q6k: false
         }
     }
 
     /// The encoding in full.
     ///
-    /// - Parameter grouping: what the groups of q8 and q4 look like.
+    /// - Parameter grouping: what the groups of q8, q6, q5 and q4 look like.
     func encoding(_ grouping: GroupingOptions) -> Encoding {
         switch self {
         case .f32: .f32
         case .bf16: .bf16
         case .f16: .f16
         case .q8: grouping.encoding(bits: 8)
+        case .q6: grouping.encoding(bits: 6)
+        case .q5: grouping.encoding(bits: 5)
         case .q4: grouping.encoding(bits: 4)
+        case .q2k: nested(4, 16, hasOffsets: true)
+        case .q3k: nested(4, 16, hasOffsets: false)
         case .q4k: nested(4, 32, hasOffsets: true)
         case .q5k: nested(5, 32, hasOffsets: true)
         case .q6k: nested(6, 16, hasOffsets: false)

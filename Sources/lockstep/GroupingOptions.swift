@@ -1,14 +1,14 @@
 import ArgumentParser
 import Blueprint
 
-/// The options that say what the groups of q4 and q8 look like.
+/// The options that say what groups of integers look like.
 struct GroupingOptions: ParsableArguments {
     /// The types of scales and offsets.
     enum Scale: String, CaseIterable, ExpressibleByArgument {
         case f16, bf16
     }
 
-    @Option(help: ArgumentHelp("Columns of a group of q4 and q8: 32, 64 or 128. Default: 32.", valueName: "columns"))
+    @Option(help: ArgumentHelp("Columns of a group of integers: 32, 64 or 128. Default: 32.", valueName: "columns"))
     var group: Int?
 
     @Option(help: ArgumentHelp("Type of the groups' scales and offsets, f16 or bf16. Default: f16.", valueName: "type"))
@@ -22,7 +22,7 @@ struct GroupingOptions: ParsableArguments {
         (group != nil ? ["--group"] : []) + (scales != nil ? ["--scales"] : []) + (offsets ? ["--offsets"] : [])
     }
 
-    /// Integers of so many bits, 4 or 8, in such groups.
+    /// Integers of so many bits, 4, 5, 6 or 8, in such groups.
     func encoding(bits: Int) -> Encoding {
         let scale: Grouping.Scale =
             switch scales ?? .f16 {
@@ -35,7 +35,7 @@ struct GroupingOptions: ParsableArguments {
         return .grouped(grouping)
     }
 
-    /// Refuses them where no encoding is q4 or q8.
+    /// Refuses them where no encoding has groups to choose.
     ///
     /// - Parameter found: the encoding that there is instead, by its name; nil where none is given.
     func checkThatNoneIsGiven(found: String?) throws {

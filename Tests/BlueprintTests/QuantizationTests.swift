@@ -64,7 +64,7 @@ import Testing
 
     @Test(
         arguments: [
-            ("bits", .integer(3), "4 or 8", "3"), ("bits", .integer(6), "4 or 8", "6"),
+            ("bits", .integer(7), "2, 3, 4, 5, 6 or 8", "7"), ("bits", .integer(1), "2, 3, 4, 5, 6 or 8", "1"),
             ("group_size", .integer(16), "32, 64 or 128", "16"),
             ("mode", .string("nvfp4"), "\"affine\" or \"mxfp4\"", "\"nvfp4\""),
             ("mode", .string("mxfp4"), "32, as of mxfp4", "64"),

@@ -158,7 +158,7 @@ extension LockstepTests {
             #expect(launch.errors.contains("--cluster: expected the same on all ranks"), "\(launch.errors)")
         }
 
-        @Test(arguments: ["f32", "f16", "q8", "q4", "q4k", "q5k", "q6k"])
+        @Test(arguments: ["f32", "f16", "q8", "q6", "q5", "q4", "q2k", "q3k", "q4k", "q5k", "q6k"])
         func everyEncodingIsDrawnAndChecked(encoding: String) throws {
             let report: Report = try decoded(Self.tiny + ["--encoding", encoding, "--exact", "--json"])
             #expect(report.check.difference == 0)
@@ -170,6 +170,7 @@ extension LockstepTests {
             ("q8", ["--group", "64"], "q8g64"), ("q4", ["--group", "128", "--scales", "bf16"], "q4g128-bf16"),
             ("q8", ["--offsets"], "q8g32-offset"),
             ("q4", ["--group", "64", "--scales", "bf16", "--offsets"], "q4g64-bf16-offset"),
+            ("q6", ["--group", "64", "--scales", "bf16", "--offsets"], "q6g64-bf16-offset"),
         ])
         func groupsAreDrawnAsTheyAreAskedFor(encoding: String, options: [String], name: String) throws {
             struct Sizes: Decodable { var byteCounts: [String: Int] }

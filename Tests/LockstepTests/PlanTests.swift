@@ -104,7 +104,7 @@ extension LockstepTests {
 
         /// Experts lie in one tensor in the file, and are one weight of the plan.
         @Test(arguments: [
-            "gemma3-a-bf16", "llama-c-k", "mixtral-a-e5-bf16", "nemotron_h-c-e4-q8_0", "phi3-b-bf16",
+            "gemma3-a-bf16", "llama-c-k", "llama-d-low", "mixtral-a-e5-bf16", "nemotron_h-c-e4-q8_0", "phi3-b-bf16",
             "qwen2_moe-a-e5-q8_0", "qwen3_5-b-k", "qwen3_moe-b-e3-k",
         ])
         func aGGUFFileIsPlannedAsWhatIsImportedOfIt(name: String) throws {
@@ -210,7 +210,10 @@ extension LockstepTests {
         }
 
         /// Where config.json leaves open how tensors are stored, the files beside it say it.
-        @Test(arguments: ["mlx-deepseek_v3-c-e8-q8g32", "mlx-gpt_oss-c-e6-mxfp4-q8g64", "qwen2-b-h96-i410-q12kv2-f32"])
+        @Test(arguments: [
+            "mlx-deepseek_v3-c-e8-q8g32", "mlx-gpt_oss-c-e6-mxfp4-q8g64", "mlx-llama-c-q3q6g64",
+            "qwen2-b-h96-i410-q12kv2-f32",
+        ])
         func aFolderIsPlannedAsTheFileThatItBecomes(name: String) throws {
             let source = Alice.package.appending(path: "Tests/EngineTests/Resources/reference/\(name)")
                 .path(percentEncoded: false)

@@ -9,7 +9,8 @@ import Weights
     private static let names = [
         "gguf-deepseek_v2-c-e5-q8_0", "gguf-deepseek_v2-d-e8-q8_0", "gguf-deepseek_v3-c-e8-q8_0", "gguf-gemma2-a-bf16",
         "gguf-gemma3-a-bf16", "gguf-glm4_moe-a-e5-bf16", "gguf-glm4_moe-c-e6-q8_0", "gguf-gpt_oss-c-e6-mxfp4",
-        "gguf-granite-a-bf16", "gguf-llama-a-q8_0", "gguf-llama-b-q4_0", "gguf-llama-c-k", "gguf-mixtral-a-e5-bf16",
+        "gguf-granite-a-bf16", "gguf-llama-a-q8_0", "gguf-llama-b-q4_0", "gguf-llama-c-k", "gguf-llama-d-low",
+        "gguf-mixtral-a-e5-bf16",
         "gguf-nemotron_h-a-bf16", "gguf-nemotron_h-b-e10-bf16", "gguf-olmo2-a-bf16", "gguf-phi3-b-bf16",
         "gguf-qwen2-b-q4_1", "gguf-qwen3-b-q4_0", "gguf-qwen3_5-a-bf16", "gguf-qwen3_5_moe-a-e5-bf16",
         "gguf-qwen3_moe-a-e5-bf16", "gguf-qwen3_next-a-e5-bf16", "gguf-starcoder2-a-bf16",

@@ -148,7 +148,7 @@ import Weights
     }
 
     @Test(arguments: [
-        (10, "Q2_K"), (11, "Q3_K"), (16, "IQ2_XXS"), (20, "IQ4_NL"), (40, "NVFP4"), (28, "F64"), (99, "type 99"),
+        (16, "IQ2_XXS"), (21, "IQ3_S"), (29, "IQ1_M"), (34, "TQ1_0"), (40, "NVFP4"), (28, "F64"), (99, "type 99"),
     ])
     func typesThatAreNotReadAreNamed(code: UInt32, name: String) throws {
         let message = try message { $0.tensors[2].type = code }

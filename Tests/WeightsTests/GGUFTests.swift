@@ -47,7 +47,7 @@ import Weights
         #expect(
             encodings == [
                 "f32", "f16", "bf16", "q8g32", "q4g32", "q4g32-offset", "q5g32", "q5g32-offset", "q4g32-nested-offset",
-                "q5g32-nested-offset", "q6g16-nested",
+                "q5g32-nested-offset", "q6g16-nested", "q4g16-nested-offset", "q4g16-nested", "q8g32-nested",
             ])
     }
 

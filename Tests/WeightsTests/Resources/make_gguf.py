@@ -20,7 +20,10 @@ from tokenizers import Regex, decoders, pre_tokenizers
 random = np.random.default_rng(1)
 
 # Where the binary16 numbers stand in a block.
-HALVES = {T.Q8_0: [0], T.Q4_0: [0], T.Q4_1: [0, 2], T.Q5_0: [0], T.Q5_1: [0, 2], T.Q4_K: [0, 2], T.Q5_K: [0, 2], T.Q6_K: [208]}
+HALVES = {
+    T.Q8_0: [0], T.Q4_0: [0], T.Q4_1: [0, 2], T.Q5_0: [0], T.Q5_1: [0, 2], T.Q2_K: [80, 82], T.Q3_K: [108], T.Q4_K: [0, 2],
+    T.Q5_K: [0, 2], T.Q6_K: [208], T.IQ4_NL: [0], T.IQ4_XS: [0],
+}
 
 
 def blocks(rows, columns, kind):
@@ -61,7 +64,7 @@ def finish(writer):
 def every_type(out):
     heads, key_value_heads, head_size, width, mlp, vocabulary = 2, 1, 16, 256, 32, 17
     writer = gguf.GGUFWriter(f"{out}/types.gguf", "llama")
-    model_keys(writer, width, 1, mlp, heads, key_value_heads, head_size)
+    model_keys(writer, width, 2, mlp, heads, key_value_heads, head_size)
     expected = {}
 
     def plain(name, checkpoint_name, shape, kind, turn=None):
@@ -78,21 +81,23 @@ def every_type(out):
         values = gguf.quants.dequantize(data, kind)
         expected[checkpoint_name] = straight(values, turn) if turn else values
 
-    layer = "model.layers.0"
     grouped("token_embd.weight", "model.embed_tokens.weight", vocabulary, width, T.Q6_K)
-    plain("blk.0.attn_norm.weight", f"{layer}.input_layernorm.weight", (width,), T.F32)
-    grouped("blk.0.attn_q.weight", f"{layer}.self_attn.q_proj.weight", heads * head_size, width, T.Q4_K, heads)
-    plain("blk.0.attn_q.bias", f"{layer}.self_attn.q_proj.bias", (heads * head_size,), T.F32, heads)
-    grouped("blk.0.attn_k.weight", f"{layer}.self_attn.k_proj.weight", head_size, width, T.Q5_K, key_value_heads)
-    plain("blk.0.attn_k.bias", f"{layer}.self_attn.k_proj.bias", (head_size,), T.F16, key_value_heads)
-    grouped("blk.0.attn_v.weight", f"{layer}.self_attn.v_proj.weight", head_size, width, T.Q4_0)
-    plain("blk.0.attn_v.bias", f"{layer}.self_attn.v_proj.bias", (head_size,), T.BF16)
-    grouped("blk.0.attn_output.weight", f"{layer}.self_attn.o_proj.weight", width, heads * head_size, T.Q5_0)
-    plain("blk.0.attn_output.bias", f"{layer}.self_attn.o_proj.bias", (width,), T.F32)
-    plain("blk.0.ffn_norm.weight", f"{layer}.post_attention_layernorm.weight", (width,), T.F32)
-    grouped("blk.0.ffn_gate.weight", f"{layer}.mlp.gate_proj.weight", mlp, width, T.Q4_1)
-    plain("blk.0.ffn_up.weight", f"{layer}.mlp.up_proj.weight", (mlp, width), T.BF16)
-    grouped("blk.0.ffn_down.weight", f"{layer}.mlp.down_proj.weight", width, mlp, T.Q5_1)
+    kinds = [(T.Q4_K, T.Q5_K, T.Q4_0, T.Q5_0, T.Q4_1, T.Q5_1), (T.Q3_K, T.Q2_K, T.IQ4_XS, T.IQ4_NL, T.Q2_K, T.IQ4_NL)]
+    for number, (query, key, value, output, gate, down) in enumerate(kinds):
+        block, layer = f"blk.{number}", f"model.layers.{number}"
+        grouped(f"{block}.attn_q.weight", f"{layer}.self_attn.q_proj.weight", heads * head_size, width, query, heads)
+        plain(f"{block}.attn_q.bias", f"{layer}.self_attn.q_proj.bias", (heads * head_size,), T.F32, heads)
+        grouped(f"{block}.attn_k.weight", f"{layer}.self_attn.k_proj.weight", head_size, width, key, key_value_heads)
+        plain(f"{block}.attn_k.bias", f"{layer}.self_attn.k_proj.bias", (head_size,), T.F16, key_value_heads)
+        grouped(f"{block}.attn_v.weight", f"{layer}.self_attn.v_proj.weight", head_size, width, value)
+        plain(f"{block}.attn_v.bias", f"{layer}.self_attn.v_proj.bias", (head_size,), T.BF16)
+        grouped(f"{block}.attn_output.weight", f"{layer}.self_attn.o_proj.weight", width, heads * head_size, output)
+        plain(f"{block}.attn_output.bias", f"{layer}.self_attn.o_proj.bias", (width,), T.F32)
+        plain(f"{block}.attn_norm.weight", f"{layer}.input_layernorm.weight", (width,), T.F32)
+        plain(f"{block}.ffn_norm.weight", f"{layer}.post_attention_layernorm.weight", (width,), T.F32)
+        grouped(f"{block}.ffn_gate.weight", f"{layer}.mlp.gate_proj.weight", mlp, width, gate)
+        plain(f"{block}.ffn_up.weight", f"{layer}.mlp.up_proj.weight", (mlp, width), T.BF16)
+        grouped(f"{block}.ffn_down.weight", f"{layer}.mlp.down_proj.weight", width, mlp, down)
     plain("output_norm.weight", "model.norm.weight", (width,), T.F32)
     grouped("output.weight", "lm_head.weight", vocabulary, width, T.Q8_0)
     finish(writer)

@@ -40,6 +40,11 @@ SINKS_YARN = {"rope_type": "yarn", "rope_theta": 300.0, "factor": 8.0, "beta_fas
 # By the folder: the architecture, its class, the tokenizer, the config, what else make_reference.py asks for, and how
 # mlx-lm quantises.
 MODELS = {
+    "mlx-llama-c-q3q6g64": ("llama", "Llama", "llama3", SHARED | {
+        "hidden_size": 192, "intermediate_size": 320, "num_hidden_layers": 3, "num_attention_heads": 6,
+        "num_key_value_heads": 3, "head_dim": 32, "rms_norm_eps": 1e-5,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e4},
+    }, {"style": "hub"}, {"q_group_size": 64, "q_bits": 3, "quant_predicate": "mixed_3_6"}),
     "mlx-qwen3_next-c-e6-q4g32": ("qwen3_next", "Qwen3Next", "qwen3", HYBRID | {
         "intermediate_size": 160, "norm_topk_prob": True, "mlp_only_layers": [], "decoder_sparse_step": 1,
         "rope_parameters": {"rope_type": "default", "rope_theta": 1e7, "partial_rotary_factor": 0.25},

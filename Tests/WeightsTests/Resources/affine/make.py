@@ -4,9 +4,10 @@ import mlx.core as mx
 mx.set_default_device(mx.cpu)
 mx.random.seed(7)
 tensors = {}
-for bits in (4, 8):
+TYPES = (("f16", mx.float16), ("bf16", mx.bfloat16), ("f32", mx.float32))
+for bits in (4, 8, 2, 3, 5, 6):
     for group in (32, 64, 128):
-        for name, dtype in (("f16", mx.float16), ("bf16", mx.bfloat16), ("f32", mx.float32)):
+        for name, dtype in TYPES if bits in (4, 8) else TYPES[1:2]:
             matrix = (mx.random.normal((3, 256)) * 0.05).astype(dtype)
             path = f"q{bits}.g{group}.{name}"
             weight, scales, biases = mx.quantize(matrix, group_size=group, bits=bits)
