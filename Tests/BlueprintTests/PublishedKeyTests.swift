@@ -50,6 +50,16 @@ import Testing
         #expect(error.description.contains("'\(key)'"), "\(error)")
     }
 
+    /// As the first of the family are published.
+    @Test func earlyLlamasLeaveTheContextUnsaid() throws {
+        let path = "published/Llama-2-7B.json"
+        let early = try Resource.blueprint(
+            path, changing: ["max_position_embeddings": nil, "max_sequence_length": .integer(2048)])
+        #expect(early.maximumContext == 2048)
+        let later = try Resource.blueprint(path, changing: ["max_sequence_length": .integer(2048)])
+        #expect(later.maximumContext == 4096)
+    }
+
     @Test func aFactorThatProgramsReadInDifferentWaysIsRefused() throws {
         let yarn = ConfigurationValue.object([
             "rope_type": .string("yarn"), "factor": .real(4), "original_max_position_embeddings": .integer(32_768),

@@ -72,10 +72,15 @@ import Testing
     @Test(
         arguments: [
             "hidden_size", "vocab_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
-            "max_position_embeddings",
         ])
     func aMissingDimensionIsRefused(key: String) throws {
         #expect(try Self.refusal([key: nil]) == .missingKey(key))
+        #expect(try Self.refusal([key: .null]) == .missingKey(key))
+    }
+
+    @Test func aMissingContextIsRefusedWhereItHasNoCustomaryDefault() throws {
+        let key = "max_position_embeddings"
+        #expect(try Self.refusal([key: nil], of: "published/Qwen3-8B.json") == .missingKey(key))
         #expect(try Self.refusal([key: .null]) == .missingKey(key))
     }
 

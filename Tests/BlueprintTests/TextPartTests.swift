@@ -54,6 +54,21 @@ import Testing
         #expect((3_880_000_000..<3_881_000_000).contains(parameters), "\(parameters)")
     }
 
+    /// As the text of Gemma 3 27B is published by itself.
+    @Test func gemmaOfTextAloneLeavesTheSameUnsaid() throws {
+        let blueprint = try Resource.blueprint(of: [
+            "architectures": .array([.string("Gemma3ForCausalLM")]), "model_type": .string("gemma3_text"),
+            "head_dim": .integer(128), "hidden_size": .integer(5376), "intermediate_size": .integer(21_504),
+            "num_attention_heads": .integer(32), "num_hidden_layers": .integer(62),
+            "num_key_value_heads": .integer(16), "query_pre_attn_scalar": .integer(168),
+            "rope_scaling": .object(["factor": .real(8), "rope_type": .string("linear")]),
+            "sliding_window": .integer(1024),
+        ])
+        #expect(blueprint.vocabulary == 262_208 && blueprint.maximumContext == 131_072 && blueprint.isTied)
+        let parameters = blueprint.weights.reduce(0) { $0 + $1.storedShape.reduce(1, *) }
+        #expect((27_000_000_000..<27_100_000_000).contains(parameters), "\(parameters)")
+    }
+
     @Test func gemmaAroundTheTextSaysWhetherTheHeadIsTheEmbedding() throws {
         let untied: [String: ConfigurationValue] = ["tie_word_embeddings": .boolean(false)]
         #expect(try !Self.blueprint(Self.gemma, changing: untied).isTied)

@@ -14,6 +14,9 @@ enum Llama: Architecture {
     }
 
     static func blueprint(_ reader: inout ConfigurationReader) throws(BlueprintError) -> Blueprint {
+        // Files of early models have what the reference takes by default, and a key beside it that it does not read.
+        reader.fill(with: ["max_position_embeddings": .integer(2048)])
+        _ = try reader.integer("max_sequence_length")
         var decoder = try DenseDecoder("LlamaForCausalLM", &reader, mayOmitKeyValueHeads: true)
         try decoder.readAttentionBias(&reader)
         decoder.hasMLPBias = try reader.boolean("mlp_bias", default: false)

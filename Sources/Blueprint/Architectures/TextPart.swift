@@ -30,6 +30,7 @@ struct TextPart {
         _ make: (inout ConfigurationReader) throws(BlueprintError) -> DenseDecoder
     ) throws(BlueprintError) -> Blueprint {
         guard var text = try reader.object("text_config") else {
+            reader.fill(with: defaults)
             var decoder = try make(&reader)
             name(&decoder, root: "model")
             return decoder.blueprint()
