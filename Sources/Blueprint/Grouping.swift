@@ -12,7 +12,7 @@ public struct Grouping: Sendable, Hashable, Codable {
         case bf16
         /// As binary32.
         case f32
-        /// As a signed byte for each group, times a binary16 for every 256 columns: the K types of GGUF.
+        /// As a signed byte for each group, times a binary16 for every 256 columns: the K types of GGUF, and IQ4_XS.
         case nested
     }
 

@@ -80,9 +80,15 @@ typedef void (*add_function)(lanes *kept, const panel_view *v, const char *x, si
 typedef void (*one_token_function)(
     const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching);
 
+/// Products of packed panels: a panel's for some tokens, and panels' for one.
+typedef struct {
+    add_function add;
+    one_token_function one_token;
+} direct_form;
+
 /// What differs between kinds of instructions.
 typedef struct {
-    add_function (*direct)(int bits, size_t size);
+    direct_form (*direct)(int bits, size_t size);
     void (*widen)(wide_panel *wide, const panel_view *v, size_t first);
     size_t widest;
 } multiply_functions;
@@ -118,7 +124,7 @@ INLINE void multiply_strip(
     const multiply *m, const product *p, const panel_view *v, wide_panel *wide, const char *x, size_t row,
     size_t block, size_t first, size_t last, const multiply_functions *functions)
 {
-    const add_function add = functions->direct(8, wide->layout.size);
+    const add_function add = functions->direct(8, wide->layout.size).add;
     wide->view.blocks = smaller(WIDE_BLOCKS, v->blocks - block);
     functions->widen(wide, v, block);
     const float *bias = block + WIDE_BLOCKS >= v->blocks ? p->bias : NULL;
@@ -156,7 +162,7 @@ INLINE void multiply_panels(
     const multiply *m, const product *p, const panel_layout *l, const char *x, size_t first, size_t last,
     const multiply_functions *functions)
 {
-    add_function add = m->tokens > DIRECT_TOKENS ? NULL : functions->direct(l->bits, l->size);
+    add_function add = m->tokens > DIRECT_TOKENS ? NULL : functions->direct(l->bits, l->size).add;
     panel_view v = {
         .l = l, .blocks = l->blocks, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets, .fetches = 1,
         .fetching = m->fetching};

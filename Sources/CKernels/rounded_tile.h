@@ -187,19 +187,6 @@ ADD(8, 1)
 
 #undef ADD
 
-/// What adds a panel's products; null where the panel must be widened first.
-static add_function FORM(direct)(int bits, size_t size)
-{
-    const int halves = size == 16;
-    switch (bits) {
-    case 4: return halves ? FORM(add_4_1) : FORM(add_4_0);
-    // No checkpoint has these in groups of 16.
-    case 5: return halves ? NULL : FORM(add_5_0);
-    case 6: return halves ? FORM(add_6_1) : FORM(add_6_0);
-    default: return halves ? FORM(add_8_1) : FORM(add_8_0);
-    }
-}
-
 /// Blocks [first, first + wide->view.blocks) of a panel, as bytes with zero at 128 and f32 scales.
 INLINE void FORM(widen_blocks)(wide_panel *wide, const panel_view *v, size_t first, const int bits)
 {
@@ -265,23 +252,29 @@ ONE_TOKEN(8, 1)
 
 #undef ONE_TOKEN
 
-/// What multiplies one token where panels need not be widened.
-static one_token_function FORM(one_token)(int bits, size_t size)
+#define DIRECT(bits, halves) (direct_form){FORM(add_##bits##_##halves), FORM(one_token_##bits##_##halves)}
+
+/// What multiplies packed panels; nulls where they must be widened first.
+static direct_form FORM(direct)(int bits, size_t size)
 {
     const int halves = size == 16;
     switch (bits) {
-    case 4: return halves ? FORM(one_token_4_1) : FORM(one_token_4_0);
-    case 5: return FORM(one_token_5_0);
-    case 6: return halves ? FORM(one_token_6_1) : FORM(one_token_6_0);
-    default: return halves ? FORM(one_token_8_1) : FORM(one_token_8_0);
+    case 4: return halves ? DIRECT(4, 1) : DIRECT(4, 0);
+    // No checkpoint has these in groups of 16.
+    case 5: return halves ? (direct_form){0} : DIRECT(5, 0);
+    case 6: return halves ? DIRECT(6, 1) : DIRECT(6, 0);
+    default: return halves ? DIRECT(8, 1) : DIRECT(8, 0);
     }
 }
+
+#undef DIRECT
 
 static void FORM(multiply)(
     const multiply *m, const product *p, const panel_layout *l, const char *x, size_t first, size_t last)
 {
-    if (m->tokens == 1 && FORM(direct)(l->bits, l->size)) {
-        FORM(one_token)(l->bits, l->size)(p, l, x, first, last, m->fetching);
+    const one_token_function one_token = FORM(direct)(l->bits, l->size).one_token;
+    if (m->tokens == 1 && one_token) {
+        one_token(p, l, x, first, last, m->fetching);
         return;
     }
     const multiply_functions functions = {FORM(direct), FORM(widen), WIDEST};

@@ -30,6 +30,8 @@ public struct MemoryShortage: Sendable, Hashable {
         public var name: String
         /// Shares with which it fits; nil for the same.
         public var shares: [Double]?
+        /// Whether matrices are integers already: an import rounds only those of a checkpoint that has none.
+        public var needsPlainCheckpoint = false
     }
 
     /// Shares and a context that fit together.
@@ -65,6 +67,7 @@ extension MemoryShortage: CustomStringConvertible {
         let encoding = fittingEncoding.map { fitting in
             (fitting.shares.map { "--shares \(Figure.shares($0)) and " } ?? "")
                 + (drawsWeights ? "" : "a model imported with ") + "--encoding \(fitting.name)"
+                + (fitting.needsPlainCheckpoint && !drawsWeights ? " from a checkpoint in bf16" : "")
         }
         let smallerShape = drawsWeights ? "a smaller shape" : nil
         let ways = [context, shares, both, encoding].compactMap { $0 }

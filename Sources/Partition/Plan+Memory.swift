@@ -105,7 +105,8 @@ extension Plan {
             let isFitting = plan.firstRankOverItsLimit == nil
             let shares = isFitting || shortage.fittingShares != nil ? nil : plan.fittingShares
             guard isFitting || shares != nil else { continue }
-            shortage.fittingEncoding = MemoryShortage.SmallerEncoding(name: "q\(bits)", shares: shares)
+            shortage.fittingEncoding = MemoryShortage.SmallerEncoding(
+                name: "q\(bits)", shares: shares, needsPlainCheckpoint: encodings.values.contains { $0.isGrouped })
             return
         }
     }

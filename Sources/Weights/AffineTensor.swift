@@ -44,17 +44,18 @@ struct AffineTensor: CheckpointTensor {
             throw .malformed(location: values.location, expected: "a matrix of words", found: "\(values.shape)")
         }
         // Without rows, the header may state any number of words: no byte need be there for them.
-        let (bits, overflows) = words.multipliedReportingOverflow(by: 32)
+        let (rowBits, overflows) = words.multipliedReportingOverflow(by: 32)
         guard !overflows else {
             throw .malformed(
                 location: values.location, expected: "fewer words in a row", found: "\(values.shape)")
         }
-        guard bits.isMultiple(of: form.bits * form.groupSize) else {
+        let columns = rowBits / form.bits
+        guard rowBits.isMultiple(of: form.bits * form.groupSize) else {
             throw .malformed(
                 location: values.location, expected: "whole groups of \(form.groupSize) columns",
-                found: "\(Figure.count(bits / form.bits, "column")) of \(form.bits) bits")
+                found: "\(Figure.count(columns, "column")) of \(form.bits) bits")
         }
-        return Array(values.shape.dropLast()) + [bits / form.bits]
+        return Array(values.shape.dropLast()) + [columns]
     }
 
     var byteCount: Int { values.byteCount + scales.byteCount + offsets.byteCount }
@@ -71,11 +72,17 @@ struct AffineTensor: CheckpointTensor {
     }
 
     func read(rows: Range<Int>, into parts: [UnsafeMutableRawBufferPointer]) throws(WeightsError) {
-        // In the order of an encoding's parts: values, high bits where there are, scales, offsets.
-        let (scalePlace, offsetPlace) = unsafe (parts.count - 2, parts.count - 1)
-        try unsafe readIntegers(rows, into: parts[0], highBits: scalePlace == 2 ? parts[1] : nil)
-        try unsafe scales.read(rows: rows, into: [parts[scalePlace]])
-        try unsafe offsets.read(rows: rows, into: [parts[offsetPlace]])
+        let names = try encoding.parts
+        func buffer(_ part: Grouping.Part) -> UnsafeMutableRawBufferPointer? {
+            unsafe names.firstIndex(of: part).map { unsafe parts[$0] }
+        }
+        // What is affine has these three, and high bits where there are more than 4.
+        guard let lowBits = unsafe buffer(.values), let scalePart = unsafe buffer(.scales),
+            let offsetPart = unsafe buffer(.offsets)
+        else { return }
+        try unsafe readIntegers(rows, into: lowBits, highBits: buffer(.highBits))
+        try unsafe scales.read(rows: rows, into: [scalePart])
+        try unsafe offsets.read(rows: rows, into: [offsetPart])
     }
 
     private func readIntegers(

@@ -101,13 +101,13 @@ extension GGUFBlocks {
         case .q6k: unsafe takeSixBits(block, to)
         case .iq4nl:
             unsafe takeHalves(block + 2, to)
-            for column in 0..<32 { unsafe to[column] = Self.spreadInteger(to[column]) }
+            unsafe lookUp(to)
         case .iq4xs:
             for group in 0..<8 {
                 unsafe takeHalves(
                     block + 8 + 16 * group, UnsafeMutableBufferPointer(rebasing: to[32 * group..<32 * group + 32]))
             }
-            for column in 0..<256 { unsafe to[column] = Self.spreadInteger(to[column]) }
+            unsafe lookUp(to)
         case .mxfp4:
             unsafe takeHalves(block + 1, to)
             for column in 0..<32 { unsafe to[column] = FourBitFloats.integer(to[column]) }
@@ -127,10 +127,16 @@ extension GGUFBlocks {
         for column in 0..<32 { unsafe to[column] |= (bytes[column / 8] >> (column % 8) & 1) << 4 }
     }
 
-    /// One of the 16 numbers that IQ4 types choose from, with zero at 128.
-    private static func spreadInteger(_ index: UInt8) -> UInt8 {
-        let numbers: [16 of Int] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113]
-        return UInt8(128 + numbers[Int(index)])
+    /// The codebook of the IQ4 types.
+    private static let codebook: [Int8] = [
+        -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
+    ]
+
+    /// Puts the integers of the codebook, with zero at 128, in place of their indices.
+    private func lookUp(_ indices: UnsafeMutableBufferPointer<UInt8>) {
+        for column in indices.indices {
+            unsafe indices[column] = UInt8(bitPattern: Self.codebook[Int(indices[column])]) ^ 0x80
+        }
     }
 
     /// Twice 32 bytes, each with one of 4 times 32 columns in its lowest 2 bits, and so on.

@@ -67,8 +67,8 @@ enum GGUFElementType: String, Sendable, CaseIterable {
         }
     }
 
-    /// The same numbers in a weights file, which has no integers of fewer than 4 bits: they take 4; one of 16 numbers
-    /// far apart takes 8.
+    /// The same numbers in a weights file, which has no integers of fewer than 4 bits: they take 4. Those of the IQ4
+    /// types' codebook, 16 at uneven distances from -127 to 113, take 8.
     var encoding: Encoding {
         switch self {
         case .float32: .f32

@@ -1,8 +1,9 @@
-/// Integers of 2, 3, 5 or 6 bits that follow each other without gaps, the lowest bits of a byte first.
+/// Integers of 2, 3, 5 or 6 bits that follow each other without gaps, the lowest bits of a byte first: as `quantize` of
+/// mlx packs them, whose words are little-endian.
 struct PackedIntegers {
     let bits: Int
 
-    // They begin at the border of a byte, and those of a weights file do.
+    // So many fill whole bytes, here and in both parts of a weights file.
     private static let runLength = 8
 
     /// Takes runs of eight integers apart.

@@ -37,7 +37,7 @@ struct BenchCommand: ParsableCommand {
     @Option(
         help: """
             Encoding of random weights: f32, bf16, f16, q8, q6, q5 and q4, which are integers in groups, or the K \
-            types of GGUF files. Default: bf16.
+            types of GGUF files, of which q2k and q3k take 4 bits as an import of them does. Default: bf16.
             """)
     var encoding: RandomEncoding?
 
@@ -104,7 +104,9 @@ struct BenchCommand: ParsableCommand {
             throw ValidationError(
                 "\(option): expected with --shape, found without; leave it out, a model has weights of its own")
         }
-        if encoding?.hasGroups != true { try grouping.checkThatNoneIsGiven(found: encoding?.rawValue) }
+        if encoding?.hasGroups != true {
+            try grouping.checkThatNoneIsGiven(known: "q4, q5, q6 or q8", found: encoding?.rawValue)
+        }
     }
 
     func run() throws {

@@ -57,6 +57,6 @@ struct EncodingOptions: ParsableArguments {
 
     func validate() throws {
         let isGrouped = [encoding, embeddingEncoding, headEncoding].contains { $0?.hasGroups == true }
-        if !isGrouped { try grouping.checkThatNoneIsGiven(found: encoding?.rawValue) }
+        if !isGrouped { try grouping.checkThatNoneIsGiven(known: "q4 or q8", found: encoding?.rawValue) }
     }
 }

@@ -37,11 +37,13 @@ struct GroupingOptions: ParsableArguments {
 
     /// Refuses them where no encoding has groups to choose.
     ///
-    /// - Parameter found: the encoding that there is instead, by its name; nil where none is given.
-    func checkThatNoneIsGiven(found: String?) throws {
+    /// - Parameters:
+    ///   - known: the names of encodings that have, in words.
+    ///   - found: the encoding that there is instead, by its name; nil where none is given.
+    func checkThatNoneIsGiven(known: String, found: String?) throws {
         guard let option = given.first else { return }
         throw ValidationError(
-            "\(option): expected an encoding in groups, q4 or q8, found \(found ?? "none"); "
+            "\(option): expected an encoding in groups, \(known), found \(found ?? "none"); "
                 + "leave the option out or choose such an encoding")
     }
 

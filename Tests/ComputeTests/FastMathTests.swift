@@ -114,8 +114,10 @@ import Testing
 
     @Test(arguments: [
         Grouping(bits: 4, size: 32, scale: .f16, hasOffsets: false),
+        Grouping(bits: 4, size: 16, scale: .nested, hasOffsets: true),
         Grouping(bits: 5, size: 32, scale: .nested, hasOffsets: true),
         Grouping(bits: 6, size: 16, scale: .nested, hasOffsets: false),
+        Grouping(bits: 6, size: 64, scale: .bf16, hasOffsets: true),
         Grouping(bits: 8, size: 64, scale: .bf16, hasOffsets: true),
     ])
     func tokensRowsAndThreadsDoNotChangeABit(grouping: Grouping?) throws {

@@ -12,7 +12,8 @@ enum Reference {
         "gguf-deepseek_v2-c-e5-q8_0", "gguf-deepseek_v2-d-e8-q8_0", "gguf-deepseek_v3-c-e8-q8_0", "gguf-gemma2-a-bf16",
         "gguf-gemma3-a-bf16", "gguf-glm4_moe-a-e5-bf16", "gguf-glm4_moe-c-e6-q8_0", "gguf-gpt_oss-c-e6-mxfp4",
         "gguf-granite-a-bf16", "gguf-llama-a-q8_0", "gguf-llama-b-q4_0", "gguf-llama-c-k", "gguf-llama-d-low",
-        "gguf-mixtral-a-e5-bf16", "gguf-nemotron_h-a-bf16", "gguf-nemotron_h-b-e10-bf16", "gguf-nemotron_h-c-e4-q8_0", "gguf-olmo2-a-bf16",
+        "gguf-mixtral-a-e5-bf16", "gguf-nemotron_h-a-bf16", "gguf-nemotron_h-b-e10-bf16", "gguf-nemotron_h-c-e4-q8_0",
+        "gguf-olmo2-a-bf16",
         "gguf-phi3-b-bf16", "gguf-qwen2-b-q4_1", "gguf-qwen2_moe-a-e5-q8_0", "gguf-qwen3-b-q4_0", "gguf-qwen3_5-a-bf16",
         "gguf-qwen3_5-b-k", "gguf-qwen3_5_moe-a-e5-bf16", "gguf-qwen3_5_moe-b-e4-q8_0", "gguf-qwen3_moe-a-e5-bf16",
         "gguf-qwen3_moe-b-e3-k", "gguf-qwen3_next-a-e5-bf16", "gguf-qwen3_next-b-e4-q8_0", "gguf-starcoder2-a-bf16",
@@ -38,7 +39,7 @@ enum Reference {
         "deepseek_v3-a-h72-i82-q7kv7-e10-bf16", "gemma3-a-h72-i82-q6kv1-bf16", "gguf-llama-c-k",
         "gguf-llama-d-low", "gguf-qwen3_5-b-k",
         "gguf-qwen3_moe-b-e3-k", "glm4_moe-a-h72-i82-q12kv2-e5-bf16", "gpt_oss-b-h96-i160-q12kv2-e10-bf16",
-        "llama-b-h96-i410-q12kv2-bf16", "mlx-qwen3_moe-a-q4g32", "mlx-qwen3_next-c-e6-q4g32",
+        "llama-b-h96-i410-q12kv2-bf16", "mlx-llama-c-q3q6g64", "mlx-qwen3_moe-a-q4g32", "mlx-qwen3_next-c-e6-q4g32",
         "nemotron_h-b-h96-i410-q12kv2-e10-bf16", "olmo2-a-h72-i82-q6kv3-bf16", "phi3-b-h96-i410-q6kv2-bf16",
         "qwen2-b-h96-i410-q12kv2-f32", "qwen3_next-a-h72-i82-q6kv3-e5-bf16",
     ]

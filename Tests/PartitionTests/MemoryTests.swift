@@ -103,6 +103,13 @@ import Testing
             let encoding = try Resource.grouped(name == "q8" ? 8 : 4, 32)
             _ = try Plan(model, policy: policy) { $0.isVector ? .f32 : encoding }
         }
+        // What is integers already is not rounded again.
+        let eight = try Resource.grouped(8, 32)
+        let policy = Policy(shares: [1, 1], context: 2048, memoryByteCounts: [3_000_000_000, 3_000_000_000])
+        let rounded = try #require(throws: PartitionError.self) {
+            _ = try Plan(model, policy: policy) { $0.isVector ? .f32 : eight }
+        }
+        #expect(rounded.description.hasSuffix("a model imported with --encoding q4 from a checkpoint in bf16"))
         let nothing = Policy(shares: [1], context: 2048, memoryByteCounts: [1_000_000], drawsWeights: true)
         let shortage = try #require(RefusalTests.shortage(model, nothing))
         #expect(shortage.description.hasSuffix("or q4: add a machine or use a smaller shape"))

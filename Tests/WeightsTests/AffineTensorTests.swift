@@ -40,7 +40,7 @@ import Weights
             // The library rounds the product before the sum: only products of 24 bits or fewer come out alike.
             let bound = scale == .f32 ? Float(0.5).ulp : 0
             #expect(differences.count == 3 * 256 && differences.allSatisfy { $0 <= bound }, "\(path)")
-            #expect(Set(found).count > min(3 * 256, 3 * 256 / form.size << form.bits) / 2)
+            #expect(Set(found).count > min(3 * 256, (3 * 256 / form.size) << form.bits) / 2)
             #expect(try Self.widened(tensor, rows: 1..<2) == Array(found[256..<512]), "\(path)")
         }
         let (floats, expected) = (try #require(tensors["mxfp4.weight"]), try #require(tensors["mxfp4.expected"]))
@@ -94,6 +94,9 @@ import Weights
         changed = sound
         changed[0] = ("m.weight", "U32", [2, 7], 56)
         #expect(try refusal(changed)?.contains("whole groups of 32 columns, found 56 columns of 4 bits") == true)
+        let threeBits = "\"m\": {\"bits\": 3, \"group_size\": 32}"
+        #expect(
+            try refusal(changed, threeBits)?.contains("whole groups of 32 columns, found 74 columns of 3 bits") == true)
         changed = sound
         changed[0] = ("m.weight", "U32", [0, 1 << 60], 0)
         #expect(

@@ -45,13 +45,15 @@ import Weights
 
     private typealias Kind = (type: UInt32, columns: Int, bytes: Int, halves: [Int], names: [String])
 
-    /// F32, Q8_0, Q4_0, Q5_1, Q4_K, Q5_K and Q6_K; of heads of 64 and of 256 columns.
+    /// F32, Q8_0, Q4_0, Q5_1, Q2_K to Q6_K, IQ4_NL and IQ4_XS; of heads of 64 and of 256 columns.
     private static let kinds: [Kind] = [
         (0, 1, 4, [2], ["f32", "f32"]), (8, 32, 34, [0], ["q8g32", "q8g32"]), (2, 32, 18, [0], ["q4g32", "q4g32"]),
         (7, 32, 24, [0, 2], ["q5g32-offset", "q5g32-offset"]),
         (12, 256, 144, [0, 2], ["q4g32-f32-offset", "q4g32-nested-offset"]),
         (13, 256, 176, [0, 2], ["q5g32-f32-offset", "q5g32-nested-offset"]),
-        (14, 256, 210, [208], ["q6g16-f32", "q6g16-nested"]),
+        (10, 256, 84, [80, 82], ["q4g16-f32-offset", "q4g16-nested-offset"]),
+        (11, 256, 110, [108], ["q4g16-f32", "q4g16-nested"]), (14, 256, 210, [208], ["q6g16-f32", "q6g16-nested"]),
+        (20, 32, 18, [0], ["q8g32", "q8g32"]), (23, 256, 136, [0], ["q8g32-f32", "q8g32-nested"]),
     ]
 
     @Test(arguments: kinds.indices, [64, 256]) func headsOfColumnsMoveBitForBit(index: Int, headSize: Int) throws {

@@ -4,7 +4,8 @@ transformers 5.23.0 computes in f32 with the numbers that gguf reads from it as 
 
     make_gguf_low_bits.py FOLDER OUT
 
-FOLDER has one GGUF file, config.json, golden.safetensors and what else tests read.
+FOLDER has one GGUF file, config.json, golden.safetensors and what else tests read: here gguf-llama-c-k, for
+gguf-llama-d-low.
 """
 import glob
 import json
