@@ -113,7 +113,7 @@ extension ConfigurationReader {
             guard let value = value(key), !value.isOff else { continue }
             if let found, found.value != value {
                 throw .inconsistent(
-                    expected: "'\(keys[0])' and '\(keys[1])' to be alike", found: "\(found.value) and \(value)")
+                    expected: "'\(keys[0])' and '\(keys[1])' to be alike", found: Self.difference(found.value, value))
             }
             found = found ?? (key, value)
         }
@@ -132,6 +132,15 @@ extension ConfigurationReader {
                 found: "\(method)")
         }
         return try Self.quantization(members, prefix: "\(found.key).")
+    }
+
+    /// Two values that are not alike, or of two objects the first member that is not.
+    private static func difference(_ first: ConfigurationValue, _ second: ConfigurationValue) -> String {
+        guard case .object(let members) = first, case .object(let others) = second,
+            let key = Set(members.keys).union(others.keys).sorted().first(where: { members[$0] != others[$0] })
+        else { return "\(first) and \(second)" }
+        func text(_ value: ConfigurationValue?) -> String { value.map { "\($0)" } ?? "none" }
+        return "in them '\(key)' as \(text(members[key])) and \(text(others[key]))"
     }
 
     /// The method whose tensors tell by their types and names how they are stored, where one is stated.

@@ -31,7 +31,8 @@ extension EngineError: CustomStringConvertible {
             "\(what): expected at least \(least) token\(least == 1 ? "" : "s"), found \(found); give a longer text"
         case .notFinite(let position):
             "logits at position \(position): expected finite numbers, found none; "
-                + "check the weights file with 'lockstep show --verify', or import the checkpoint again"
+                + "check the weights file with 'lockstep show --verify' and, where its checksums hold, use another "
+                + "checkpoint: 'lockstep import' names the tensors in which numbers are not finite"
         case .invalidSetting(let reason):
             "\(reason); correct the option"
         case .missingPart(let reason):

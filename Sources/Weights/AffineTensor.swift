@@ -32,7 +32,9 @@ struct AffineTensor: CheckpointTensor {
         let shape = try Self.shape(values, form)
         let groups = Array(shape.dropLast()) + [shape[shape.count - 1] / form.groupSize]
         for part in [scales, offsets] where part.shape != groups {
-            throw part.misfit(expected: groups, beside: values)
+            throw part.misfit(
+                expected: groups, beside: values,
+                reason: ", and groups of \(form.groupSize) columns of \(form.bits) bits, as config.json says")
         }
         (self.values, self.scales, self.offsets, self.form, self.scalar) = (values, scales, offsets, form, scalar)
         self.shape = shape
@@ -49,13 +51,13 @@ struct AffineTensor: CheckpointTensor {
             throw .malformed(
                 location: values.location, expected: "fewer words in a row", found: "\(values.shape)")
         }
-        let columns = rowBits / form.bits
         guard rowBits.isMultiple(of: form.bits * form.groupSize) else {
             throw .malformed(
-                location: values.location, expected: "whole groups of \(form.groupSize) columns",
-                found: "\(Figure.count(columns, "column")) of \(form.bits) bits")
+                location: values.location,
+                expected: "rows of whole groups of \(form.groupSize) columns of \(form.bits) bits, as config.json says",
+                found: Figure.count(words, "word"))
         }
-        return Array(values.shape.dropLast()) + [columns]
+        return Array(values.shape.dropLast()) + [rowBits / form.bits]
     }
 
     var byteCount: Int { values.byteCount + scales.byteCount + offsets.byteCount }
@@ -76,10 +78,9 @@ struct AffineTensor: CheckpointTensor {
         func buffer(_ part: Grouping.Part) -> UnsafeMutableRawBufferPointer? {
             unsafe names.firstIndex(of: part).map { unsafe parts[$0] }
         }
-        // What is affine has these three, and high bits where there are more than 4.
         guard let lowBits = unsafe buffer(.values), let scalePart = unsafe buffer(.scales),
             let offsetPart = unsafe buffer(.offsets)
-        else { return }
+        else { preconditionFailure("What is affine has integers, scales and offsets.") }
         try unsafe readIntegers(rows, into: lowBits, highBits: buffer(.highBits))
         try unsafe scales.read(rows: rows, into: [scalePart])
         try unsafe offsets.read(rows: rows, into: [offsetPart])

@@ -38,7 +38,18 @@ enum MLXTensors {
             tensors[path + suffixes.offsets] = nil
             tensors[weight] = try AffineTensor(values, scales: scales, offsets: offsets, form)
         }
+        try checkScales(entries)
         return tensors
+    }
+
+    /// Refuses packed integers whose scales are missing.
+    private static func checkScales(_ entries: [String: SafetensorsEntry]) throws(WeightsError) {
+        for (name, entry) in entries.sorted(by: { $0.key < $1.key })
+        where name.hasSuffix(suffixes.values) && entry.tensor.elementType == .unsigned32 {
+            let scales = String(name.dropLast(suffixes.values.count)) + suffixes.scales
+            guard entries[scales] == nil else { continue }
+            throw .absent(path: entry.file.path, what: "the tensors that belong to '\(name)':", names: [scales])
+        }
     }
 
     /// The tensors under the names, in the shapes and with the numbers of the reference.

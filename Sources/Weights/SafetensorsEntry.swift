@@ -13,9 +13,12 @@ struct SafetensorsEntry: CheckpointTensor {
     }
 
     /// The error of one that has not a number for each group of the words that belong to it.
-    func misfit(expected: [Int], beside words: SafetensorsEntry) -> WeightsError {
+    ///
+    /// - Parameter reason: what else it follows from, in words.
+    func misfit(expected: [Int], beside words: SafetensorsEntry, reason: String = "") -> WeightsError {
         .malformed(
-            location: location, expected: "\(expected), for the words beside it, \(words.shape)", found: "\(shape)")
+            location: location, expected: "\(expected), for the words beside it, \(words.shape)\(reason)",
+            found: "\(shape)")
     }
 
     var vector: (any CheckpointTensor)? {

@@ -92,7 +92,8 @@ extension WeightsError: CustomStringConvertible {
             "\(location): expected elements in one of \(known), found \(found); use a file of these types only"
         case .noConversion(let location, let from, let to):
             "\(location): expected elements that can become \(to), found \(from); "
-                + "import with --encoding keep, or from a checkpoint that is not quantised"
+                + "keep it as it is (--encoding keep, and none for embedding and head), or import from a checkpoint "
+                + "that is not quantised"
         case .tiedHead(let embedding, let head):
             "embedding and head: expected one encoding, as they are one matrix in this model, "
                 + "found \(embedding) and \(head); ask for the same or for one of them only"

@@ -20,7 +20,8 @@ struct EncodingOptions: ParsableArguments {
     @Option(
         help: """
             Encoding of the matrices. q4 and q8: integers of 4 and 8 bits in groups, each with the scale that gives \
-            the least squared error. keep, the default, leaves each as it is. Norms and biases are kept as they are.
+            the least squared error. keep, the default, leaves each as it is. Norms and biases are kept as they \
+            are, or widened by f32.
             """)
     var encoding: Name?
 

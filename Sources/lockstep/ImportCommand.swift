@@ -17,7 +17,7 @@ struct ImportCommand: SoloCommand {
             it is complete.
 
               lockstep import ~/my-model -o model.h5 --encoding bf16
-              lockstep import ~/my-model -o model.h5 --encoding q4 --group 64 --head-encoding q8
+              lockstep import ~/my-model -o model.h5 --encoding q4 --head-encoding q8
               lockstep import my-model-Q4_K_M.gguf -o model.h5
 
             What is quantised already, by mlx-lm or in a GGUF file, is kept bit for bit, or widened by --encoding f32,

@@ -50,7 +50,7 @@ struct PlanCommand: SoloCommand, ModelArgument {
     @Option(help: "As in the other commands; fast needs a buffer more. Default: fast, with --exact precise.")
     var math: Math = .fast
 
-    @OptionGroup(title: "Encodings, for a bare config.json. Default: what it states, or bf16")
+    @OptionGroup(title: "Encodings, for a config.json or a checkpoint folder. Default: what it states, or bf16")
     var choices: EncodingOptions
 
     @Flag(help: "Print one JSON object.")

@@ -30,12 +30,11 @@ import Testing
         let one = try Resource.blueprint(Self.base, changing: ["quantization_config": value])
         #expect(both == one)
         let other = ConfigurationValue.object(quantization(["bits": .integer(8)]))
-        guard
-            case .inconsistent? = try RefusalTests.refusal(["quantization": value, "quantization_config": other])
-        else {
-            Issue.record("expected a refusal")
-            return
-        }
+        #expect(
+            try RefusalTests.refusal(["quantization": value, "quantization_config": other])
+                == .inconsistent(
+                    expected: "'quantization' and 'quantization_config' to be alike",
+                    found: "in them 'bits' as 4 and 8"))
     }
 
     @Test func exceptionsAreReadForEachMatrix() throws {

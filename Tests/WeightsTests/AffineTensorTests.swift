@@ -87,16 +87,26 @@ import Weights
         changed[1] = ("m.scales", "F16", [2, 1], 4)
         #expect(
             try refusal(changed)?
-                .contains("'m.scales': expected [2, 2], for the words beside it, [2, 8], found [2, 1]") == true)
+                .contains(
+                    "'m.scales': expected [2, 2], for the words beside it, [2, 8], and groups of 32 columns of 4 bits, "
+                        + "as config.json says, found [2, 1]") == true)
         changed = sound
         changed[0] = ("m.weight", "I32", [2, 8], 64)
         #expect(try refusal(changed)?.contains("'m.weight': expected integers packed in U32") == true)
         changed = sound
         changed[0] = ("m.weight", "U32", [2, 7], 56)
-        #expect(try refusal(changed)?.contains("whole groups of 32 columns, found 56 columns of 4 bits") == true)
+        #expect(
+            try refusal(changed)?
+                .contains("rows of whole groups of 32 columns of 4 bits, as config.json says, found 7 words") == true)
         let threeBits = "\"m\": {\"bits\": 3, \"group_size\": 32}"
         #expect(
-            try refusal(changed, threeBits)?.contains("whole groups of 32 columns, found 74 columns of 3 bits") == true)
+            try refusal(changed, threeBits)?
+                .contains("rows of whole groups of 32 columns of 3 bits, as config.json says, found 7 words") == true)
+        for missing in [["m.scales"], ["m.scales", "m.biases"]] {
+            changed = sound.filter { !missing.contains($0.0) }
+            #expect(
+                try refusal(changed)?.contains("the tensors that belong to 'm.weight': 'm.scales', found none") == true)
+        }
         changed = sound
         changed[0] = ("m.weight", "U32", [0, 1 << 60], 0)
         #expect(
