@@ -18,6 +18,8 @@ public struct MemoryShortage: Sendable, Hashable {
     public var fittingShares: [Double]?
     /// Whether weights are drawn at random, and those of a smaller encoding or shape may be drawn as well.
     public var drawsWeights = false
+    /// Fewer tokens of a prompt in one forward pass that fit at the same context with the same shares.
+    public var fittingChunk: Int?
     /// Where neither helps alone: shares in proportion to memory, and the longest context that fits with them.
     public var fittingBoth: Both?
 
@@ -64,15 +66,16 @@ extension MemoryShortage: CustomStringConvertible {
         let context = longestContext.map { "--context \($0)" }
         let shares = fittingShares.map { "--shares \(Figure.shares($0))" }
         let both = fittingBoth.map { "--shares \(Figure.shares($0.shares)) --context \($0.context)" }
+        let chunk = fittingChunk.map { "--chunk \($0)" }
         let encoding = fittingEncoding.map { fitting in
             (fitting.shares.map { "--shares \(Figure.shares($0)) and " } ?? "")
                 + (drawsWeights ? "" : "a model imported with ") + "--encoding \(fitting.name)"
                 + (fitting.needsPlainCheckpoint && !drawsWeights ? " from a checkpoint in bf16" : "")
         }
         let smallerShape = drawsWeights ? "a smaller shape" : nil
-        let ways = [context, shares, both, encoding].compactMap { $0 }
+        let ways = [context, shares, both, chunk, encoding].compactMap { $0 }
         return ways.isEmpty
-            ? "no context fits, nor do other shares or q4: add a machine" + (smallerShape.map { " or use \($0)" } ?? "")
+            ? "no context fits, nor do other shares, a smaller --chunk or q4: add a machine" + (smallerShape.map { " or use \($0)" } ?? "")
             : "use " + (ways + [smallerShape].compactMap { $0 }).joined(separator: " or ")
     }
 }

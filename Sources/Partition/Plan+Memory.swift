@@ -58,7 +58,7 @@ extension Plan {
         var shortage = MemoryShortage(
             rank: rank, needed: holdings(rank: rank), limit: limit, axis: axis, range: split(of: axis)[rank],
             longestContext: longestFittingContext, fittingShares: fittingShares,
-            drawsWeights: policy.drawsWeights)
+            drawsWeights: policy.drawsWeights, fittingChunk: largestFittingChunk)
         addEncoding(to: &shortage)
         if shortage.longestContext == nil, shortage.fittingShares == nil {
             if let shares = changed({ $0.context = 1 }).fittingShares {
@@ -78,6 +78,14 @@ extension Plan {
             if let limit, peak > limit { return (rank, limit) }
         }
         return nil
+    }
+
+    /// The largest power of two below the chunk asked for that fits at the same context with the same shares; nil for
+    /// less than 16 tokens, for so few of which the weights are hardly read less often than for one.
+    private var largestFittingChunk: Int? {
+        (4..<Int.bitWidth - 1).reversed().map { 1 << $0 }.first { chunk in
+            chunk < policy.chunk && changed { $0.chunk = chunk }.firstRankOverItsLimit == nil
+        }
     }
 
     /// The longest context below the one asked for that fits with the same shares, found by trying.

@@ -87,6 +87,20 @@ import Testing
         #expect(moved.memoryRemark != nil && Self.peaks(moved)[2] <= part * 8 / 10)
     }
 
+    @Test(arguments: [128, 64, 16]) func aSmallerChunkThatFitsIsNamed(chunk: Int) throws {
+        let alice = try Resource.blueprint("alice")
+        var policy = Policy(shares: [2, 1], context: 512, chunk: chunk)
+        policy.memoryByteCounts = Self.peaks(try Plan(alice, policy: policy, encoding: Self.encoding))
+        policy.chunk = 256
+        let shortage = try #require(RefusalTests.shortage(alice, policy))
+        #expect(shortage.fittingChunk == chunk)
+        #expect(shortage.description.contains(" or --chunk \(chunk)"), "\(shortage)")
+        policy.memoryByteCounts = Self.peaks(
+            try Plan(alice, policy: Policy(shares: [2, 1], context: 512, chunk: 8), encoding: Self.encoding))
+        let other = try #require(RefusalTests.shortage(alice, policy))
+        #expect(other.fittingChunk == nil && !other.description.contains("--chunk"))
+    }
+
     @Test func aSmallerEncodingThatFitsIsNamed() throws {
         let model = try Resource.model(
             heads: 32, keyValueHeads: 8, headSize: 128, width: 4096, mlpWidth: 14336, vocabulary: 128_256, layers: 32)
