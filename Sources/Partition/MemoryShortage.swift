@@ -75,7 +75,8 @@ extension MemoryShortage: CustomStringConvertible {
         let smallerShape = drawsWeights ? "a smaller shape" : nil
         let ways = [context, shares, both, chunk, encoding].compactMap { $0 }
         return ways.isEmpty
-            ? "no context fits, nor do other shares, a smaller --chunk or q4: add a machine" + (smallerShape.map { " or use \($0)" } ?? "")
+            ? "no context fits, nor do other shares, a smaller --chunk or q4: add a machine"
+                + (smallerShape.map { " or use \($0)" } ?? "")
             : "use " + (ways + [smallerShape].compactMap { $0 }).joined(separator: " or ")
     }
 }
