@@ -28,7 +28,7 @@ enum MLXTensors {
             let others = [weight] + (form.mode == .affine ? [path + suffixes.offsets] : [])
             let missing = others.filter { entries[$0] == nil }
             guard missing.isEmpty, let values = entries[weight] else {
-                throw .absent(path: scales.file.path, what: "the tensors that belong to '\(name)':", names: missing)
+                throw absence(of: missing, beside: name, scales)
             }
             tensors[name] = nil
             guard let offsets = entries[path + suffixes.offsets], form.mode == .affine else {
@@ -48,8 +48,14 @@ enum MLXTensors {
         where name.hasSuffix(suffixes.values) && entry.tensor.elementType == .unsigned32 {
             let scales = String(name.dropLast(suffixes.values.count)) + suffixes.scales
             guard entries[scales] == nil else { continue }
-            throw .absent(path: entry.file.path, what: "the tensors that belong to '\(name)':", names: [scales])
+            throw absence(of: [scales], beside: name, entry)
         }
+    }
+
+    private static func absence(
+        of names: [String], beside name: String, _ entry: SafetensorsEntry
+    ) -> WeightsError {
+        .absent(path: entry.file.path, what: "the tensors that belong to '\(name)':", names: names)
     }
 
     /// The tensors under the names, in the shapes and with the numbers of the reference.

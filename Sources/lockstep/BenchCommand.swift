@@ -104,9 +104,7 @@ struct BenchCommand: ParsableCommand {
             throw ValidationError(
                 "\(option): expected with --shape, found without; leave it out, a model has weights of its own")
         }
-        if encoding?.hasGroups != true {
-            try grouping.checkThatNoneIsGiven(known: "q4, q5, q6 or q8", found: encoding?.rawValue)
-        }
+        try grouping.check(beside: [encoding])
     }
 
     func run() throws {
@@ -170,10 +168,9 @@ struct BenchCommand: ParsableCommand {
 }
 
 /// How random weights are stored.
-enum RandomEncoding: String, ExpressibleByArgument, CaseIterable {
+enum RandomEncoding: String, EncodingName, ExpressibleByArgument {
     case f32, bf16, f16, q8, q6, q5, q4, q2k, q3k, q4k, q5k, q6k
 
-    /// Whether it is integers in groups whose form is to be chosen.
     var hasGroups: Bool {
         switch self {
         case .q8, .q6, .q5, .q4: true

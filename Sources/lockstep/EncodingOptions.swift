@@ -5,10 +5,9 @@ import Weights
 /// The options that say how matrices are stored.
 struct EncodingOptions: ParsableArguments {
     /// Encodings by the names that people give.
-    enum Name: String, CaseIterable, ExpressibleByArgument {
+    enum Name: String, EncodingName, ExpressibleByArgument {
         case q4, q8, f16, bf16, f32, keep
 
-        /// Whether it is integers in groups.
         var hasGroups: Bool {
             switch self {
             case .q4, .q8: true
@@ -57,7 +56,6 @@ struct EncodingOptions: ParsableArguments {
     }
 
     func validate() throws {
-        let isGrouped = [encoding, embeddingEncoding, headEncoding].contains { $0?.hasGroups == true }
-        if !isGrouped { try grouping.checkThatNoneIsGiven(known: "q4 or q8", found: encoding?.rawValue) }
+        try grouping.check(beside: [encoding, embeddingEncoding, headEncoding])
     }
 }

@@ -1,6 +1,12 @@
 import ArgumentParser
 import Blueprint
 
+/// Encodings by the names that people give.
+protocol EncodingName: RawRepresentable<String>, CaseIterable {
+    /// Whether it is integers in groups whose form is to be chosen.
+    var hasGroups: Bool { get }
+}
+
 /// The options that say what groups of integers look like.
 struct GroupingOptions: ParsableArguments {
     /// The types of scales and offsets.
@@ -37,13 +43,13 @@ struct GroupingOptions: ParsableArguments {
 
     /// Refuses them where no encoding has groups to choose.
     ///
-    /// - Parameters:
-    ///   - known: the names of encodings that have, in words.
-    ///   - found: the encoding that there is instead, by its name; nil where none is given.
-    func checkThatNoneIsGiven(known: String, found: String?) throws {
-        guard let option = given.first else { return }
+    /// - Parameter encodings: those that are given, that of most matrices first.
+    func check<Name: EncodingName>(beside encodings: [Name?]) throws {
+        guard let option = given.first, !encodings.contains(where: { $0?.hasGroups == true }) else { return }
+        let known = Name.allCases.filter(\.hasGroups).map(\.rawValue).sorted()
         throw ValidationError(
-            "\(option): expected an encoding in groups, \(known), found \(found ?? "none"); "
+            "\(option): expected an encoding in groups, \(known.dropLast().joined(separator: ", ")) or "
+                + "\(known.last ?? ""), found \(encodings.first??.rawValue ?? "none"); "
                 + "leave the option out or choose such an encoding")
     }
 

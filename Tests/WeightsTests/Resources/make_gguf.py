@@ -17,6 +17,8 @@ import tokenizers
 from gguf import GGMLQuantizationType as T, TokenType
 from tokenizers import Regex, decoders, pre_tokenizers
 
+from make_gguf_mixtures import write_file
+
 random = np.random.default_rng(1)
 
 # Where the binary16 numbers stand in a block.
@@ -52,13 +54,6 @@ def model_keys(writer, width, layers, mlp, heads, key_value_heads, head_size):
     writer.add_value_length(head_size)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(head_size)
-
-
-def finish(writer):
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def every_type(out):
@@ -100,7 +95,7 @@ def every_type(out):
         grouped(f"{block}.ffn_down.weight", f"{layer}.mlp.down_proj.weight", width, mlp, down)
     plain("output_norm.weight", "model.norm.weight", (width,), T.F32)
     grouped("output.weight", "lm_head.weight", vocabulary, width, T.Q8_0)
-    finish(writer)
+    write_file(writer)
     with open(f"{out}/types.f32", "wb") as file:
         for name in sorted(expected):
             file.write(np.ascontiguousarray(expected[name], dtype="<f4").tobytes())
@@ -136,7 +131,7 @@ def sentence_piece(text, out):
     writer.add_eos_token_id(processor.eos_id())
     writer.add_unk_token_id(processor.unk_id())
     writer.add_tensor("token_embd.weight", np.zeros((processor.vocab_size(), 32), dtype=np.float16))
-    finish(writer)
+    write_file(writer)
     lines = open(text).read().split("\n\n")
     cases = [case for case in CASES if case] + lines[:40]
     json.dump(

@@ -20,7 +20,7 @@ import transformers
 from gguf import GGMLQuantizationType as T
 from safetensors.numpy import load_file, save_file
 
-from make_gguf_mixtures import GOLDEN, LAYER, load, paired, write_tokenizer
+from make_gguf_mixtures import GOLDEN, LAYER, load, paired, write_file, write_tokenizer
 
 # By the architecture: the name in a GGUF file, the name of the tokenizer's words, and parts of layers that differ.
 POST_NORMS = {"post_attention_layernorm": "post_attention_norm", "post_feedforward_layernorm": "post_ffw_norm"}
@@ -206,10 +206,7 @@ def main(source, out, *changes):
     write_tokenizer(writer, config, read("tokenizer.json"), read("tokenizer_config.json")["chat_template"], words)
     if family.startswith("gemma"):
         writer.add_add_space_prefix(False)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_file(writer)
     published = load_file(f"{source}/golden.safetensors")
     found = golden(config, written, published["prompt.input_ids"], published["text.input_ids"])
     if kind == "BF16" and not changes:

@@ -16,7 +16,7 @@ import tokenizers
 from gguf import GGMLQuantizationType as T
 from safetensors.numpy import load_file, save_file
 
-from make_gguf_mixtures import GOLDEN, load, plain, write_tokenizer
+from make_gguf_mixtures import GOLDEN, load, plain, write_file, write_tokenizer
 
 ARCHITECTURES = {
     "Qwen3_5ForCausalLM": gguf.MODEL_ARCH.QWEN35, "Qwen3_5MoeForCausalLM": gguf.MODEL_ARCH.QWEN35MOE,
@@ -271,13 +271,6 @@ def tokenizer_cases(source, pattern, out):
     json.dump({"encode": cases["encode"]}, open(f"{out}/tokenizer_cases.json", "w"), indent=1)
 
 
-def finish(writer):
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
 def main(source, out):
     def read(name):
         return json.load(open(f"{source}/{name}"))
@@ -291,7 +284,7 @@ def main(source, out):
     tokenizer_configuration = read("tokenizer_config.json")
     write_tokenizer(
         writer, config, read("tokenizer.json"), tokenizer_configuration["chat_template"], pattern)
-    finish(writer)
+    write_file(writer)
     golden = load_file(f"{source}/golden.safetensors")
     save_file({name: golden[name] for name in GOLDEN}, f"{out}/golden.safetensors")
     tokenizer_cases(source, PATTERNS[pattern], out)

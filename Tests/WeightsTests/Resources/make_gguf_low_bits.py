@@ -19,7 +19,8 @@ from gguf import GGMLQuantizationType as T
 from safetensors.numpy import load_file, save_file
 
 from make_gguf_dense import GATED, golden, unpaired
-from make_gguf_mixtures import LAYER
+from make_gguf_mixtures import LAYER, write_file
+from make_gguf_random_mixtures import half
 
 KINDS = {"token_embd": T.Q3_K, "attn_q": T.Q2_K, "attn_k": T.IQ4_XS, "attn_v": T.IQ4_NL, "attn_output": T.Q3_K,
          "ffn_gate": T.Q2_K, "ffn_up": T.IQ4_XS, "ffn_down": T.Q3_K, "output": T.IQ4_XS}
@@ -31,8 +32,14 @@ def half_bytes(values):
     return values.astype(np.float16).view(np.uint8)
 
 
-def as_stored(values):
-    return values.astype(np.float16).astype(np.float32)
+def signed_steps(x, greatest):
+    """For each group of the last dimension what stands for one, of the greatest integer, in whole parts of the block's
+    scale, and that scale. Parts may be negative, too."""
+    steps = np.abs(x).max(-1) / greatest
+    scale = half(steps.max(-1, keepdims=True) / 31)
+    steps = np.clip(np.round(steps / scale), 1, 31)
+    steps[:, ::3] *= -1
+    return steps, scale
 
 
 def two_bits(quants):
@@ -45,7 +52,7 @@ def q2_k(values):
     x = values.reshape(-1, 16, 16)
     least = np.maximum(-x.min(-1), 0)
     steps = (x.max(-1) + least) / 3
-    scale, offset = (as_stored(part.max(-1, keepdims=True) / 15) for part in (steps, least))
+    scale, offset = (half(part.max(-1, keepdims=True) / 15) for part in (steps, least))
     steps, least = (np.clip(np.round(a / b), 0, 15) for a, b in ((steps, scale), (least, offset)))
     unit = np.maximum(scale * steps, 1e-9)[..., None]
     quants = np.clip(np.round((x + (offset * least)[..., None]) / unit), 0, 3).reshape(-1, 256)
@@ -55,11 +62,7 @@ def q2_k(values):
 
 def q3_k(values):
     x = values.reshape(-1, 16, 16)
-    steps = np.abs(x).max(-1) / 4
-    scale = as_stored(steps.max(-1, keepdims=True) / 31)
-    steps = np.clip(np.round(steps / scale), 1, 31)
-    # Scales may be negative, too.
-    steps[:, ::3] *= -1
+    steps, scale = signed_steps(x, 4)
     quants = np.clip(np.round(x / (scale * steps)[..., None]), -4, 3).astype(int).reshape(-1, 256) + 4
     high = (quants >> 2).reshape(-1, 8, 32)
     masks = sum(high[:, bit] << bit for bit in range(8)).astype(np.uint8)
@@ -81,16 +84,13 @@ def in_halves(codes):
 
 def iq4_nl(values):
     x = values.reshape(-1, 32)
-    scale = as_stored(np.abs(x).max(-1, keepdims=True) / 113)
+    scale = half(np.abs(x).max(-1, keepdims=True) / 113)
     return np.concatenate([half_bytes(scale), in_halves(nearest(x / scale))], -1)
 
 
 def iq4_xs(values):
     x = values.reshape(-1, 8, 32)
-    steps = np.abs(x).max(-1) / 113
-    scale = as_stored(steps.max(-1, keepdims=True) / 31)
-    steps = np.clip(np.round(steps / scale), 1, 31)
-    steps[:, ::3] *= -1
+    steps, scale = signed_steps(x, 113)
     quants = nearest(x / (scale * steps)[..., None])
     codes = (steps + 32).astype(np.uint16)
     high = sum((codes[:, group] >> 4) << 2 * group for group in range(8)).astype("<u2")[:, None].view(np.uint8)
@@ -137,10 +137,7 @@ def main(source, out):
         path = name.removesuffix(".weight")
         turning = heads.get(path.split(".")[-1])
         tensors[f"{own[path]}.weight"] = unpaired(values, turning) if turning else values
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_file(writer)
     published = load_file(f"{source}/golden.safetensors")
     found = golden(config, tensors, published["prompt.input_ids"], published["text.input_ids"])
     save_file(found, f"{out}/golden.safetensors")

@@ -172,12 +172,16 @@ def main(source, out):
     finish(writer, source, out, config)
 
 
-def finish(writer, source, out, config):
-    """Writes the file, and beside it what the tests compare."""
+def write_file(writer):
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def finish(writer, source, out, config):
+    """Writes the file, and beside it what the tests compare."""
+    write_file(writer)
     golden = load_file(f"{source}/golden.safetensors")
     save_file({name: golden[name] for name in GOLDEN}, f"{out}/golden.safetensors")
     for name in ["tokenizer_cases.json", "tokenizer_config.json"]:

@@ -14,7 +14,8 @@ import gguf
 import numpy as np
 from safetensors.numpy import save_file
 
-from make_gguf_hybrids import architecture, finish, kinds, write_model
+from make_gguf_hybrids import architecture, kinds, write_model
+from make_gguf_mixtures import write_file
 from make_gguf_random_mixtures import check, golden, mlp, norm, quantized, rotated, softmax
 
 QWEN = {
@@ -378,7 +379,7 @@ def make(name, out, seed):
         f"{out}/{name}/model-{kind}.gguf", gguf.MODEL_ARCH_NAMES[architecture(config)])
     tensors = write_model(
         writer, config, random_tensors(config, random), gguf.LlamaFileType[f"MOSTLY_{kind}"], quantized_for, is_older)
-    finish(writer)
+    write_file(writer)
     save_file(golden(tensors, config, random, forward), f"{out}/{name}/golden.safetensors")
     json.dump(config, open(f"{out}/{name}/config.json", "w"), indent=2)
 

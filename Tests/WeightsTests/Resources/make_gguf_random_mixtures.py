@@ -15,7 +15,7 @@ import numpy as np
 from gguf import GGMLQuantizationType as T
 from safetensors.numpy import load_file, save_file
 
-from make_gguf_mixtures import FAMILIES, load, write_model
+from make_gguf_mixtures import FAMILIES, load, write_file, write_model
 
 SHARED = {
     "dtype": None, "eos_token_id": None, "hidden_act": "silu", "max_position_embeddings": 512, "mlp_only_layers": [],
@@ -259,10 +259,7 @@ def make(name, out, seed):
     writer = gguf.GGUFWriter(f"{out}/{name}/model-{kind}.gguf", family[0])
     tensors = write_model(
         writer, config, family, random_tensors(config, random), gguf.LlamaFileType[f"MOSTLY_{kind}"], quantized)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    write_file(writer)
     tensors = {name: values.astype(float) for name, values in tensors.items()}
     save_file(golden(tensors, config, random), f"{out}/{name}/golden.safetensors")
     json.dump(config, open(f"{out}/{name}/config.json", "w"), indent=2)
