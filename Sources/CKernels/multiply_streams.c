@@ -126,10 +126,7 @@ AVX2 INLINE void multiply_runs(
 /// Rows [first, last), fetched as the processor likes.
 AVX2 INLINE void multiply_encoded(const multiply *m, const product *p, size_t first, size_t last, const int encoding)
 {
-    if (m->fetching == LOCKSTEP_FETCH_FAR)
-        multiply_runs(m, p, first, last, LOCKSTEP_FETCH_FAR, encoding);
-    else
-        multiply_runs(m, p, first, last, LOCKSTEP_FETCH_NEAR, encoding);
+    BY_FETCHING(m->fetching, multiply_runs(m, p, first, last, way, encoding));
 }
 
 AVX2 void multiply_streams(const multiply *m, const product *p, size_t first, size_t last)

@@ -229,10 +229,7 @@ INLINE void multiply_block(
 static void multiply_bfloats(const multiply *m, const product *p, const char *x, size_t first, size_t last)
 {
     if (m->tokens == 1) {
-        if (m->fetching == LOCKSTEP_FETCH_FAR)
-            multiply_one(p, x, first, last, LOCKSTEP_FETCH_FAR);
-        else
-            multiply_one(p, x, first, last, LOCKSTEP_FETCH_NEAR);
+        BY_FETCHING(m->fetching, multiply_one(p, x, first, last, way));
         return;
     }
     const size_t byte_count = p->columns * 2, laned = lockstep_laned_tokens(m);

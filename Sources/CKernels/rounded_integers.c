@@ -55,15 +55,18 @@ enum {
     // Emerald Rapids gives two tokens a tenth more so than by asking once, 6144 bytes ahead.
     ONE_PANEL_AHEAD = 8192,
     ONE_PANEL_NEAREST = 2048,
+    // A Zen 4 gives four tokens a twentieth more so than by asking 6144 bytes ahead, a sixth more than by asking 192.
+    ONE_PANEL_CLOSE = 2048,
 };
 
 /// Fetches what comes behind in the one panel that few tokens read, while it is read at `at`: into the first cache,
 /// which keeps it while it is used for all of them.
 INLINE void fetch_few(const char *at, int fetching)
 {
-    if (fetching == LOCKSTEP_FETCH_FAR) {
-        __builtin_prefetch(at + FAR_PANEL_AHEAD);
-    } else {
+    switch (fetching) {
+    case LOCKSTEP_FETCH_FAR: __builtin_prefetch(at + FAR_PANEL_AHEAD); return;
+    case LOCKSTEP_FETCH_CLOSE: __builtin_prefetch(at + ONE_PANEL_CLOSE); return;
+    default:
         __builtin_prefetch(at + ONE_PANEL_AHEAD, 0, 2);
         __builtin_prefetch(at + ONE_PANEL_NEAREST, 0, 3);
     }

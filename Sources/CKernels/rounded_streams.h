@@ -121,10 +121,7 @@ INLINE void multiply_one_token(
     const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching, const int bits,
     const int scale, const int has_offsets)
 {
-    if (fetching == LOCKSTEP_FETCH_FAR)
-        multiply_runs(p, l, x, first, last, LOCKSTEP_FETCH_FAR, bits, scale, has_offsets);
-    else
-        multiply_runs(p, l, x, first, last, LOCKSTEP_FETCH_NEAR, bits, scale, has_offsets);
+    BY_FETCHING(fetching, multiply_runs(p, l, x, first, last, way, bits, scale, has_offsets));
 }
 
 #define ONE_TOKEN(name, bits, scale)                                                                                   \

@@ -141,10 +141,7 @@ INLINE void FORM(multiply_one_token)(
     const product *p, const panel_layout *l, const char *x, size_t first, size_t last, int fetching, const int bits,
     const int halves, const int scale, const int has_offsets)
 {
-    if (fetching == LOCKSTEP_FETCH_FAR)
-        FORM(multiply_runs)(p, l, x, first, last, LOCKSTEP_FETCH_FAR, bits, halves, scale, has_offsets);
-    else
-        FORM(multiply_runs)(p, l, x, first, last, LOCKSTEP_FETCH_NEAR, bits, halves, scale, has_offsets);
+    BY_FETCHING(fetching, FORM(multiply_runs)(p, l, x, first, last, way, bits, halves, scale, has_offsets));
 }
 
 #define TILE_OF(tokens)                                                                                                \

@@ -70,8 +70,8 @@ static void digest_shape(const struct shape *s)
     a.y = numbers(s->tokens * a.y_stride, 0);
     a.scale = 1 / sqrtf((float)s->head_size);
     const float *sinks = numbers(heads, 5);
-    for (a.fetching = LOCKSTEP_FETCH_NEAR; a.fetching <= LOCKSTEP_FETCH_FAR; a.fetching++) {
-        const char *way = a.fetching == LOCKSTEP_FETCH_FAR ? "far" : "near";
+    for (a.fetching = LOCKSTEP_FETCH_NEAR; a.fetching <= LAST_FETCHING; a.fetching++) {
+        const char *way = ways_of_fetching[a.fetching];
         a.sinks = 0;
         a.partials = 0;
         run(lockstep_attention_part, &a);

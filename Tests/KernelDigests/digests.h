@@ -14,6 +14,11 @@ struct settings {
 };
 extern struct settings settings;
 
+enum { LAST_FETCHING = LOCKSTEP_FETCH_CLOSE };
+
+/// What each lockstep_fetching is called.
+extern const char *const ways_of_fetching[LAST_FETCHING + 1];
+
 /// A number from -1 to 1.
 float number(void);
 

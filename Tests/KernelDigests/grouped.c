@@ -97,13 +97,13 @@ static void multiply(const struct grouped *g, size_t tokens, const char *name)
     m.rounded = memory(tokens * m.rounded_stride * (size_t)settings.threads);
     if (!m.rounded_thread_stride)
         run(lockstep_round_part, &m);
-    const int last = tokens == 1 ? LOCKSTEP_FETCH_FAR : LOCKSTEP_FETCH_NEAR;
-    for (m.fetching = LOCKSTEP_FETCH_NEAR; m.fetching <= last; m.fetching++) {
+    for (m.fetching = LOCKSTEP_FETCH_NEAR; m.fetching <= LAST_FETCHING; m.fetching++) {
         clear_results(&m);
         run(lockstep_multiply_rounded_part, &m);
-        digest(p->y, tokens * p->y_stride, "multiply rounded input, %s by %zu tokens, asking %s", name, tokens,
-            m.fetching == LOCKSTEP_FETCH_FAR ? "far" : "near");
+        digest(p->y, tokens * p->y_stride, "multiply rounded input, %s by %zu tokens, %s", name, tokens,
+            ways_of_fetching[m.fetching]);
     }
+    m.fetching = LOCKSTEP_FETCH_NEAR;
     if (tokens > 1)
         return;
     // The first thread finds that the others have not begun.

@@ -54,6 +54,12 @@ static struct lockstep_multiply products_of(int encoding, size_t rows, size_t co
     return m;
 }
 
+const char *const ways_of_fetching[] = {
+    [LOCKSTEP_FETCH_NEAR] = "asking near",
+    [LOCKSTEP_FETCH_FAR] = "asking far",
+    [LOCKSTEP_FETCH_CLOSE] = "asking close",
+};
+
 void clear_results(struct lockstep_multiply *m)
 {
     for (int i = 0; i < m->count; i++)
@@ -73,25 +79,26 @@ void run_in_tiles(struct lockstep_multiply *m)
     run(lockstep_multiply_tiles_part, m);
 }
 
+static void digest_results(const struct lockstep_multiply *m, int encoding, const char *way)
+{
+    for (int i = 0; i < 2; i++)
+        digest(m->products[i].y, m->tokens * m->products[i].y_stride, "multiply %s %zux%zu by %zu tokens, %s",
+            names[encoding], m->products[i].rows, m->products[i].columns, m->tokens, way);
+}
+
 static void digest_product(int encoding, size_t rows, size_t columns, size_t tokens)
 {
     struct lockstep_multiply m = products_of(encoding, rows, columns, tokens);
-    static const char *const ways[] = {"asking near", "asking far", "in tiles"};
-    for (int way = 0; way < 3; way++) {
-        // Only products of one token differ in how they ask.
-        if (way == 1 && tokens > 1)
-            continue;
-        m.fetching = way == 1 ? LOCKSTEP_FETCH_FAR : LOCKSTEP_FETCH_NEAR;
-        if (way == 2) {
-            run_in_tiles(&m);
-        } else {
-            clear_results(&m);
-            run(lockstep_multiply_part, &m);
-        }
-        for (int i = 0; i < 2; i++)
-            digest(m.products[i].y, tokens * m.products[i].y_stride, "multiply %s %zux%zu by %zu tokens, %s",
-                names[encoding], m.products[i].rows, columns, tokens, ways[way]);
+    // Only products of one token differ in how they ask.
+    const int last = tokens == 1 ? LAST_FETCHING : LOCKSTEP_FETCH_NEAR;
+    for (m.fetching = LOCKSTEP_FETCH_NEAR; m.fetching <= last; m.fetching++) {
+        clear_results(&m);
+        run(lockstep_multiply_part, &m);
+        digest_results(&m, encoding, ways_of_fetching[m.fetching]);
     }
+    m.fetching = LOCKSTEP_FETCH_NEAR;
+    run_in_tiles(&m);
+    digest_results(&m, encoding, "in tiles");
     release();
 }
 
@@ -165,10 +172,11 @@ void check_bfloats(void)
         if (tokens == 1) {
             float *near = memory(rows * sizeof *near);
             memcpy(near, m.products[0].y, rows * sizeof *near);
-            clear_results(&m);
-            m.fetching = LOCKSTEP_FETCH_FAR;
-            run(lockstep_multiply_rounded_part, &m);
-            is_same = memcmp(near, m.products[0].y, rows * sizeof *near) == 0;
+            while (is_same && ++m.fetching <= LAST_FETCHING) {
+                clear_results(&m);
+                run(lockstep_multiply_rounded_part, &m);
+                is_same = memcmp(near, m.products[0].y, rows * sizeof *near) == 0;
+            }
         }
         printf("~ bfloats %zux%zu by %zu tokens: errors %.2g and %.2g, %s\n", rows, columns, tokens, first, second,
             first < 0x1p-14 && second < 0x1p-14 && is_same ? "near" : "far");

@@ -143,7 +143,9 @@ enum lockstep_fetching {
     /// nearer into the first.
     LOCKSTEP_FETCH_NEAR,
     /// Two rows or one panel at once, asked for far ahead, past the second cache, as keys and values read once are.
-    LOCKSTEP_FETCH_FAR
+    LOCKSTEP_FETCH_FAR,
+    /// Four rows or one panel at once, asked for a few lines ahead; keys and values as near by.
+    LOCKSTEP_FETCH_CLOSE
 };
 
 /// The faster way on this processor.
