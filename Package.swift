@@ -34,7 +34,7 @@ let package = Package(
         .target(name: "MPI", dependencies: ["CMPI"], swiftSettings: unsafeSettings),
         .target(name: "HDF5", dependencies: ["CHDF5"], swiftSettings: unsafeSettings),
         .target(name: "JSON", swiftSettings: smallSettings),
-        .target(name: "Blueprint", swiftSettings: smallSettings),
+        .target(name: "Blueprint", dependencies: ["JSON"], swiftSettings: smallSettings),
         .target(name: "Partition", dependencies: ["Blueprint"], swiftSettings: smallSettings),
         .target(name: "Compute", dependencies: ["CKernels", "CBLAS", "Blueprint"], swiftSettings: unsafeSettings),
         .target(

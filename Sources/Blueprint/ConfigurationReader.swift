@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// Reads the keys of config.json one by one and remembers which were read, so that none is skipped unseen.
 struct ConfigurationReader {
@@ -36,10 +37,19 @@ struct ConfigurationReader {
             decoder.allowsJSON5 = true
             decoded = try decoder.decode(ConfigurationValue.self, from: Data(json.utf8))
         } catch {
-            throw .notJSON(json.isEmpty ? "an empty file" : "text that does not parse")
+            throw .notJSON(Self.flaw(of: json))
         }
         guard case .object(let values) = decoded else { throw .notJSON("\(decoded)") }
         self.init(values, prefix: "")
+    }
+
+    /// Where text that does not parse leaves the grammar of JSON.
+    private static func flaw(of text: String) -> String {
+        if text.isEmpty { return "an empty file" }
+        do throws(JSONError) { _ = try JSONValue(parsing: Array(text.utf8)) } catch {
+            return "\(error.found) at byte \(error.offset), where \(error.expected) belongs"
+        }
+        return "text that does not parse"
     }
 
     init(_ values: [String: ConfigurationValue], prefix: String) {

@@ -22,7 +22,8 @@ int lockstep_supports(int instruction_set)
 int lockstep_fetching(void)
 {
 #if HAS_AVX
-    // Measured on a Zen 5 and a Zen 4, which is the one with AVX-512 of its family. Older ones of that make have none.
+    // Measured on a Zen 4 and a Zen 5; AMD's older ones have no AVX-512. Family 19h is Zen 3, which has none either,
+    // and Zen 4.
     if (__builtin_cpu_is("amd") && lockstep_supports(LOCKSTEP_AVX512))
         return __builtin_cpu_is("amdfam19h") ? LOCKSTEP_FETCH_CLOSE : LOCKSTEP_FETCH_FAR;
 #endif

@@ -182,7 +182,7 @@ struct PlanCommand: SoloCommand, ModelArgument {
             throw ValidationError(
                 "\(option): expected with a config.json, found with the weights file \(path), which has its own; "
                     + "leave it out, or import the checkpoint with it")
-        case .gguf(let path): throw misplaced(option, "the GGUF file \(path), which has its own")
+        case .gguf(let path): throw misplaced(option, "the GGUF checkpoint \(path), which has its own")
         case .folder(let path, hasWeights: false): throw misplaced(option, "the folder \(path), which has none")
         case .folder, .configuration: break
         }

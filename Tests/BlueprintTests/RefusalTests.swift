@@ -173,6 +173,11 @@ import Testing
             let named = key == "rope_scaling" ? "rope_scaling.factor" : key
             #expect(error.description.contains("'\(named)'"), "\(error)")
         }
+        let unread = #expect(throws: BlueprintError.self) { try Blueprint(configuration: "{\n  \"a\": 1,\n  \"b\": }") }
+        #expect(
+            unread?.description
+                == "config.json: expected a JSON object, found '}' at byte 19, where a value belongs; "
+                + "download the file again")
         let notJSON = #expect(throws: BlueprintError.self) { try Blueprint(configuration: "[]") }
         #expect(notJSON?.description == "config.json: expected a JSON object, found []; download the file again")
     }

@@ -14,9 +14,10 @@ struct settings {
 };
 extern struct settings settings;
 
+/// The last of enum lockstep_fetching: every way up to it is tried.
 enum { LAST_FETCHING = LOCKSTEP_FETCH_CLOSE };
 
-/// What each lockstep_fetching is called.
+/// What each way of fetching is called.
 extern const char *const ways_of_fetching[LAST_FETCHING + 1];
 
 /// A number from -1 to 1.

@@ -10,6 +10,12 @@
 
 struct settings settings;
 
+const char *const ways_of_fetching[] = {
+    [LOCKSTEP_FETCH_NEAR] = "asking near",
+    [LOCKSTEP_FETCH_FAR] = "asking far",
+    [LOCKSTEP_FETCH_CLOSE] = "asking close",
+};
+
 static const char *const sets[] = {"portable", "avx2", "avx512", "neon"};
 static const char *const dots[] = {"portable", "avx2", "avxvnni", "avx512", "neon"};
 enum { SETS = sizeof sets / sizeof *sets, DOTS = sizeof dots / sizeof *dots };

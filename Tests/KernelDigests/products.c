@@ -54,12 +54,6 @@ static struct lockstep_multiply products_of(int encoding, size_t rows, size_t co
     return m;
 }
 
-const char *const ways_of_fetching[] = {
-    [LOCKSTEP_FETCH_NEAR] = "asking near",
-    [LOCKSTEP_FETCH_FAR] = "asking far",
-    [LOCKSTEP_FETCH_CLOSE] = "asking close",
-};
-
 void clear_results(struct lockstep_multiply *m)
 {
     for (int i = 0; i < m->count; i++)
@@ -81,7 +75,7 @@ void run_in_tiles(struct lockstep_multiply *m)
 
 static void digest_results(const struct lockstep_multiply *m, int encoding, const char *way)
 {
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < m->count; i++)
         digest(m->products[i].y, m->tokens * m->products[i].y_stride, "multiply %s %zux%zu by %zu tokens, %s",
             names[encoding], m->products[i].rows, m->products[i].columns, m->tokens, way);
 }
@@ -172,7 +166,7 @@ void check_bfloats(void)
         if (tokens == 1) {
             float *near = memory(rows * sizeof *near);
             memcpy(near, m.products[0].y, rows * sizeof *near);
-            while (is_same && ++m.fetching <= LAST_FETCHING) {
+            for (m.fetching = LOCKSTEP_FETCH_FAR; is_same && m.fetching <= LAST_FETCHING; m.fetching++) {
                 clear_results(&m);
                 run(lockstep_multiply_rounded_part, &m);
                 is_same = memcmp(near, m.products[0].y, rows * sizeof *near) == 0;

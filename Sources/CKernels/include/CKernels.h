@@ -137,18 +137,20 @@ void lockstep_unpack_rows(
     float *to, size_t to_stride);
 
 /// How a product of one token reads its weights, and attention the cache: which way memory answers fastest depends on
-/// the processor. No bit of a result does. Grouped weights of few tokens are asked for likewise, one panel at a time.
+/// the processor. No bit of a result does. Grouped weights of few tokens are asked for one panel at a time, at
+/// distances of their own.
 enum lockstep_fetching {
-    /// Four rows or panels at once, each asked for a little ahead, into the second cache, like keys and values, and
-    /// nearer into the first.
+    /// Four rows or panels at once, each asked for some dozens of lines ahead, into the second cache, like keys and
+    /// values, and nearer into the first.
     LOCKSTEP_FETCH_NEAR,
     /// Two rows or one panel at once, asked for far ahead, past the second cache, as keys and values read once are.
     LOCKSTEP_FETCH_FAR,
-    /// Four rows or one panel at once, asked for a few lines ahead; keys and values as near by.
+    /// Four rows or one panel at once, asked for only a few lines ahead, nearer than LOCKSTEP_FETCH_NEAR; keys and
+    /// values as by that.
     LOCKSTEP_FETCH_CLOSE
 };
 
-/// The faster way on this processor.
+/// The fastest of these ways on this processor.
 int lockstep_fetching(void);
 
 /// Words that count what is taken of a thread's rows, a line of memory or two.
