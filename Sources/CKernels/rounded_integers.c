@@ -45,8 +45,10 @@ enum {
     // Blocks that are widened at a time: they and a tile's input stay in the first cache.
     WIDE_BLOCKS = 32,
     WIDE_SHIFT = 10, // of their columns
-    // The input of so many tokens over as many blocks stays in the second cache while panels pass.
+    // The input of so many tokens over as many blocks stays in the second cache while so many panels pass, and their
+    // sums beside it: rows of the output may lie a power of two apart, and drive each other out.
     MOST_TOKENS = 256,
+    STRIP_PANELS = 4,
     // The most tokens whose products are cheaper from the packed panel.
     DIRECT_TOKENS = 16,
     // From so many tokens on, by AVX2, products are cheaper from panels unpacked for all.
@@ -122,29 +124,40 @@ INLINE void multiply_few(
     }
 }
 
-/// The next WIDE_BLOCKS blocks of one panel from `block` on, for tokens [first, last).
-INLINE void multiply_strip(
-    const multiply *m, const product *p, const panel_view *v, wide_panel *wide, const char *x, size_t row,
-    size_t block, size_t first, size_t last, const multiply_functions *functions)
+/// Adds the products of the next WIDE_BLOCKS blocks of one panel, from `block` on, to the sums of `tokens` tokens.
+INLINE void add_strip(
+    const multiply *m, lanes *sums, const panel_view *v, wide_panel *wide, const char *x, size_t block, size_t tokens,
+    const multiply_functions *functions)
 {
     const add_function add = functions->direct(8, wide->layout.size).add;
     wide->view.blocks = smaller(WIDE_BLOCKS, v->blocks - block);
     functions->widen(wide, v, block);
-    const float *bias = block + WIDE_BLOCKS >= v->blocks ? p->bias : NULL;
-    for (size_t t = first; t < last;) {
-        const size_t tokens = next_tile(last - t, functions->widest);
-        lanes sums[8];
-        memset(sums, 0, sizeof sums);
-        for (size_t i = 0; block && i < tokens; i++)
-            resume_rows(&sums[i], p, t + i, row);
-        add(sums, &wide->view, x + t * m->rounded_stride + block * sizeof(rounded_block), m->rounded_stride, tokens);
-        for (size_t i = 0; i < tokens; i++)
-            write_rows(p, bias, t + i, row, &sums[i]);
-        t += tokens;
+    x += block * sizeof(rounded_block);
+    for (size_t t = 0, tile; t < tokens; t += tile) {
+        tile = next_tile(tokens - t, functions->widest);
+        add(sums + t, &wide->view, x + t * m->rounded_stride, m->rounded_stride, tile);
     }
 }
 
-/// Panels [first, last) for many tokens: strips of all panels pass the same input.
+/// Panels [first, last), up to STRIP_PANELS, for `tokens` tokens from `token` on: strips of all panels pass the same
+/// input.
+INLINE void multiply_strips(
+    const multiply *m, const product *p, panel_view *v, wide_panel *wide, const char *x, size_t first, size_t last,
+    size_t token, size_t tokens, const multiply_functions *functions)
+{
+    lanes sums[STRIP_PANELS][MOST_TOKENS];
+    memset(sums, 0, (last - first) * sizeof sums[0]);
+    for (size_t block = 0; block < v->blocks; block += WIDE_BLOCKS)
+        for (size_t i = first; i < last; i++) {
+            v->panel = (const char *)p->w + i * p->row_byte_stride;
+            add_strip(m, sums[i - first], v, wide, x + token * m->rounded_stride, block, tokens, functions);
+        }
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t i = first; i < last; i++)
+            write_rows(p, p->bias, token + t, i * 16, &sums[i - first][t]);
+}
+
+/// Panels [first, last) for many tokens.
 INLINE void multiply_many(
     const multiply *m, const product *p, panel_view *v, const char *x, size_t first, size_t last,
     const multiply_functions *functions)
@@ -153,12 +166,10 @@ INLINE void multiply_many(
     prepare(&wide, v);
     const size_t step = next_tile(m->tokens, MOST_TOKENS);
     for (size_t token = 0; token < m->tokens; token += step)
-        for (size_t block = 0; block == 0 || block < v->blocks; block += WIDE_BLOCKS)
-            for (size_t i = first; i < last; i++) {
-                v->panel = (const char *)p->w + i * p->row_byte_stride;
-                multiply_strip(
-                    m, p, v, &wide, x, i * 16, block, token, smaller(token + step, m->tokens), functions);
-            }
+        for (size_t i = first; i < last; i += STRIP_PANELS)
+            multiply_strips(
+                m, p, v, &wide, x, i, smaller(i + STRIP_PANELS, last), token, smaller(step, m->tokens - token),
+                functions);
 }
 
 INLINE void multiply_panels(

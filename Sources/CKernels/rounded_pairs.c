@@ -18,6 +18,8 @@ enum {
     STRIP_BLOCKS = 16,
     // So many tokens' input of a strip stays in the second cache while panels pass.
     CHUNK_TOKENS = 128,
+    // And so many panels' sums of them, for which it is laid out once.
+    CHUNK_PANELS = 16,
     // Their sums of sixteen rows leave four registers.
     TILE_TOKENS = 6,
     // Words of four bytes of a token's block: pairs of 16 bits, or fours of 8.
@@ -217,44 +219,41 @@ ADD(add_fours_with_offsets, 1, FOURFOLD_WORDS)
 
 typedef const int32_t *(*add_function)(lanes *kept, const strip *w, const int32_t *x, size_t tokens);
 
-/// One strip of a panel's rows, the first of which is `row`, for all tiles of a chunk.
-PAIRS void multiply_strip(
-    const multiply *m, const product *p, const strip *w, const chunk *x, size_t row, size_t token, int begins,
-    const float *bias, add_function add)
+/// Adds one strip's products to the sums of all tiles of a chunk.
+PAIRS void multiply_strip(lanes *sums, const strip *w, const chunk *x, size_t tokens, add_function add)
 {
     const int32_t *input = x->words;
-    const size_t last = smaller(token + CHUNK_TOKENS, m->tokens);
-    for (size_t t = token, tokens; t < last; t += tokens) {
-        lanes sums[TILE_TOKENS];
-        memset(sums, 0, sizeof sums);
-        tokens = next_tile(last - t, TILE_TOKENS);
-        for (size_t i = 0; !begins && i < tokens; i++)
-            resume_rows(&sums[i], p, t + i, row);
-        input = add(sums, w, input, tokens);
-        for (size_t i = 0; i < tokens; i++)
-            write_rows(p, bias, t + i, row, &sums[i]);
+    for (size_t t = 0, tile; t < tokens; t += tile) {
+        tile = next_tile(tokens - t, TILE_TOKENS);
+        input = add(sums + t, w, input, tile);
     }
 }
 
+/// Panels [first, last), up to CHUNK_PANELS, for a chunk of tokens from `token` on.
 PAIRS void multiply_chunk(
     const multiply *m, const product *p, panel_view *v, const char *rounded, size_t token, size_t first, size_t last)
 {
     const int words = v->l->bits == 4 ? FOURFOLD_WORDS : PAIRED_WORDS;
     const add_function add = words == FOURFOLD_WORDS ? (v->has_offsets ? add_fours_with_offsets : add_fours)
                                                      : (v->has_offsets ? add_pairs_with_offsets : add_pairs);
+    const size_t tokens = smaller(CHUNK_TOKENS, m->tokens - token);
     strip w;
     chunk x;
-    for (size_t block = 0; block == 0 || block < v->blocks; block += STRIP_BLOCKS) {
+    lanes sums[CHUNK_PANELS][CHUNK_TOKENS];
+    memset(sums, 0, (last - first) * sizeof sums[0]);
+    for (size_t block = 0; block < v->blocks; block += STRIP_BLOCKS) {
         const char *input = rounded + token * m->rounded_stride + block * sizeof(rounded_block);
-        const float *bias = block + STRIP_BLOCKS >= v->blocks ? p->bias : NULL;
         w.blocks = smaller(STRIP_BLOCKS, v->blocks - block);
-        lay_chunk(&x, input, m->rounded_stride, w.blocks, smaller(CHUNK_TOKENS, m->tokens - token), words);
+        lay_chunk(&x, input, m->rounded_stride, w.blocks, tokens, words);
         for (size_t i = first; i < last; i++) {
             v->panel = (const char *)p->w + i * p->row_byte_stride;
             widen_strip_of(&w, v, block, p->row_byte_stride);
-            multiply_strip(m, p, &w, &x, i * LOCKSTEP_PANEL_ROWS, token, block == 0, bias, add);
+            multiply_strip(sums[i - first], &w, &x, tokens, add);
         }
     }
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t i = first; i < last; i++)
+            write_rows(p, p->bias, token + t, i * LOCKSTEP_PANEL_ROWS, &sums[i - first][t]);
 }
 
 void lockstep_multiply_pairs(
@@ -262,7 +261,8 @@ void lockstep_multiply_pairs(
 {
     panel_view v = {.l = l, .blocks = l->blocks, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets};
     for (size_t token = 0; token < m->tokens; token += CHUNK_TOKENS)
-        multiply_chunk(m, p, &v, rounded, token, first, last);
+        for (size_t i = first; i < last; i += CHUNK_PANELS)
+            multiply_chunk(m, p, &v, rounded, token, i, smaller(i + CHUNK_PANELS, last));
 }
 
 #endif

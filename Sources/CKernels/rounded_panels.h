@@ -47,18 +47,6 @@ INLINE void unpack_line(lane_words *to, const char *block, const int j, const in
     *to = low;
 }
 
-/// Sixteen rows' sums so far.
-INLINE void resume_rows(lanes *sums, const product *p, size_t token, size_t row)
-{
-    const float *y = p->y + token * p->y_stride + row;
-    if (p->rows - row >= 16) {
-        load(sums, y);
-        return;
-    }
-    *sums = (lanes){0};
-    memcpy(sums, y, (p->rows - row) * sizeof(float));
-}
-
 /// Writes the sums of sixteen rows, with the bias if there is one, to the product.
 INLINE void write_rows(const product *p, const float *bias, size_t token, size_t row, const lanes *sums)
 {
