@@ -170,7 +170,7 @@ static void write_sums(
         for (size_t panel = first; panel < last; panel++) {
             const size_t i = panel - first, row = panel * LOCKSTEP_PANEL_ROWS;
             const lanes *sums = (const lanes *)scratch->sums[i / PANELS][t / 32][t % 32 / 16][i % PANELS][t % 16];
-            write_rows(p, p->bias, token + t, row, sums);
+            write_rows(p, token + t, row, sums);
         }
 }
 

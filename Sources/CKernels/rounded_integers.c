@@ -45,10 +45,11 @@ enum {
     // Blocks that are widened at a time: they and a tile's input stay in the first cache.
     WIDE_BLOCKS = 32,
     WIDE_SHIFT = 10, // of their columns
-    // The input of so many tokens over as many blocks stays in the second cache while so many panels pass, and their
-    // sums beside it: rows of the output may lie a power of two apart, and drive each other out.
+    // The input of so many tokens over as many blocks stays in the second cache while panels pass.
     MOST_TOKENS = 256,
-    STRIP_PANELS = 4,
+    // So many of their sums of sixteen rows stay beside it. In the output they would not: its rows may lie a power of
+    // two apart, and drive each other out.
+    STRIP_SUMS = 4 * MOST_TOKENS,
     // The most tokens whose products are cheaper from the packed panel.
     DIRECT_TOKENS = 16,
     // From so many tokens on, by AVX2, products are cheaper from panels unpacked for all.
@@ -119,7 +120,7 @@ INLINE void multiply_few(
         memset(sums, 0, sizeof sums);
         add(sums, v, x + t * m->rounded_stride, m->rounded_stride, tokens);
         for (size_t i = 0; i < tokens; i++)
-            write_rows(p, p->bias, t + i, row, &sums[i]);
+            write_rows(p, t + i, row, &sums[i]);
         t += tokens;
     }
 }
@@ -139,22 +140,20 @@ INLINE void add_strip(
     }
 }
 
-/// Panels [first, last), up to STRIP_PANELS, for `tokens` tokens from `token` on: strips of all panels pass the same
-/// input.
+/// Panels [first, last), of which STRIP_SUMS has room for the sums, for `tokens` tokens from `token` on: strips of all
+/// panels pass the same input.
 INLINE void multiply_strips(
     const multiply *m, const product *p, panel_view *v, wide_panel *wide, const char *x, size_t first, size_t last,
     size_t token, size_t tokens, const multiply_functions *functions)
 {
-    lanes sums[STRIP_PANELS][MOST_TOKENS];
-    memset(sums, 0, (last - first) * sizeof sums[0]);
+    lanes sums[STRIP_SUMS]; // [panels, tokens]
+    memset(sums, 0, (last - first) * tokens * sizeof *sums);
     for (size_t block = 0; block < v->blocks; block += WIDE_BLOCKS)
         for (size_t i = first; i < last; i++) {
             v->panel = (const char *)p->w + i * p->row_byte_stride;
-            add_strip(m, sums[i - first], v, wide, x + token * m->rounded_stride, block, tokens, functions);
+            add_strip(m, sums + (i - first) * tokens, v, wide, x + token * m->rounded_stride, block, tokens, functions);
         }
-    for (size_t t = 0; t < tokens; t++)
-        for (size_t i = first; i < last; i++)
-            write_rows(p, p->bias, token + t, i * 16, &sums[i - first][t]);
+    write_panels(p, sums, first, last, token, tokens);
 }
 
 /// Panels [first, last) for many tokens.
@@ -164,12 +163,11 @@ INLINE void multiply_many(
 {
     wide_panel wide;
     prepare(&wide, v);
-    const size_t step = next_tile(m->tokens, MOST_TOKENS);
+    const size_t step = next_tile(m->tokens, MOST_TOKENS), panels = STRIP_SUMS / step;
     for (size_t token = 0; token < m->tokens; token += step)
-        for (size_t i = first; i < last; i += STRIP_PANELS)
+        for (size_t i = first; i < last; i += panels)
             multiply_strips(
-                m, p, v, &wide, x, i, smaller(i + STRIP_PANELS, last), token, smaller(step, m->tokens - token),
-                functions);
+                m, p, v, &wide, x, i, smaller(i + panels, last), token, smaller(step, m->tokens - token), functions);
 }
 
 INLINE void multiply_panels(

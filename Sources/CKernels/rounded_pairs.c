@@ -18,9 +18,9 @@ enum {
     STRIP_BLOCKS = 16,
     // So many tokens' input of a strip stays in the second cache while panels pass.
     CHUNK_TOKENS = 128,
-    // And so many panels' sums of them, for which it is laid out once.
-    CHUNK_PANELS = 16,
-    // Their sums of sixteen rows leave four registers.
+    // So many sums of sixteen rows stay there beside it. For as many panels as have that many it is laid out once.
+    CHUNK_SUMS = 16 * CHUNK_TOKENS,
+    // Integer sums of so many tokens and sixteen rows leave four registers.
     TILE_TOKENS = 6,
     // Words of four bytes of a token's block: pairs of 16 bits, or fours of 8.
     PAIRED_WORDS = 16,
@@ -153,7 +153,7 @@ PAIRS_INLINE void add_words(
 }
 
 /// Adds a strip's products with one tile's input, and returns where the next tile's is.
-PAIRS_INLINE const int32_t *add_strip(
+PAIRS_INLINE const int32_t *add_tile(
     lanes *kept, const strip *w, const int32_t *x, const int has_offsets, const int tokens, const int words)
 {
     for (size_t b = 0; b < w->blocks; b++, x += (words + BESIDES) * tokens) {
@@ -186,7 +186,7 @@ PAIRS_INLINE const int32_t *add_strip(
 }
 
 #define TILE_OF(tokens)                                                                                                \
-    case tokens: return add_strip(kept, w, x, has_offsets, tokens, words);
+    case tokens: return add_tile(kept, w, x, has_offsets, tokens, words);
 
 /// The same for a number of tokens that is known only here.
 PAIRS_INLINE const int32_t *add_some(
@@ -198,7 +198,7 @@ PAIRS_INLINE const int32_t *add_some(
         TILE_OF(3)
         TILE_OF(4)
         TILE_OF(5)
-    default: return add_strip(kept, w, x, has_offsets, TILE_TOKENS, words);
+    default: return add_tile(kept, w, x, has_offsets, TILE_TOKENS, words);
     }
 }
 
@@ -220,7 +220,7 @@ ADD(add_fours_with_offsets, 1, FOURFOLD_WORDS)
 typedef const int32_t *(*add_function)(lanes *kept, const strip *w, const int32_t *x, size_t tokens);
 
 /// Adds one strip's products to the sums of all tiles of a chunk.
-PAIRS void multiply_strip(lanes *sums, const strip *w, const chunk *x, size_t tokens, add_function add)
+PAIRS void add_strip(lanes *sums, const strip *w, const chunk *x, size_t tokens, add_function add)
 {
     const int32_t *input = x->words;
     for (size_t t = 0, tile; t < tokens; t += tile) {
@@ -229,7 +229,7 @@ PAIRS void multiply_strip(lanes *sums, const strip *w, const chunk *x, size_t to
     }
 }
 
-/// Panels [first, last), up to CHUNK_PANELS, for a chunk of tokens from `token` on.
+/// Panels [first, last), of which CHUNK_SUMS has room for the sums, for a chunk of tokens from `token` on.
 PAIRS void multiply_chunk(
     const multiply *m, const product *p, panel_view *v, const char *rounded, size_t token, size_t first, size_t last)
 {
@@ -239,8 +239,8 @@ PAIRS void multiply_chunk(
     const size_t tokens = smaller(CHUNK_TOKENS, m->tokens - token);
     strip w;
     chunk x;
-    lanes sums[CHUNK_PANELS][CHUNK_TOKENS];
-    memset(sums, 0, (last - first) * sizeof sums[0]);
+    lanes sums[CHUNK_SUMS]; // [panels, tokens]
+    memset(sums, 0, (last - first) * tokens * sizeof *sums);
     for (size_t block = 0; block < v->blocks; block += STRIP_BLOCKS) {
         const char *input = rounded + token * m->rounded_stride + block * sizeof(rounded_block);
         w.blocks = smaller(STRIP_BLOCKS, v->blocks - block);
@@ -248,21 +248,20 @@ PAIRS void multiply_chunk(
         for (size_t i = first; i < last; i++) {
             v->panel = (const char *)p->w + i * p->row_byte_stride;
             widen_strip_of(&w, v, block, p->row_byte_stride);
-            multiply_strip(sums[i - first], &w, &x, tokens, add);
+            add_strip(sums + (i - first) * tokens, &w, &x, tokens, add);
         }
     }
-    for (size_t t = 0; t < tokens; t++)
-        for (size_t i = first; i < last; i++)
-            write_rows(p, p->bias, token + t, i * LOCKSTEP_PANEL_ROWS, &sums[i - first][t]);
+    write_panels(p, sums, first, last, token, tokens);
 }
 
 void lockstep_multiply_pairs(
     const multiply *m, const product *p, const panel_layout *l, const char *rounded, size_t first, size_t last)
 {
     panel_view v = {.l = l, .blocks = l->blocks, .scale = p->grouping.scale, .has_offsets = p->grouping.has_offsets};
+    const size_t panels = CHUNK_SUMS / smaller(CHUNK_TOKENS, m->tokens);
     for (size_t token = 0; token < m->tokens; token += CHUNK_TOKENS)
-        for (size_t i = first; i < last; i += CHUNK_PANELS)
-            multiply_chunk(m, p, &v, rounded, token, i, smaller(i + CHUNK_PANELS, last));
+        for (size_t i = first; i < last; i += panels)
+            multiply_chunk(m, p, &v, rounded, token, i, smaller(i + panels, last));
 }
 
 #endif

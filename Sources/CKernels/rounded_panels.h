@@ -48,9 +48,10 @@ INLINE void unpack_line(lane_words *to, const char *block, const int j, const in
 }
 
 /// Writes the sums of sixteen rows, with the bias if there is one, to the product.
-INLINE void write_rows(const product *p, const float *bias, size_t token, size_t row, const lanes *sums)
+INLINE void write_rows(const product *p, size_t token, size_t row, const lanes *sums)
 {
     float *y = p->y + token * p->y_stride + row;
+    const float *bias = p->bias;
     if (p->rows - row >= 16) {
         lanes result = *sums;
         if (bias)
@@ -60,6 +61,14 @@ INLINE void write_rows(const product *p, const float *bias, size_t token, size_t
     }
     for (size_t r = 0; r < p->rows - row; r++)
         y[r] = bias ? (*sums)[r] + bias[row + r] : (*sums)[r];
+}
+
+/// Writes the sums of panels [first, last), [panels, tokens], for tokens from `token` on.
+INLINE void write_panels(const product *p, const lanes *sums, size_t first, size_t last, size_t token, size_t tokens)
+{
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t i = first; i < last; i++)
+            write_rows(p, token + t, i * LOCKSTEP_PANEL_ROWS, &sums[(i - first) * tokens + t]);
 }
 
 /// The tokens of the next tile: tiles are as equal as can be.

@@ -95,7 +95,7 @@ INLINE void multiply_panels_of_streams(
     for (int s = 0; s < streams; s++) {
         const lanes ordered = __builtin_shufflevector(
             sums[s][0], sums[s][1], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-        write_rows(p, p->bias, 0, (panel + (size_t)s * distance) * LOCKSTEP_PANEL_ROWS, &ordered);
+        write_rows(p, 0, (panel + (size_t)s * distance) * LOCKSTEP_PANEL_ROWS, &ordered);
     }
 }
 

@@ -130,7 +130,7 @@ INLINE void FORM(multiply_runs)(
             else
                 FORM(add_streams)(sums, &v, 0, blocks, 1, fetching, bits, halves);
             for (size_t s = 0; s < streams; s++)
-                write_rows(p, p->bias, 0, (i + s * distance) * LOCKSTEP_PANEL_ROWS, &sums[s]);
+                write_rows(p, 0, (i + s * distance) * LOCKSTEP_PANEL_ROWS, &sums[s]);
         }
         first += streams * distance;
     }

@@ -169,14 +169,14 @@ void digest_grouped_products(void)
         tokens[17] = 37;
         digest_grouped(&g, tokens, 18);
     }
-    // More panels, columns and tokens than sums are kept for at a time.
+    // More panels and tokens than sums are kept for at a time, over more columns than a strip has.
     for (int encoding = LOCKSTEP_Q4; encoding <= LOCKSTEP_Q8; encoding++) {
-        struct grouped wide = {.encoding = encoding, .rows = 75, .columns = 1090}, high = wide;
-        wide.grouping = (struct lockstep_grouping){.scale = LOCKSTEP_SCALE_BF16, .has_offsets = 1, .size = 64};
+        struct grouped wide = {.encoding = encoding, .rows = 147, .columns = 1090}, high = wide;
+        wide.grouping = (struct lockstep_grouping){.has_offsets = encoding % 2 == 0, .size = 16};
         high.grouping = (struct lockstep_grouping){.has_offsets = encoding % 2, .size = 32};
         high.rows = 259;
         high.columns = 530;
-        digest_grouped(&wide, (const size_t[]){37}, 1);
+        digest_grouped(&wide, (const size_t[]){137}, 1);
         digest_grouped(&high, (const size_t[]){270}, 1);
     }
 }
