@@ -22,6 +22,7 @@ internal import Darwin
 
     /// Large pages are of this size; the arena starts at one.
     private static let largePage = 2 << 20
+    private static let smallPage = Int(sysconf(CInt(_SC_PAGESIZE)))
 
     /// Reserves `byteCount` bytes of address space.
     ///
@@ -96,6 +97,23 @@ internal import Darwin
     /// Throws `ComputeError.arenaFull` when the arena has too little left, `.badShape` for a negative count.
     public func vector(count: Int) throws(ComputeError) -> Vector {
         Vector(buffer: try buffer(rows: 1, columns: count))
+    }
+
+    /// Has large pages found for bytes that are about to be written for the first time, their contents as they are.
+    ///
+    /// Linux clears a large page towards the place that was touched: what lies before it upwards, what lies behind it
+    /// downwards. Upwards is faster, on a Zen 4 by 40 %, so the last place is the one to touch; writers touch the
+    /// first.
+    func occupyPages(from start: UnsafeRawPointer, byteCount: Int) {
+        #if os(Linux)
+        guard byteCount > 0 else { return }
+        let offset = unsafe start - UnsafeRawPointer(base)
+        for page in offset / Self.largePage...(offset + byteCount - 1) / Self.largePage {
+            let last = unsafe base + (page + 1) * Self.largePage - Self.smallPage
+            // Only advice: Linux before 5.14 has none of it, and the page is found when it is written.
+            _ = unsafe madvise(last, Self.smallPage, MADV_POPULATE_WRITE)
+        }
+        #endif
     }
 
     /// The start of bytes that were handed out.

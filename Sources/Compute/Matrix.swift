@@ -19,7 +19,7 @@ internal import CKernels
     public let firstColumn: Int
 
     let start: UnsafeMutableRawPointer
-    private let arena: Arena
+    let arena: Arena
 
     init(
         start: UnsafeMutableRawPointer, rows: Int, columns: Int, encoding: Encoding, firstColumn: Int, arena: Arena

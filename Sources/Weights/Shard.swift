@@ -5,7 +5,8 @@ import Synchronization
 
 /// One rank's slices of a model, in memory.
 ///
-/// A rank reads nothing else. Every thread of its pool reads, checks and lays out the rows that it will use.
+/// A rank reads nothing else. Every thread of its pool reads, checks and lays out the rows that it will use, and what
+/// slower ones have not begun when it has no more of its own.
 public final class Shard {
     /// Bytes read from the file, panels at the borders of a slice included.
     public let byteCountRead: Int
@@ -79,7 +80,7 @@ public final class Shard {
         return total
     }
 
-    /// Fills all matrices, each thread its rows of one after the other: none waits for the others before the end.
+    /// Fills all matrices, each thread its rows of one after the other: none waits for the others while there is work.
     ///
     /// Rows and columns beyond a slice stay zero: they are the padding of a padded split.
     private static func load(
@@ -91,12 +92,13 @@ public final class Shard {
         let isBroken = Atomic(false)
         withoutActuallyEscaping(progress) { progress in
             let reporter = Reporter(report: progress)
+            let shares = LoadingShares(loaders: loaders.count, threads: spaces.count)
             pool.run { thread in
                 guard thread < spaces.count else { return }
                 do throws(WeightsError) {
-                    for loader in loaders {
-                        try loader.load(thread: thread, of: spaces.count, spaces[thread]) { count in
-                            let done = byteCount.add(count, ordering: .relaxed).newValue
+                    while !isBroken.load(ordering: .relaxed), let share = shares.next(of: thread) {
+                        try loaders[share.loader].load(thread: share.thread, of: spaces.count, spaces[thread]) {
+                            let done = byteCount.add($0, ordering: .relaxed).newValue
                             if thread == 0 { reporter.report(done) }
                             return !isBroken.load(ordering: .relaxed)
                         }

@@ -52,6 +52,8 @@ struct SliceLoader: Sendable {
                 bytes, rows: stored, columns: slice.columns, bytesPerElement: reader.stored.bytesPerElement,
                 rowByteStride: rowByteStride)
             for unit in reader.units(rows: stored, columns: slice.columns) {
+                let written = reader.rows(of: unit).clamped(to: stored)
+                matrix.occupyPages(of: inMatrix(written))
                 guard didRead(try reader.read(unit, into: place, space)) else { return }
             }
         }
@@ -68,6 +70,7 @@ struct SliceLoader: Sendable {
                 byteCount += try window.advance(to: inFile(rows), space)
                 parts[window.part] = window.rows
             }
+            matrix.occupyPages(of: rows)
             matrix.pack(GroupedRows(count: rows.count, columns: matrix.columns, parts: parts), at: rows.lowerBound)
             guard didRead(byteCount) else { return }
         }
@@ -101,6 +104,11 @@ struct SliceLoader: Sendable {
     /// The rows of the tensor that become some rows of the matrix.
     private func inFile(_ rows: Range<Int>) -> Range<Int> {
         slice.rows.lowerBound + rows.lowerBound..<slice.rows.lowerBound + rows.upperBound
+    }
+
+    /// The rows of the matrix that some rows of the tensor become.
+    private func inMatrix(_ rows: Range<Int>) -> Range<Int> {
+        rows.lowerBound - slice.rows.lowerBound..<rows.upperBound - slice.rows.lowerBound
     }
 
     /// The matrix's rows that a thread loads; all threads together load all.

@@ -47,6 +47,20 @@ import Testing
         }
     }
 
+    /// Of the first rows, of the last ones at the arena's end, and of none.
+    @Test func occupiedPagesHoldWhatTheyHeld() throws {
+        let (rows, columns) = (1100, 1024)
+        let arena = try Arena(byteCount: Arena.byteCount(rows: rows, columns: columns, encoding: .f32))
+        let matrix = try arena.matrix(rows: rows, columns: columns, encoding: .f32)
+        let row = (0..<columns).map { Float($0) - 3 }
+        // The last row of the first large page.
+        matrix.set(row: 511, floats: row)
+        for range in [0..<rows, rows - 1..<rows, 0..<0, rows..<rows] { matrix.occupyPages(of: range) }
+        for index in 0..<rows {
+            #expect(matrix.floats(row: index) == (index == 511 ? row : [Float](repeating: 0, count: columns)))
+        }
+    }
+
     @Test func whatIsCutOffKeepsTheArenaAlive() throws {
         func cut() throws -> Buffer { try Arena(byteCount: 1 << 20).buffer(rows: 10, columns: 10) }
         let buffer = try cut()
