@@ -90,7 +90,7 @@ extension Matrix {
 extension Matrix {
     /// Has memory found for rows that the calling thread is about to lay out, in the way that takes least time; of a
     /// grouped encoding they begin with a panel. What they hold stays as it is.
-    public func occupyPages(of rows: Range<Int>) {
+    package func occupyPages(of rows: Range<Int>) {
         let part = self.rows(rows)
         unsafe arena.occupyPages(from: part.start, byteCount: part.byteCount)
     }

@@ -47,11 +47,14 @@ public final class Shard {
                         firstColumn: slice.columns.lowerBound)
                 }
                 matrices.append(matrix)
-                loaders.append(SliceLoader(readers, slice, into: matrix))
-                total += info.byteCount(reading: slice.rows, columns: slice.columns)
+                let byteCount = info.byteCount(reading: slice.rows, columns: slice.columns)
+                loaders.append(SliceLoader(readers, slice, into: matrix, byteCount: byteCount))
+                total += byteCount
             }
             table.matrices[weight.name] = matrices
         }
+        // What is begun last is to take little time: whoever has nothing left waits for it.
+        loaders.sort { $0.byteCount > $1.byteCount }
         self.table = table
         self.byteCountRead = try byteCountRead + Self.load(loaders, on: pool) { progress($0, total) }
     }
@@ -80,7 +83,8 @@ public final class Shard {
         return total
     }
 
-    /// Fills all matrices, each thread its rows of one after the other: none waits for the others while there is work.
+    /// Fills all matrices, each thread its rows of one after the other: none waits while there are rows that nobody has
+    /// begun.
     ///
     /// Rows and columns beyond a slice stay zero: they are the padding of a padded split.
     private static func load(
@@ -92,12 +96,12 @@ public final class Shard {
         let isBroken = Atomic(false)
         withoutActuallyEscaping(progress) { progress in
             let reporter = Reporter(report: progress)
-            let shares = LoadingShares(loaders: loaders.count, threads: spaces.count)
+            let turns = LoadingTurns(matrices: loaders.count, threads: spaces.count)
             pool.run { thread in
                 guard thread < spaces.count else { return }
                 do throws(WeightsError) {
-                    while !isBroken.load(ordering: .relaxed), let share = shares.next(of: thread) {
-                        try loaders[share.loader].load(thread: share.thread, of: spaces.count, spaces[thread]) {
+                    while !isBroken.load(ordering: .relaxed), let turn = turns.next(of: thread) {
+                        try loaders[turn.matrix].load(owner: turn.owner, of: spaces.count, spaces[thread]) {
                             let done = byteCount.add($0, ordering: .relaxed).newValue
                             if thread == 0 { reporter.report(done) }
                             return !isBroken.load(ordering: .relaxed)

@@ -4,20 +4,23 @@ import Partition
 
 /// Reads one rank's slice of a weight and lays it out in memory, on any number of threads.
 ///
-/// Each thread takes the rows that it will itself read in products, but for borders of panels and tiles.
+/// A thread's rows are those that it will itself read in products, but for borders of panels and tiles.
 struct SliceLoader: Sendable {
     private let readers: [PartReader]
     private let slice: Slice
     private let matrix: Matrix
+    /// Bytes that are read from the file.
+    let byteCount: Int
 
     // Rows of a slice that a thread reads and packs at a time take about so many bytes.
     private static let stepByteCount = 1 << 18
     private static let longestStep = 512
 
-    init(_ readers: [PartReader], _ slice: Slice, into matrix: Matrix) {
+    init(_ readers: [PartReader], _ slice: Slice, into matrix: Matrix, byteCount: Int) {
         self.readers = readers
         self.slice = slice
         self.matrix = matrix
+        self.byteCount = byteCount
     }
 
     /// The parts that are read.
@@ -29,13 +32,13 @@ struct SliceLoader: Sendable {
         return readers.reduce(0) { $0 + RowWindow.capacity($1, step: step) * stride(of: $1) }
     }
 
-    /// Reads, checks and lays out the rows of one thread.
+    /// Reads, checks and lays out the rows of one thread, on any thread.
     ///
     /// - Parameter didRead: is told bytes that were read from the file; returns false to break off.
     func load(
-        thread: Int, of threads: Int, _ space: ReadingSpace, didRead: (Int) -> Bool
+        owner: Int, of threads: Int, _ space: ReadingSpace, didRead: (Int) -> Bool
     ) throws(WeightsError) {
-        let rows = rows(ofThread: thread, of: threads)
+        let rows = rows(ofThread: owner, of: threads)
         guard !rows.isEmpty, !slice.columns.isEmpty else { return }
         switch matrix.encoding {
         case .plain: try loadRows(rows, space, didRead)
@@ -70,6 +73,7 @@ struct SliceLoader: Sendable {
                 byteCount += try window.advance(to: inFile(rows), space)
                 parts[window.part] = window.rows
             }
+            // At last, so that the pages are still in the caches; before the rows were read, it was no faster.
             matrix.occupyPages(of: rows)
             matrix.pack(GroupedRows(count: rows.count, columns: matrix.columns, parts: parts), at: rows.lowerBound)
             guard didRead(byteCount) else { return }

@@ -1,5 +1,6 @@
 import Blueprint
 import Compute
+import Foundation
 import Testing
 
 @Suite struct ArenaTests {
@@ -59,6 +60,37 @@ import Testing
         for index in 0..<rows {
             #expect(matrix.floats(row: index) == (index == 511 ? row : [Float](repeating: 0, count: columns)))
         }
+    }
+
+    /// The last small page of the large one in which rows lie, and of no other. Linux before 5.14 can't be told.
+    @Test(.enabled(if: Self.canOccupyPages)) func largePagesAreOccupiedFromTheirEnds() throws {
+        let (rows, columns) = (1536, 1024)
+        let arena = try Arena(byteCount: Arena.byteCount(rows: rows, columns: columns, encoding: .f32))
+        let matrix = try arena.matrix(rows: rows, columns: columns, encoding: .f32)
+        matrix.occupyPages(of: 600..<700)
+        #expect(ends(of: matrix) == [false, true, false])
+        matrix.occupyPages(of: 1023..<1025)
+        #expect(ends(of: matrix) == [false, true, true])
+    }
+
+    /// Of each 2 MiB of a matrix, whether the last small page is occupied.
+    private func ends(of matrix: Matrix) -> [Bool] {
+        unsafe matrix.withRowBytes(0..<matrix.rows) { bytes, _ in
+            let size = Int(sysconf(CInt(_SC_PAGESIZE)))
+            return stride(from: 2 << 20, through: bytes.count, by: 2 << 20).map { end in
+                var isResident: UInt8 = 0
+                let start = unsafe bytes.baseAddress.map { unsafe $0 + end - size }
+                let status = unsafe mincore(start, size, &isResident)
+                return status == 0 && isResident & 1 == 1
+            }
+        }
+    }
+
+    private static var canOccupyPages: Bool {
+        let size = Int(sysconf(CInt(_SC_PAGESIZE)))
+        let page = unsafe mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        defer { _ = unsafe munmap(page, size) }
+        return unsafe madvise(page, size, 23) == 0
     }
 
     @Test func whatIsCutOffKeepsTheArenaAlive() throws {

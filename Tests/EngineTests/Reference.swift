@@ -23,7 +23,7 @@ enum Reference {
         "mixtral-a-h72-i82-q6kv3-e5-bf16", "mlx-deepseek_v3-c-e8-q8g32", "mlx-gpt_oss-c-e6-mxfp4-q8g64",
         "mlx-llama-a-q4g32", "mlx-llama-b-q8g64-tied", "mlx-llama-c-q3q6g64", "mlx-nemotron_h-c-e6-q4g64",
         "mlx-qwen3-a-q4g64", "mlx-qwen3-b-q4g128-mixed", "mlx-qwen3_5_moe-c-e6-q8g64", "mlx-qwen3_moe-a-q4g32",
-        "mlx-qwen3_next-c-e6-q4g32",
+        "mlx-qwen3_moe-c-e6-q2q6g64", "mlx-qwen3_next-c-e6-q4g32",
         "nemotron_h-a-h72-i82-q6kv3-bf16", "nemotron_h-b-h96-i410-q12kv2-e10-bf16", "olmo2-a-h72-i82-q6kv3-bf16",
         "phi3-a-h72-i82-q6kv3-bf16", "phi3-b-h96-i410-q6kv2-bf16", "qwen2-a-h84-i82-q7kv1-bf16",
         "qwen2-b-h96-i410-q12kv2-f32", "qwen2_moe-a-h72-i82-q6kv3-e5-bf16", "qwen3-a-h72-i82-q7kv1-bf16",

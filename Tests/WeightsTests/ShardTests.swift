@@ -44,16 +44,17 @@ import Weights
     }
 
     /// Whoever is fast or slow, every thread's rows of every matrix are loaded once, one's own first.
-    @Test func threadsTakeWhatOthersHaveNotBegun() {
-        let shares = LoadingShares(loaders: 5, threads: 3)
-        var taken = [shares.next(of: 2), shares.next(of: 0), shares.next(of: 2)].compactMap { $0 }
-        #expect(taken.map(\.loader) == [0, 0, 1] && taken.map(\.thread) == [2, 0, 2])
-        while let share = shares.next(of: 1) { taken.append(share) }
-        #expect(taken[3..<8].map(\.loader) == [0, 1, 2, 3, 4] && taken[3..<8].allSatisfy { $0.thread == 1 })
+    @Test func threadsTakeWhatOthersHaveNotBegun() throws {
+        let turns = LoadingTurns(matrices: 5, threads: 3)
+        var taken = [turns.next(of: 2), turns.next(of: 0), turns.next(of: 2)].compactMap { $0 }
+        #expect(taken.map(\.matrix) == [0, 0, 1] && taken.map(\.owner) == [2, 0, 2])
+        while let turn = turns.next(of: 1) { taken.append(turn) }
+        try #require(taken.count == 15)
+        #expect(taken[3..<8].map(\.matrix) == [0, 1, 2, 3, 4] && taken[3..<8].allSatisfy { $0.owner == 1 })
         // The thread with most before it is helped first, from its end.
-        #expect(taken[8].loader == 4 && taken[8].thread == 0)
-        #expect(taken.count == 15 && Set(taken.map { $0.loader * 3 + $0.thread }).count == 15)
-        #expect((0..<3).allSatisfy { shares.next(of: $0) == nil })
+        #expect(taken[8].matrix == 4 && taken[8].owner == 0)
+        #expect(Set(taken.map { $0.matrix * 3 + $0.owner }).count == 15)
+        #expect((0..<3).allSatisfy { turns.next(of: $0) == nil })
     }
 
     private func areEqual(_ matrix: Matrix, _ slice: Slice, _ tensor: GroupedTensor) -> Bool {

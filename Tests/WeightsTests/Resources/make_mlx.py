@@ -45,6 +45,12 @@ MODELS = {
         "num_key_value_heads": 3, "head_dim": 32, "rms_norm_eps": 1e-5,
         "rope_parameters": {"rope_type": "default", "rope_theta": 1e4},
     }, {"style": "hub"}, {"q_group_size": 64, "q_bits": 3, "quant_predicate": "mixed_3_6"}),
+    "mlx-qwen3_moe-c-e6-q2q6g64": ("qwen3_moe", "Qwen3Moe", "qwen3", SHARED | {
+        "hidden_size": 128, "intermediate_size": 192, "moe_intermediate_size": 64, "num_hidden_layers": 3,
+        "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 32, "num_experts": 6, "num_experts_per_tok": 2,
+        "norm_topk_prob": True, "mlp_only_layers": [], "decoder_sparse_step": 1, "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6},
+    }, {"style": "hub"}, {"q_group_size": 64, "q_bits": 2, "quant_predicate": "mixed_2_6"}),
     "mlx-qwen3_next-c-e6-q4g32": ("qwen3_next", "Qwen3Next", "qwen3", HYBRID | {
         "intermediate_size": 160, "norm_topk_prob": True, "mlp_only_layers": [], "decoder_sparse_step": 1,
         "rope_parameters": {"rope_type": "default", "rope_theta": 1e7, "partial_rotary_factor": 0.25},
@@ -126,7 +132,8 @@ def reference_tensor(name, shape, known, architecture):
         keys = known[f"{path}.embed_q.weight"].swapaxes(1, 2)
         return torch.cat([keys, known[f"{path}.unembed_out.weight"]], 1).reshape(shape)
     tensor = known[name].reshape(shape)
-    return tensor - 1 if architecture.startswith("qwen") and name.endswith(ONE_ADDED) else tensor
+    adds = architecture in ("qwen3_next", "qwen3_5_moe")
+    return tensor - 1 if adds and name.endswith(ONE_ADDED) else tensor
 
 
 def reference_model(source, folder, architecture):
