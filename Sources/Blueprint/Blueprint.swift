@@ -67,6 +67,11 @@ extension Blueprint {
             return !names.contains(name) && !ignores(name)
         }
         if let unknown {
+            if let layer = Self.layer(in: unknown), layer >= layers.count {
+                throw .inconsistent(
+                    expected: "'quantization' to name parts of the \(layers.count) layers that other keys give",
+                    found: unknown)
+            }
             throw .unknownKey(
                 "quantization.\(unknown)", value: quantization.plain.contains(unknown) ? "false" : "a quantisation")
         }
@@ -76,6 +81,12 @@ extension Blueprint {
                 expected: "'quantization' to have one name for each part", found: twice.joined(separator: " and "))
         }
         return quantization.renamed(referenceName)
+    }
+
+    /// The layer whose part a path names.
+    private static func layer(in path: String) -> Int? {
+        let names = path.split(separator: ".")
+        return zip(names, names.dropFirst()).first { $0.0 == "layers" }.flatMap { Int($0.1) }
     }
 
     /// The reference's name for a tensor or a part of the model that has another one in some checkpoints.

@@ -123,6 +123,9 @@ import Testing
                 == .unknownKey("quantization.zero_point", value: "a quantisation"))
         #expect(
             try refusal(["model.vision": .boolean(false)]) == .unknownKey("quantization.model.vision", value: "false"))
+        let part = "model.layers.1000.mlp.up_proj"
+        let error = try #require(try refusal([part: .boolean(false)]))
+        #expect("\(error)".contains("layers that other keys give, found \(part); correct"), "\(error)")
     }
 
     @Test(
