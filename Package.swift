@@ -10,7 +10,8 @@ let swiftSettings: [SwiftSetting] = [
 /// Targets that touch raw memory must say so at every use.
 let unsafeSettings = swiftSettings + [.strictMemorySafety()]
 
-/// Targets that run once and not for every token: what they take in the memory of a rank counts for more than their time.
+/// Targets that run once and not for every token: what they take in the memory of a rank counts for more than their
+/// time.
 let smallSettings = swiftSettings + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
 /// Kernels are optimised in every configuration, and never contract or reorder floating-point operations:

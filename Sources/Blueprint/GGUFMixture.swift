@@ -14,8 +14,8 @@ struct GGUFMixture: Sendable {
     var countKey = "num_experts"
     /// The key of config.json for the channels of an expert; nil where `intermediate_size` says them.
     var widthKey: String?
-    /// The key of config.json for the channels of a shared expert; nil where there is none, or they are those of others.
-    /// It has a gate unless files say how a token chooses.
+    /// The key of config.json for the channels of a shared expert; nil where there is none, or they are those of
+    /// others. It has a gate unless files say how a token chooses.
     var sharedWidthKey: String?
     /// Whether the factors of the chosen experts are divided by their sum.
     var isNormalized = true

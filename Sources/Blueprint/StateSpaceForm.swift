@@ -20,8 +20,8 @@ struct StateSpaceForm {
         else {
             throw .inconsistent(
                 expected: "'mamba_num_heads' to be a multiple of 'n_groups', \(groups), heads and states of at most "
-                    + "\(Recurrence.largestHeadSize) channels, and a convolution of at most \(Recurrence.longestKernel) "
-                    + "positions",
+                    + "\(Recurrence.largestHeadSize) channels, and a convolution of at most "
+                    + "\(Recurrence.longestKernel) positions",
                 found: "\(heads), \(headSize), \(stateSize) and \(kernelSize)")
         }
         for key in ["use_bias", "mamba_proj_bias"] where try reader.boolean(key, default: false) {

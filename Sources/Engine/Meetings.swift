@@ -62,7 +62,8 @@ package final class Meetings {
 
     /// Makes the points since the last step those of a finished one.
     package func commit() {
-        // Steps that meet as often are alike: of a prompt's chunks only the last is shorter, and it chooses a token too.
+        // Steps that meet as often are alike: of a prompt's chunks only the last is shorter, and it chooses a token
+        // too.
         if !stepsDiffer, let kind = kinds.first(where: { $0.count == computedCount - summedCount }) {
             for point in 0..<kind.count { computed[kind.lowerBound + point] += computed[summedCount + point] }
             computedCount = summedCount

@@ -101,7 +101,8 @@ public struct OutputCheck: Sendable, Hashable, Codable {
 }
 
 extension Blueprint {
-    /// Whether a little rounding may change single tokens much, as wrong kernels change all: where two experts are about
-    /// as good a token may get the other one, and what is read of a state may be next to nothing before it is normed.
+    /// Whether a little rounding may change single tokens much, as wrong kernels change all: where two experts are
+    /// about as good a token may get the other one, and what is read of a state may be next to nothing before it is
+    /// normed.
     fileprivate var amplifiesRounding: Bool { hasExperts || !recurrences.isEmpty }
 }

@@ -27,7 +27,8 @@ extension ScalingReport {
         return Plot(
             title: "Speed-up",
             caption: "Over \(Self.ranksText(baseRanks)) with equal shares"
-                + (hasRounds ? " in the same round: medians, from the least round to the greatest. " : ". ") + idealText,
+                + (hasRounds ? " in the same round: medians, from the least round to the greatest. " : ". ")
+                + idealText,
             commands: overRanks(
                 rows, label: "speed-up over \(Self.ranksText(baseRanks))", ideal: 1,
                 measured: { row in

@@ -25,8 +25,8 @@ public struct ScalingReport: Sendable, Hashable, Codable {
         public var secondsPerToken: Double?
         /// The median of ``speedUps``; nil where there is none.
         public var speedUp: Double?
-        /// The speed over that of the report's ``ScalingReport/baseRanks`` in the same round, of each round in which both
-        /// were measured.
+        /// The speed over that of the report's ``ScalingReport/baseRanks`` in the same round, of each round in which
+        /// both were measured.
         public var speedUps: [Double] = []
         /// The same of the critical path, the median. Computed, not measured.
         public var criticalPathSpeedUp: Double?

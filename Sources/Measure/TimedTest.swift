@@ -44,8 +44,8 @@ package struct TimedTest: Sendable {
         }
     }
 
-    /// What a forward in the middle of a repetition takes, from the profile and at the pace of each rank: of each of its
-    /// rates the median over the repetitions.
+    /// What a forward in the middle of a repetition takes, from the profile and at the pace of each rank: of each of
+    /// its rates the median over the repetitions.
     package func prediction(_ costModel: CostModel) -> TimedPrediction {
         func median(_ figures: [Double]) -> Double? {
             figures.isEmpty ? nil : BenchmarkReport.Spread(figures).median

@@ -17,8 +17,8 @@ package struct Windows: Sendable {
     /// those in which it was faster than it stays count.
     package func median(_ measurement: String) -> Double { BenchmarkReport.Spread(all(measurement)).median }
 
-    /// The median of what windows of a measurement have beyond the windows of another at the same place in their order, of
-    /// which there are as many.
+    /// The median of what windows of a measurement have beyond the windows of another at the same place in their order,
+    /// of which there are as many.
     package func medianDifference(_ measurement: String, _ other: String) -> Double {
         BenchmarkReport.Spread(zip(all(measurement), all(other)).map { $0 - $1 }).median
     }

@@ -1,7 +1,7 @@
 extension ClusterProfile {
     /// The profile of some of the ranks in the order given, numbered anew; those that took turns on cores with ranks
-    /// which are not among them have more of their cores' time, and where they take no turns any more vary as the others
-    /// do that took none.
+    /// which are not among them have more of their cores' time, and where they take no turns any more vary as the
+    /// others do that took none.
     ///
     /// Collectives stay those that were measured: of the first so many ranks, whichever these are. But where ranks
     /// took turns and none does any more, they are those computed for ranks with cores of their own.

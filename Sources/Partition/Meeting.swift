@@ -3,9 +3,9 @@ package enum Meeting {
     /// The expected seconds of the last rank.
     ///
     /// Each rank's time is taken to have one of five values, equally likely and equally far apart, with its mean and
-    /// standard deviation, whatever the others': the sum is exact and the same on every machine. The last of two to four
-    /// alike then comes as many deviations after the mean as of normal distributions, within 2 %; of eight 10 % fewer,
-    /// and of any number less than the square root of 2.
+    /// standard deviation, whatever the others': the sum is exact and the same on every machine. The last of two to
+    /// four alike then comes as many deviations after the mean as of normal distributions, within 2 %; of eight 10 %
+    /// fewer, and of any number less than the square root of 2.
     ///
     /// - Parameters:
     ///   - means: of each rank, in seconds.

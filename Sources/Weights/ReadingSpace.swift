@@ -1,5 +1,5 @@
-/// The memory that one thread reads with, beside that of the slice: so little that it stays in a core's second cache, or
-/// near it.
+/// The memory that one thread reads with, beside that of the slice: so little that it stays in a core's second cache,
+/// or near it.
 final class ReadingSpace {
     /// Panels as they are stored.
     let panels: StagingBuffer

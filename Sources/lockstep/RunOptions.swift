@@ -16,8 +16,8 @@ struct RunOptions: ParsableArguments {
 
     @Option(
         help: """
-            Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext); of bench \
-            what it needs.
+            Tokens that the cache holds. Default: the model's longest context, at most \(Request.defaultContext); of \
+            bench what it needs.
             """)
     var context: Int?
 

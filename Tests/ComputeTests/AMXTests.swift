@@ -14,7 +14,9 @@ struct AMXTests {
     }
 
     /// bf16 without a grouping.
-    private static func matrix(_ bench: Workbench, _ rows: Int, _ columns: Int, _ grouping: Grouping?) throws -> Matrix {
+    private static func matrix(
+        _ bench: Workbench, _ rows: Int, _ columns: Int, _ grouping: Grouping?
+    ) throws -> Matrix {
         guard let grouping else { return try bench.matrix(rows, columns, .bf16) }
         return try Panels(bench, rows, columns, grouping).matrix
     }

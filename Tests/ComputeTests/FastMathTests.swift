@@ -209,8 +209,8 @@ import Testing
         }
     }
 
-    /// Of 32 tokens or more whole thirty-twos have lanes of their own, the rest has the bits of few: neither the cuts of
-    /// rows nor how many tokens are multiplied at once matter, and what lies beside a product stays.
+    /// Of 32 tokens or more whole thirty-twos have lanes of their own, the rest has the bits of few: neither the cuts
+    /// of rows nor how many tokens are multiplied at once matter, and what lies beside a product stays.
     @Test func bfloatProductsOfManyTokensAreTheSameBitsHoweverTheyAreCut() throws {
         let (rows, columns, tokens) = (205, 2501, 103)
         let bench = try Workbench(seed: 8)

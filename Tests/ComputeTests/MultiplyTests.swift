@@ -29,8 +29,8 @@ import Testing
         }
     }
 
-    /// Larger than what caches are taken to hold, with inputs on both sides of what the first one is; and rows of a power
-    /// of two, some of whose distances would meet in the same banks of memory.
+    /// Larger than what caches are taken to hold, with inputs on both sides of what the first one is; and rows of a
+    /// power of two, some of whose distances would meet in the same banks of memory.
     @Test(arguments: Encoding.allPlain)
     func aLargeMatrixHasTheReferencesBitsToo(encoding: Encoding) throws {
         for (rows, columns) in [(700, 1003), (130, 5001), (131, 2048), (67, 8192), (9, 32768)] {

@@ -179,7 +179,8 @@ extension LockstepTests {
             ),
             (
                 ["x.gguf", "--encoding", "q4"], 64,
-                "--encoding: expected with a config.json, found with the GGUF checkpoint x.gguf, which has its own; leave it"
+                "--encoding: expected with a config.json, found with the GGUF checkpoint x.gguf, which has its own; "
+                    + "leave it"
             ),
             (["/", "--encoding", "q4"], 64, "found with the folder /, which has none; leave it out"),
         ]
