@@ -27,7 +27,7 @@ public final class Shard {
         progress: (_ byteCount: Int, _ totalByteCount: Int) -> Void = { _, _ in }
     ) throws(WeightsError) {
         var table = SliceTable()
-        var (loaders, byteCountRead, total) = ([SliceLoader](), 0, 0)
+        var (loaders, byteCountRead) = ([SliceLoader](), 0)
         // Side by side: each would be the first to touch a large page of a matrix, while one thread works.
         for weight in plan.blueprint.weights where weight.isVector {
             let info = try file.info(weight)
@@ -47,14 +47,13 @@ public final class Shard {
                         firstColumn: slice.columns.lowerBound)
                 }
                 matrices.append(matrix)
-                let byteCount = info.byteCount(reading: slice.rows, columns: slice.columns)
-                loaders.append(SliceLoader(readers, slice, into: matrix, byteCount: byteCount))
-                total += byteCount
+                loaders.append(SliceLoader(readers, slice, into: matrix))
             }
             table.matrices[weight.name] = matrices
         }
         // What is begun last is to take little time: whoever has nothing left waits for it.
         loaders.sort { $0.byteCount > $1.byteCount }
+        let total = loaders.reduce(0) { $0 + $1.byteCount }
         self.table = table
         self.byteCountRead = try byteCountRead + Self.load(loaders, on: pool) { progress($0, total) }
     }

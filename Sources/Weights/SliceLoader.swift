@@ -16,11 +16,11 @@ struct SliceLoader: Sendable {
     private static let stepByteCount = 1 << 18
     private static let longestStep = 512
 
-    init(_ readers: [PartReader], _ slice: Slice, into matrix: Matrix, byteCount: Int) {
+    init(_ readers: [PartReader], _ slice: Slice, into matrix: Matrix) {
         self.readers = readers
         self.slice = slice
         self.matrix = matrix
-        self.byteCount = byteCount
+        byteCount = readers[0].tensor.byteCount(reading: slice.rows, columns: slice.columns)
     }
 
     /// The parts that are read.
